@@ -20,6 +20,6 @@ pub use id::{
     AdId, AdIx, AdvertiserId, CampaignId, CreativeId, DecisionId, EventId, LeaseId, LineItemId, LineItemIx, MalformedId,
     PlacementId, Row, TenantId, UserHash,
 };
-pub use money::{Nanos, PPM, Price, Probability, Unit, Value};
+pub use money::{Nanos, PPM, Prediction, Price, Probability, Unit, Value};
 pub use reason::{Fate, Ineligible, Reason, Stage};
 pub use time::{Duration, Timestamp};

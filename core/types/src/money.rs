@@ -93,6 +93,15 @@ impl Probability {
     }
 }
 
+/// What a model says of one ad for one request, calibrated.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Prediction {
+    /// Per rendered impression in the first slot.
+    pub click: Probability,
+    /// Given a click.
+    pub conversion: Probability,
+}
+
 /// What a candidate is worth: nanos per impression with 32 fractional bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Value(pub i128);

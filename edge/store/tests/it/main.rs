@@ -1,0 +1,1 @@
+//! What the stores promise, through their public boundary.
