@@ -74,6 +74,7 @@ reasons! {
         ExcludedByRival = 11, "excluded_by_rival", Competition, 205, "a competitor that must not stand beside it won a slot";
         Outbid = 12, "outbid", Competition, 102, "others were worth more in every slot";
         HoldRefused = 13, "hold_refused", Business, 1, "won, but its budget had nothing left to reserve";
+        PlacementMismatch = 14, "placement_mismatch", Business, 200, "its targeting leaves out this placement of the page";
     }
 }
 
