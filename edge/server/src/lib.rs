@@ -1,2 +1,4 @@
 //! placeholder
 pub mod console;
+pub mod problem;
+pub mod secrets;

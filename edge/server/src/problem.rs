@@ -1,0 +1,245 @@
+//! What a caller is told when a request cannot be served: problem details of RFC 9457.
+//!
+//! Every code is a row of one closed table with its status and title; the type is `/problems/<code>`. Whatever a body can get
+//! wrong ends here with the path of the field, e.g. `placements[0].slots`, never in a panic.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+/// The media type of every problem.
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $status:literal, $code:literal, $title:literal;)*) => {
+        /// Every way in which a request is refused.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum Code { $($(#[$doc])* $name),* }
+        impl Code {
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+            /// Last part of the type URI and metric label.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $code),* }
+            }
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title),* }
+            }
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                let status = match self { $(Self::$name => StatusCode::from_u16($status)),* };
+                match status { Ok(status) => status, Err(_) => StatusCode::INTERNAL_SERVER_ERROR }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedJson = 400, "malformed-json", "The body is not JSON";
+    /// A value of the wrong type, out of its bounds or of an unknown name; `field` says which.
+    InvalidField = 400, "invalid-field", "A field of the request is invalid";
+    UnknownPlacement = 404, "unknown-placement", "There is no such placement";
+    UnknownTenant = 404, "unknown-tenant", "There is no such tenant";
+    UnknownDecision = 404, "unknown-decision", "There is no such decision";
+    UnknownToken = 404, "unknown-token", "This tracking token was not issued here";
+    NotFound = 404, "not-found", "There is nothing at this address";
+    MethodNotAllowed = 405, "method-not-allowed", "This address does not take that method";
+    TooLarge = 413, "too-large", "The body is larger than this address takes";
+    Expired = 410, "expired", "This can no longer be counted";
+    Internal = 500, "internal", "The server failed";
+    /// Nothing was promised: the caller may send the same again.
+    RecordNotAppended = 503, "record-not-appended", "The request could not be recorded";
+    Unavailable = 503, "unavailable", "The server is starting or stopping";
+}
+
+/// One refusal: a code, what happened in words, and where in the request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    code: Code,
+    detail: String,
+    field: Option<String>,
+}
+
+/// The members of RFC 9457 §3.1, and `field` as an extension member.
+#[derive(Serialize)]
+struct Members<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+}
+
+impl Problem {
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), field: None }
+    }
+
+    /// An `InvalidField` at `field`, written like `placements[0].slots`.
+    #[must_use]
+    pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::new(Code::InvalidField, detail).at(field)
+    }
+
+    #[must_use]
+    pub fn at(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+}
+
+impl Serialize for Problem {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = Members {
+            r#type: format!("/problems/{}", self.code.name()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            detail: &self.detail,
+            field: self.field(),
+        };
+        members.serialize(serializer)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        // A struct of texts and one number always serialises.
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        (self.code.status(), [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response()
+    }
+}
+
+/// Reads a JSON body, whatever its content type says (a browser's beacon sends `text/plain`).
+///
+/// # Errors
+/// `MalformedJson` with line and column, or `InvalidField` with the path of the value that does not fit.
+pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|e| misfit(&e))?;
+    json.end().map_err(|e| Problem::new(Code::MalformedJson, e.to_string()))?;
+    Ok(value)
+}
+
+fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let detail = error.inner().to_string();
+    match error.inner().classify() {
+        Category::Data => with_path(Problem::new(Code::InvalidField, detail), error.path()),
+        Category::Syntax | Category::Eof | Category::Io => Problem::new(Code::MalformedJson, detail),
+    }
+}
+
+fn with_path(problem: Problem, path: &serde_path_to_error::Path) -> Problem {
+    // The path of the whole body is written "." and says nothing.
+    if path.iter().next().is_none() { problem } else { problem.at(path.to_string()) }
+}
+
+/// A JSON body as an extractor; a body beyond the route's limit is `TooLarge`.
+#[derive(Clone, Copy, Debug)]
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|e| unread(&e))?;
+        read_json(&bytes).map(Self)
+    }
+}
+
+fn unread(rejection: &BytesRejection) -> Problem {
+    let code = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::TooLarge } else { Code::MalformedJson };
+    Problem::new(code, rejection.body_text())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize, PartialEq, Debug)]
+    #[serde(deny_unknown_fields)]
+    struct Slot {
+        slots: u8,
+    }
+
+    #[derive(serde::Deserialize, PartialEq, Debug)]
+    #[serde(deny_unknown_fields)]
+    struct Page {
+        placements: Vec<Slot>,
+    }
+
+    fn refused(body: &str) -> Problem {
+        read_json::<Page>(body.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_named_by_its_path() {
+        let problem = refused(r#"{"placements":[{"slots":1},{"slots":"two"}]}"#);
+        assert_eq!((problem.code(), problem.field()), (Code::InvalidField, Some("placements[1].slots")));
+        assert!(problem.detail().contains("invalid type"), "{problem:?}");
+    }
+
+    #[test]
+    fn an_unknown_field_and_a_missing_one_are_named() {
+        assert_eq!(refused(r#"{"placements":[{"slots":1,"slot":2}]}"#).field(), Some("placements[0].slot"));
+        assert!(refused("{}").detail().contains("missing field `placements`"));
+    }
+
+    #[test]
+    fn what_is_not_json_is_malformed_wherever_it_breaks() {
+        for body in ["", "{", "{\"placements\":[]} tail", "\u{fffd}", "{\"placements\":[{\"slots\":1}]"] {
+            assert_eq!(refused(body).code(), Code::MalformedJson, "{body}");
+        }
+        assert_eq!(read_json::<Page>(b"\xff\xfe").unwrap_err().code(), Code::MalformedJson);
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_not_an_overflow() {
+        let deep = "[".repeat(100_000);
+        assert_eq!(read_json::<serde_json::Value>(deep.as_bytes()).unwrap_err().code(), Code::MalformedJson);
+    }
+
+    #[test]
+    fn a_problem_has_the_members_of_the_rfc() {
+        let problem = Problem::invalid("placements[0].slots", "must be 1 … 20");
+        let json = serde_json::to_value(&problem).unwrap();
+        let expected = serde_json::json!({
+            "type": "/problems/invalid-field", "title": "A field of the request is invalid", "status": 400,
+            "detail": "must be 1 … 20", "field": "placements[0].slots",
+        });
+        assert_eq!(json, expected);
+        let response = problem.into_response();
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], CONTENT_TYPE);
+    }
+
+    #[test]
+    fn every_code_has_a_name_and_an_error_status_of_its_own() {
+        for (i, code) in Code::ALL.iter().enumerate() {
+            assert!(code.status().is_client_error() || code.status().is_server_error());
+            assert!(Code::ALL[i + 1..].iter().all(|other| other.name() != code.name()));
+        }
+    }
+}
