@@ -1,0 +1,7 @@
+//! The public shapes of the HTTP interface and their limits. Each module is one endpoint: what comes in, what goes out, and
+//! the checks on the way into the domain. Nothing here touches a store.
+
+pub mod decisions;
+pub mod events;
+pub mod invalid;
+pub mod rank_ads;
