@@ -1,0 +1,371 @@
+//! Configuration: how this process runs (sections `server`, `ledger`, `catalog`, `fold`) and its params, numbers that an
+//! experiment may change (section `params`).
+//!
+//! One TOML file, every key with a default; the environment overrides it (`LITFASS_PARAMS_CANDIDATES_MAX=200`). Unknown keys are
+//! refused, and all problems are reported at once, each with its key's path. `docs/generated/config.md` is written from the same
+//! table; a test keeps it current.
+
+mod setting;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use litfass_types::Duration;
+use toml::{Table, Value};
+
+use setting::{Setting, checked, toml_text};
+
+/// One row of the table of settings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Row {
+    pub section: &'static str,
+    pub key: &'static str,
+    /// What kind of value it takes.
+    pub kind: &'static str,
+    pub default: &'static str,
+    /// Smallest and largest, both allowed.
+    pub bounds: Option<(&'static str, &'static str)>,
+    /// The part of the system that reads it and whose maintainers may change its default.
+    pub owner: &'static str,
+    pub help: &'static str,
+}
+
+macro_rules! settings {
+    ($($(#[$doc:meta])* $section:ident $name:literal as $field:ident {
+        $($key:ident: $type:ty = $default:literal $(in $low:literal, $high:literal)?, $owner:literal, $help:literal;)*
+    })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, PartialEq, Eq, Debug)]
+            pub struct $section { $(#[doc = $help] pub $key: $type),* }
+
+            impl $section {
+                fn read(source: &mut Source<'_>) -> Option<Self> {
+                    $(let $key = source.read::<$type>($name, stringify!($key));)*
+                    Some(Self { $($key: $key?),* })
+                }
+            }
+        )*
+
+        /// Everything that can be set.
+        #[derive(Clone, PartialEq, Eq, Debug)]
+        pub struct Config { $($(#[$doc])* pub $field: $section),* }
+
+        impl Config {
+            /// Reads every section before giving up, so that all problems are found.
+            fn read(source: &mut Source<'_>) -> Option<Self> {
+                $(let $field = $section::read(source);)*
+                Some(Self { $($field: $field?),* })
+            }
+
+            /// Path and value of every setting, in the order of the docs.
+            fn values(&self) -> Vec<(&'static Row, String, bool)> {
+                let values = vec![$($((self.$field.$key.text(), <$type as Setting>::QUOTED)),*),*];
+                ROWS.iter().zip(values).map(|(row, (text, quoted))| (row, text, quoted)).collect()
+            }
+        }
+
+        /// Every setting there is, in the order of the docs.
+        pub const ROWS: &[Row] = &[$($(Row {
+            section: $name, key: stringify!($key), kind: <$type as Setting>::TYPE, default: $default,
+            bounds: settings!(@bounds $($low, $high)?), owner: $owner, help: $help,
+        }),*),*];
+    };
+    (@bounds) => { None };
+    (@bounds $low:literal, $high:literal) => { Some(($low, $high)) };
+}
+
+settings! {
+    /// Where it listens and keeps its state.
+    Server "server" as server {
+        listen: SocketAddr = "127.0.0.1:8080", "server", "Where HTTP is served. Only a loopback address: there are no keys yet. Port 0 picks a free one.";
+        data_dir: PathBuf = "data", "server", "The folder with all state. One process at a time.";
+        body_bytes_max: u64 = "2097152" in "1024", "67108864", "server", "Largest request body.";
+        click_wait: Duration = "250ms" in "1ms", "10s", "server", "How long a click waits for the log before it is redirected all the same.";
+    }
+    /// The three times of the money, and the sweep.
+    Ledger "ledger" as ledger {
+        lease_ttl: Duration = "60s" in "1s", "10m", "ledger", "How long a lease may be held against, from the first sending of its request.";
+        hold_ttl_cpm: Duration = "5m" in "1s", "1h", "ledger", "How long a shown slot reserves its price when it is paid per impression.";
+        hold_ttl_cpc: Duration = "2m" in "1s", "1h", "ledger", "The same where it is paid per click.";
+        token_ttl: Duration = "24h" in "1s", "30d", "ledger", "How long an event can still bill. The redirect works for ever.";
+        conversion_window: Duration = "7d" in "1s", "90d", "ledger", "How long after a click a conversion is attributed to it.";
+        sweep_interval: Duration = "5s" in "50ms", "5m", "ledger", "How often due leases are closed and waiting events retried.";
+    }
+    /// How changes of the catalog come to be served.
+    CatalogServing "catalog" as catalog {
+        poll_interval: Duration = "500ms" in "10ms", "1m", "catalog", "How often the store is asked for changes made by another process.";
+        overlay_objects_max: u32 = "10000" in "1", "1000000", "catalog", "Changed objects beside the base, beyond which they are merged into a new base.";
+    }
+    /// State kept by folding the event log.
+    Folds "fold" as fold {
+        snapshot_interval: Duration = "1m" in "100ms", "1d", "fold", "How often folded state is written down, if the log grew.";
+        viewers_max: u32 = "1000000" in "1", "100000000", "fold", "Viewer profiles kept in memory; beyond it those seen least recently go.";
+        recent_max: u32 = "10000" in "1", "1000000", "fold", "Last decisions kept for the live page.";
+    }
+    /// Numbers that an experiment may change.
+    Params "params" as params {
+        candidates_max: u32 = "500" in "1", "1000", "retrieval", "Candidates that the sources return for one request.";
+        entrants_max: u32 = "50" in "1", "50", "decide", "Candidates that enter the auction after the first phase.";
+        exploration_ppm: u32 = "10000" in "0", "1000000", "decide", "Share of requests, in parts per million, in which one slot is reserved for exploration.";
+        record_full_ppm: u32 = "10000" in "0", "1000000", "decide", "Share of decisions, in parts per million, recorded with every candidate.";
+        cpc_hold_safety_ppm: u32 = "1500000" in "1000000", "100000000", "ledger", "A click-priced hold is price × pCTR × this, in parts per million.";
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        match Self::from_text("", []) {
+            Ok(config) => config,
+            Err(problems) => unreachable!("the defaults are within their own bounds: {problems}"),
+        }
+    }
+}
+
+/// Everything that is wrong with a configuration, for whoever wrote it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problems(pub Vec<String>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl Config {
+    /// The file, where there is one, under what the environment says.
+    ///
+    /// # Errors
+    /// All problems at once, each with the path of its key or the name of its variable.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Problems> {
+        let text = file.map_or_else(|| Ok(String::new()), |path| read_file(path))?;
+        Self::from_text(&text, environment)
+    }
+
+    /// # Errors
+    /// As `load`.
+    pub fn from_text(text: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, Problems> {
+        let table = text.parse::<Table>().map_err(|e| Problems(vec![e.to_string().trim_end().to_owned()]))?;
+        let mut source = Source::new(&table, environment);
+        let config = Self::read(&mut source);
+        if let Some(config) = &config {
+            source.problems.extend(config.contradictions());
+        }
+        source.refuse_unknown();
+        match config {
+            Some(config) if source.problems.is_empty() => Ok(config),
+            Some(_) | None => Err(Problems(source.problems)),
+        }
+    }
+
+    /// As a file that says everything.
+    #[must_use]
+    pub fn print(&self) -> String {
+        let mut section = "";
+        let mut out = String::new();
+        for (row, text, quoted) in self.values() {
+            if row.section != section {
+                section = row.section;
+                out.push_str(&format!("{}[{section}]\n", if out.is_empty() { "" } else { "\n" }));
+            }
+            let value = if quoted { Value::String(text).to_string() } else { text };
+            out.push_str(&format!("{} = {value}\n", row.key));
+        }
+        out
+    }
+
+    /// What each setting allows by itself but not together with the others.
+    fn contradictions(&self) -> Vec<String> {
+        let (ledger, params) = (&self.ledger, &self.params);
+        let holds = ledger.hold_ttl_cpm.min(ledger.hold_ttl_cpc);
+        let longest_hold = ledger.hold_ttl_cpm.max(ledger.hold_ttl_cpc);
+        let rules = [
+            (self.server.listen.ip().is_loopback(), "server.listen: must be a loopback address: there are no keys yet"),
+            (ledger.lease_ttl <= holds, "ledger.lease_ttl: must not be longer than the shorter hold_ttl"),
+            (ledger.token_ttl >= longest_hold, "ledger.token_ttl: must not be shorter than the longer hold_ttl"),
+            (
+                params.entrants_max <= params.candidates_max,
+                "params.entrants_max: must not exceed params.candidates_max",
+            ),
+        ];
+        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, problem)| problem.to_owned()).collect()
+    }
+}
+
+/// No configuration is longer than this.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+fn read_file(path: &Path) -> Result<String, Problems> {
+    let blame = |message: String| Problems(vec![format!("{}: {message}", path.display())]);
+    let length = std::fs::metadata(path).map_err(|e| blame(e.to_string()))?.len();
+    if length > FILE_BYTES_MAX {
+        return Err(blame(format!("is larger than {FILE_BYTES_MAX} bytes")));
+    }
+    std::fs::read_to_string(path).map_err(|e| blame(e.to_string()))
+}
+
+const VARIABLE_PREFIX: &str = "LITFASS_";
+
+fn variable(section: &str, key: &str) -> String {
+    format!("{VARIABLE_PREFIX}{}_{}", section.to_uppercase(), key.to_uppercase())
+}
+
+/// File and environment while they are read, with what was wrong so far.
+struct Source<'a> {
+    table: &'a Table,
+    environment: BTreeMap<String, String>,
+    problems: Vec<String>,
+}
+
+impl<'a> Source<'a> {
+    fn new(table: &'a Table, environment: impl IntoIterator<Item = (String, String)>) -> Self {
+        let ours = environment.into_iter().filter(|(name, _)| name.starts_with(VARIABLE_PREFIX)).collect();
+        Self { table, environment: ours, problems: Vec::new() }
+    }
+
+    fn read<S: Setting>(&mut self, section: &str, key: &str) -> Option<S> {
+        let row = ROWS.iter().find(|row| row.section == section && row.key == key)?;
+        let read = self
+            .text::<S>(row)
+            .and_then(|(blame, text)| checked(&text, row.bounds).map_err(|problem| format!("{blame}: {problem}")));
+        read.map_err(|problem| self.problems.push(problem)).ok()
+    }
+
+    /// The setting's text and who said it: environment before file before default.
+    fn text<S: Setting>(&self, row: &Row) -> Result<(String, String), String> {
+        let (variable, path) = (variable(row.section, row.key), format!("{}.{}", row.section, row.key));
+        if let Some(text) = self.environment.get(&variable) {
+            return Ok((variable, text.clone()));
+        }
+        match self.table.get(row.section).and_then(|section| section.get(row.key)) {
+            Some(value) => match toml_text::<S>(value) {
+                Ok(text) => Ok((path, text)),
+                Err(problem) => Err(format!("{path}: {problem}")),
+            },
+            None => Ok((path, row.default.to_owned())),
+        }
+    }
+
+    fn refuse_unknown(&mut self) {
+        let variables: BTreeSet<_> = ROWS.iter().map(|row| variable(row.section, row.key)).collect();
+        let strangers = self.environment.keys().filter(|name| !variables.contains(*name));
+        let mut unknown: Vec<_> = strangers.map(|name| format!("{name}: there is no such setting")).collect();
+        for (section, value) in self.table {
+            unknown.extend(unknown_keys(section, value));
+        }
+        self.problems.extend(unknown);
+    }
+}
+
+fn unknown_keys(section: &str, value: &Value) -> Vec<String> {
+    let known: BTreeSet<_> = ROWS.iter().filter(|row| row.section == section).map(|row| row.key).collect();
+    if known.is_empty() {
+        return vec![format!("{section}: there is no such section")];
+    }
+    let Some(table) = value.as_table() else {
+        return vec![format!("{section}: must be a section, written [{section}]")];
+    };
+    let strangers = table.keys().filter(|key| !known.contains(key.as_str()));
+    strangers.map(|key| format!("{section}.{key}: there is no such setting")).collect()
+}
+
+/// `docs/generated/config.md`.
+#[must_use]
+pub fn docs() -> String {
+    let intro = "# Configuration\n\nWritten from the table in `edge/server/src/config/mod.rs`. One TOML file, given by `--config`; every key has a default.\nA variable of the environment overrides the file: `params.candidates_max` is `LITFASS_PARAMS_CANDIDATES_MAX`.\n";
+    let mut section = "";
+    let mut out = intro.to_owned();
+    for row in ROWS {
+        if row.section != section {
+            section = row.section;
+            out.push_str(&format!(
+                "\n## [{section}]\n\n| key | type | default | bounds | owner | meaning |\n|---|---|---|---|---|---|\n"
+            ));
+        }
+        out.push_str(&row.markdown());
+    }
+    out
+}
+
+impl Row {
+    fn markdown(&self) -> String {
+        let bounds = self.bounds.map_or_else(String::new, |(low, high)| format!("{low} … {high}"));
+        let kind = self.kind.trim_start_matches("an ").trim_start_matches("a ");
+        format!("| `{}` | {kind} | `{}` | {bounds} | {} | {} |\n", self.key, self.default, self.owner, self.help)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str, environment: &[(&str, &str)]) -> Vec<String> {
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        Config::from_text(text, environment).unwrap_err().0
+    }
+
+    #[test]
+    fn the_page_in_the_docs_is_current() {
+        crate::generated::assert_current("config.md", &docs());
+    }
+
+    #[test]
+    fn what_is_printed_reads_back_the_same() {
+        let config =
+            Config::from_text("[params]\ncandidates_max = 77\n[server]\ndata_dir = 'a \"quoted\" one'", []).unwrap();
+        assert_eq!(config.params.candidates_max, 77);
+        assert_eq!(Config::from_text(&config.print(), []), Ok(config));
+    }
+
+    #[test]
+    fn defaults_are_valid_and_the_environment_goes_first() {
+        assert_eq!(Config::default().params.entrants_max, 50);
+        let environment =
+            [("LITFASS_LEDGER_LEASE_TTL".to_owned(), "2s".to_owned()), ("HOME".to_owned(), "/".to_owned())];
+        let config = Config::from_text("[ledger]\nlease_ttl = \"9s\"", environment).unwrap();
+        assert_eq!(config.ledger.lease_ttl, Duration::seconds(2));
+    }
+
+    #[test]
+    fn all_problems_are_reported_at_once_with_their_paths() {
+        let text = "[params]\ncandidates_max = 0\nentrants_max = \"7\"\nshots = 1\n[ledger]\ntoken_ttl = \"1y\"\n[sever]\nx = 1";
+        let found = problems(text, &[("LITFASS_SERVER_LISTEN", "nowhere"), ("LITFASS_TYPO", "1")]);
+        let starts = [
+            "LITFASS_SERVER_LISTEN: must be an IP address",
+            "ledger.token_ttl: must be a whole number and a unit",
+            "params.candidates_max: must be 1 … 1000, not 0",
+            "params.entrants_max: must be an integer, not string",
+            "LITFASS_TYPO: there is no such setting",
+            "params.shots: there is no such setting",
+            "sever: there is no such section",
+        ];
+        assert_eq!(found.len(), starts.len(), "{found:#?}");
+        for start in starts {
+            assert!(found.iter().any(|problem| problem.starts_with(start)), "{start}: {found:#?}");
+        }
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_refused() {
+        let text = "[ledger]\nlease_ttl = \"3m\"\ntoken_ttl = \"4m\"\n[params]\ncandidates_max = 10\n[server]\nlisten = \"0.0.0.0:80\"";
+        let found = problems(text, &[]);
+        for path in ["server.listen", "ledger.lease_ttl", "ledger.token_ttl", "params.entrants_max"] {
+            assert!(found.iter().any(|problem| problem.starts_with(path)), "{path}: {found:#?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_toml_is_named_with_its_line() {
+        assert!(problems("[params\n", &[])[0].contains("line 1"));
+        assert!(problems("params = 3", &[])[0].contains("must be a section"));
+        let missing = Config::load(Some(Path::new("/nowhere/litfass.toml")), []).unwrap_err().to_string();
+        assert!(missing.starts_with("/nowhere/litfass.toml: "), "{missing}");
+    }
+}

@@ -1,0 +1,139 @@
+//! How one setting is written and checked: integers, durations such as `"90s"`, texts, paths and addresses.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use litfass_types::Duration;
+use toml::Value;
+
+/// A type that a setting can have. Bounds are compared after reading, so `Ord` is part of it.
+pub(super) trait Setting: Sized + Ord {
+    /// What the docs call it.
+    const TYPE: &'static str;
+    /// Whether the file writes it in quotes.
+    const QUOTED: bool;
+    /// # Errors
+    /// In words that follow "must be".
+    fn parse(text: &str) -> Result<Self, String>;
+    fn text(&self) -> String;
+}
+
+/// The value's text where the file has the TOML type that the setting wants.
+///
+/// # Errors
+/// In words that follow the key's path.
+pub(super) fn toml_text<S: Setting>(value: &Value) -> Result<String, String> {
+    match value {
+        Value::String(text) if S::QUOTED => Ok(text.clone()),
+        Value::Integer(number) if !S::QUOTED => Ok(number.to_string()),
+        Value::String(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::Boolean(_)
+        | Value::Datetime(_)
+        | Value::Array(_)
+        | Value::Table(_) => Err(format!("must be {}, not {}", S::TYPE, value.type_str())),
+    }
+}
+
+/// Reads `text` and compares it with the bounds, each given in the setting's own notation.
+///
+/// # Errors
+/// In words that follow the key's path.
+pub(super) fn checked<S: Setting>(text: &str, bounds: Option<(&str, &str)>) -> Result<S, String> {
+    let value = S::parse(text).map_err(|wanted| format!("must be {wanted}, not {text:?}"))?;
+    let Some((low, high)) = bounds else { return Ok(value) };
+    let within = S::parse(low).is_ok_and(|low| low <= value) && S::parse(high).is_ok_and(|high| value <= high);
+    if within { Ok(value) } else { Err(format!("must be {low} … {high}, not {text}")) }
+}
+
+macro_rules! integer_settings {
+    ($($type:ty),*) => {$(
+        impl Setting for $type {
+            const TYPE: &'static str = "an integer";
+            const QUOTED: bool = false;
+            fn parse(text: &str) -> Result<Self, String> {
+                text.parse().map_err(|_| format!("an integer of at most {}", Self::MAX))
+            }
+            fn text(&self) -> String {
+                self.to_string()
+            }
+        }
+    )*};
+}
+
+integer_settings!(u16, u32, u64);
+
+impl Setting for Duration {
+    const TYPE: &'static str = "a duration";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        duration_ms(text)
+            .map(Self)
+            .ok_or_else(|| "a whole number and a unit such as \"250ms\", \"60s\", \"5m\", \"24h\" or \"7d\"".to_owned())
+    }
+
+    fn text(&self) -> String {
+        let (length, unit) = UNITS.into_iter().rev().find(|(length, _)| self.0 % length == 0).unwrap_or((1, "ms"));
+        format!("{}{unit}", self.0 / length)
+    }
+}
+
+const UNITS: [(i64, &str); 5] = [(1, "ms"), (1_000, "s"), (60_000, "m"), (3_600_000, "h"), (86_400_000, "d")];
+
+fn duration_ms(text: &str) -> Option<i64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let (length, _) = UNITS.into_iter().find(|(_, name)| *name == unit)?;
+    number.parse::<i64>().ok()?.checked_mul(length)
+}
+
+impl Setting for SocketAddr {
+    const TYPE: &'static str = "an address";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "an IP address and a port such as \"127.0.0.1:8080\"".to_owned())
+    }
+
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Setting for PathBuf {
+    const TYPE: &'static str = "a path";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let sound = !text.is_empty() && text.len() <= 4096 && !text.contains('\0');
+        if sound { Ok(Self::from(text)) } else { Err("a path of 1 … 4096 bytes".to_owned()) }
+    }
+
+    fn text(&self) -> String {
+        self.display().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_a_whole_number_and_a_unit() {
+        assert_eq!(Duration::parse("90s"), Ok(Duration::seconds(90)));
+        assert_eq!(Duration::days(7).text(), "7d");
+        assert_eq!(Duration(90_500).text(), "90500ms");
+        for bad in ["", "s", "5", "-5s", "5 s", "1.5h", "9223372036854775807d"] {
+            assert!(Duration::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_toml_type_is_part_of_the_check() {
+        assert!(toml_text::<u32>(&Value::String("7".to_owned())).unwrap_err().contains("not string"));
+        assert!(toml_text::<Duration>(&Value::Integer(7)).is_err());
+        assert!(toml_text::<u32>(&Value::Float(7.0)).is_err());
+    }
+}

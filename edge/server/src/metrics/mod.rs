@@ -1,0 +1,158 @@
+//! What can be observed of a running server: one table of metrics, the registry made from it, and its page in the docs.
+//!
+//! Label values are closed sets, so the number of series is fixed when the program is compiled. `docs/generated/metrics.md` is
+//! written from the same table; a test keeps it current.
+
+pub mod instrument;
+pub mod label;
+
+use std::fmt::Write;
+
+use litfass_types::{Fate, Ineligible, Port};
+
+use instrument::{Amounts, Counters, Gauges, Instrument, Latencies};
+use label::{
+    BillingOutcome, DecisionResult, EventKind, EventResult, FoldName, HoldResult, LeaseStep, LogWriter, Route,
+    RunResult, StatusClass, Step,
+};
+
+/// One row of the table.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub name: &'static str,
+    pub kind: &'static str,
+    pub unit: &'static str,
+    /// Each label with all the values it can have.
+    pub labels: Vec<(&'static str, Vec<&'static str>)>,
+    pub help: &'static str,
+}
+
+macro_rules! metrics {
+    ($($field:ident: $instrument:ty, $name:literal, $unit:literal, $help:literal;)*) => {
+        /// The registry: one family of atomics per row of the table.
+        #[derive(Debug)]
+        pub struct Metrics { $(#[doc = $help] pub $field: $instrument),* }
+
+        impl Default for Metrics {
+            fn default() -> Self {
+                Self { $($field: <$instrument>::new()),* }
+            }
+        }
+
+        impl Metrics {
+            /// Prometheus' text format, version 0.0.4.
+            #[must_use]
+            pub fn render(&self) -> String {
+                let mut out = String::new();
+                $(render($name, $help, &self.$field, &mut out);)*
+                out
+            }
+        }
+
+        /// Every metric there is, in the order of the docs.
+        #[must_use]
+        pub fn table() -> Vec<Row> {
+            vec![$(Row {
+                name: $name, kind: <$instrument>::KIND, unit: $unit, labels: <$instrument>::axes(), help: $help,
+            }),*]
+        }
+    };
+}
+
+metrics! {
+    decisions: Counters<DecisionResult>, "litfass_decisions_total", "decisions",
+        "Decisions by result: filled (at least one ad), empty, or not recorded (the caller got a 503)";
+    decision_latency: Latencies<()>, "litfass_decision_duration_seconds", "seconds", "From the parsed request to the recorded decision";
+    step_latency: Latencies<Step>, "litfass_decision_step_duration_seconds", "seconds", "Each of a decision's five steps";
+    degraded: Counters<Port>, "litfass_degraded_total", "decisions", "Decisions that went on without this port's answer";
+    candidates: Counters<Fate>, "litfass_candidates_total", "rows", "How candidates ended, per placement; their sum is all rows";
+    unmarked: Counters<()>, "litfass_candidates_unmarked_total", "rows", "Invariant: rows that ended without a fate; must stay 0";
+    ineligible: Counters<Ineligible>, "litfass_line_items_ineligible_total", "line items",
+        "Line items by the first predicate they failed, in decisions recorded in full";
+    slots_shown: Counters<()>, "litfass_slots_shown_total", "slots", "Slots that were given to an ad";
+    holds: Counters<HoldResult>, "litfass_holds_total", "holds", "Budget and cap holds asked for by winners";
+    leases: Counters<LeaseStep>, "litfass_leases_total", "leases", "Budget leases by what happened to them";
+    events: Counters<(EventKind, EventResult)>, "litfass_events_total", "events", "Tracking and shop events by the answer their sender got";
+    clicks_unrecorded: Counters<()>, "litfass_clicks_unrecorded_total", "clicks", "Clicks redirected before the log confirmed them in time";
+    billing: Counters<BillingOutcome>, "litfass_billing_outcomes_total", "events", "Billable events by their outcome in the ledger";
+    billed: Amounts<()>, "litfass_billed_units_total", "currency units", "Billed, in the settlement currency";
+    unbilled: Amounts<()>, "litfass_delivered_unbilled_units_total", "currency units", "Delivered but never billed, for want of budget";
+    predicted_clicks: Amounts<()>, "litfass_predicted_clicks_total", "clicks", "Sum of pCTR over rendered impressions";
+    observed_clicks: Counters<()>, "litfass_observed_clicks_total", "clicks", "First clicks on rendered impressions";
+    log_entries: Counters<LogWriter>, "litfass_log_entries_total", "entries", "Entries appended to the event log";
+    log_append_latency: Latencies<LogWriter>, "litfass_log_append_duration_seconds", "seconds", "From handing an entry over to its place in the log";
+    log_commit_latency: Latencies<LogWriter>, "litfass_log_commit_duration_seconds", "seconds", "From handing an entry over to its fsync";
+    fold_lag: Gauges<FoldName>, "litfass_fold_lag_entries", "entries", "Committed entries that this fold has not seen yet";
+    fold_rebuilds: Counters<FoldName>, "litfass_fold_snapshots_refused_total", "snapshots", "Snapshots that were damaged or of another version";
+    catalog_sequence: Gauges<()>, "litfass_catalog_sequence", "changes", "Last change of the catalog that is being served";
+    catalog_age: Gauges<()>, "litfass_catalog_age_seconds", "seconds", "Since the served catalog was last compared with the store";
+    catalog_ads: Gauges<()>, "litfass_catalog_ads", "ads", "Ads in the served catalog";
+    catalog_merge: Latencies<()>, "litfass_catalog_merge_duration_seconds", "seconds", "Merging the overlay into a new base";
+    training_runs: Counters<RunResult>, "litfass_training_runs_total", "runs", "Training runs by result";
+    training_latency: Latencies<()>, "litfass_training_duration_seconds", "seconds", "One training run";
+    http_requests: Counters<(Route, StatusClass)>, "litfass_http_requests_total", "requests", "Requests by route and class of status";
+    http_latency: Latencies<Route>, "litfass_http_request_duration_seconds", "seconds", "From the parsed request line to the answer";
+}
+
+fn render(name: &str, help: &str, instrument: &impl Instrument, out: &mut String) {
+    let kind = kind(instrument);
+    let written = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    debug_assert!(written.is_ok());
+    instrument.render(name, out);
+}
+
+const fn kind<I: Instrument>(_: &I) -> &'static str {
+    I::KIND
+}
+
+/// `docs/generated/metrics.md`.
+#[must_use]
+pub fn docs() -> String {
+    let intro = "# Metrics\n\nWritten from the table in `edge/server/src/metrics/mod.rs`. `GET /metrics` serves them in Prometheus' text format.\n";
+    let head = "\n| name | kind | unit | labels | meaning |\n|---|---|---|---|---|\n";
+    let rows = table().iter().map(Row::markdown).collect::<String>();
+    format!("{intro}{head}{rows}")
+}
+
+impl Row {
+    fn markdown(&self) -> String {
+        let label = |(name, values): &(&str, Vec<&str>)| format!("`{name}`: {}", values.join(", "));
+        let labels: Vec<_> = self.labels.iter().map(label).collect();
+        format!("| `{}` | {} | {} | {} | {} |\n", self.name, self.kind, self.unit, labels.join("; "), self.help)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_in_the_docs_is_current() {
+        crate::generated::assert_current("metrics.md", &docs());
+    }
+
+    #[test]
+    fn names_follow_the_conventions_of_prometheus() {
+        let rows = table();
+        for (i, row) in rows.iter().enumerate() {
+            assert!(row.name.starts_with("litfass_") && row.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+            assert_eq!(row.kind == "counter", row.name.ends_with("_total"), "{}", row.name);
+            assert_eq!(row.kind == "histogram", row.name.ends_with("_duration_seconds"), "{}", row.name);
+            assert!(rows[i + 1..].iter().all(|other| other.name != row.name), "{}", row.name);
+            assert!(!row.help.contains('\n') && !row.help.contains('|'), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn a_scrape_holds_every_metric_with_help_and_type() {
+        let metrics = Metrics::default();
+        metrics.candidates.add(Fate::Outbid, 2);
+        metrics.http_requests.add((Route::Tracking, StatusClass::of(302)), 1);
+        let text = metrics.render();
+        for row in table() {
+            assert!(text.contains(&format!("# HELP {} {}\n# TYPE {} {}\n", row.name, row.help, row.name, row.kind)));
+        }
+        assert!(text.contains("litfass_candidates_total{fate=\"outbid\"} 2\n"));
+        assert!(text.contains("litfass_http_requests_total{route=\"/t\",status=\"3xx\"} 1\n"));
+    }
+}
