@@ -75,6 +75,7 @@ reasons! {
         Outbid = 12, "outbid", Competition, 102, "others were worth more in every slot";
         HoldRefused = 13, "hold_refused", Business, 1, "won, but its budget had nothing left to reserve";
         PlacementMismatch = 14, "placement_mismatch", Business, 200, "its targeting leaves out this placement of the page";
+        PassedOver = 15, "passed_over", Competition, 102, "would have won the last slot, which was kept for exploration and drawn for another";
     }
 }
 
