@@ -1,0 +1,147 @@
+//! The decision record: what a decision saw, who bid, what was shown. It is in the log before the response is sent.
+//!
+//! From the entrants, predictions, placements and rules' hash a decision replays without a catalog (`replay`). The features
+//! of the shown ads are what training reads. Candidates that lost are counted by fate; a sample, and whatever asked to be
+//! explained, keeps them all (`Full`).
+
+use litfass_features::{AdRows, ViewerBlock};
+use litfass_market::{AuctionPlacement, Decision, Entrants, PricedBy, Refusal};
+use litfass_types::{
+    AdId, AdvertiserId, CampaignId, CatalogVersion, CreativeId, DecisionId, Fate, Ineligible, LeaseId, LineItemId, PlacementId,
+    Port, Prediction, Price, Probability, Row, Seed, Timestamp, Value,
+};
+
+use crate::request::AdRequest;
+
+/// One decision, complete.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DecisionRecord {
+    pub id: DecisionId,
+    pub inputs: Inputs,
+    pub market: Market,
+    /// Holds that were not granted, in the order in which they were asked for.
+    pub refused: Vec<Refusal>,
+    /// The request's half of the features.
+    pub viewer: ViewerBlock,
+    /// By placement, then slot; their feature rows in the same order.
+    pub shown: Vec<ShownRecord>,
+    pub rows: AdRows,
+    /// Per placement of the request: how the candidates ended.
+    pub counts: Vec<Vec<(Fate, u32)>>,
+    pub full: Option<Full>,
+    /// Microseconds per stage.
+    pub timings: Vec<(StageName, u32)>,
+}
+
+/// What the decision was made from besides what the market saw.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Inputs {
+    pub request: AdRequest,
+    pub now: Timestamp,
+    pub seed: Seed,
+    pub world: WorldVersion,
+    pub degraded: Vec<Port>,
+}
+
+/// Names every part of the world that a decision read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WorldVersion {
+    pub catalog: CatalogVersion,
+    /// BLAKE3 of the rank profile's artifact.
+    pub profile: [u8; 32],
+    /// BLAKE3 of the params and rules.
+    pub rules: [u8; 32],
+    pub pacing: u64,
+    /// Counts up with every set of ad signals that was published.
+    pub signals: u64,
+    /// Version of the time-zone database.
+    pub time_zones: String,
+}
+
+/// Integers only: everything `settle` reads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Market {
+    pub exploration_ppm: u32,
+    pub placements: Vec<AuctionPlacement>,
+    pub entrants: Entrants,
+    /// One per entrant.
+    pub predictions: Vec<Prediction>,
+}
+
+/// One ad that was shown.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShownRecord {
+    pub row: Row,
+    /// Index into the request's placements.
+    pub placement: u8,
+    pub placement_id: PlacementId,
+    /// Within the placement, 0 is the first.
+    pub slot: u8,
+    pub ad: AdId,
+    pub creative: CreativeId,
+    pub line_item: LineItemId,
+    pub campaign: CampaignId,
+    pub advertiser: AdvertiserId,
+    pub value: Value,
+    pub price: Price,
+    pub priced_by: PricedBy,
+    pub explored: bool,
+    pub propensity: Probability,
+    /// What the model expects in the slot where it is shown: the prediction is for the first slot.
+    pub click_in_slot: Probability,
+    pub lease: LeaseId,
+    pub hold_expires: Timestamp,
+}
+
+/// Every candidate, and what was removed before there were any.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Full {
+    pub candidates: Vec<CandidateRecord>,
+    /// Per placement: line items by the first predicate they failed.
+    pub ineligible: Vec<Vec<(Ineligible, u32)>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CandidateRecord {
+    pub ad: AdId,
+    pub line_item: LineItemId,
+    /// Bit mask of the sources that returned it.
+    pub sources: u16,
+    /// What the first phase thought.
+    pub click: Probability,
+    pub value: Value,
+    /// One per placement of the request.
+    pub fates: Vec<Fate>,
+}
+
+/// The steps whose time is kept.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum StageName {
+    Gather,
+    Shortlist,
+    Predict,
+    Settle,
+}
+
+impl StageName {
+    pub const ALL: [Self; 4] = [Self::Gather, Self::Shortlist, Self::Predict, Self::Settle];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gather => "gather",
+            Self::Shortlist => "shortlist",
+            Self::Predict => "predict",
+            Self::Settle => "settle",
+        }
+    }
+}
+
+impl DecisionRecord {
+    /// Settles again from the recorded integers: the same page on any machine, where the code is the same. Candidates that
+    /// did not enter the auction are not known here; their cells are not part of the result.
+    #[must_use]
+    pub fn replay(&self) -> Decision {
+        crate::settle::replay(&self.market, self.inputs.seed, &self.refused)
+    }
+}
