@@ -14,7 +14,7 @@ pub fn exp(x: f64) -> f64 {
     let k = (x * std::f64::consts::LOG2_E).round();
     let r = (x - k * LN_2_HIGH) - k * LN_2_LOW;
     // Taylor's series to r¹³/13!, |r| ≤ ln 2 / 2.
-    let series = (1..=13_u32).rev().fold(1.0, |sum, n| 1.0 + sum * r / f64::from(n));
+    let series = FACTORIAL_RECIPROCALS.iter().rev().fold(0.0, |sum, c| sum * r + c);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "k is a whole number within ±1010")]
     let scale = f64::from_bits(((1_023 + k as i64) as u64) << 52);
     series * scale
@@ -35,6 +35,23 @@ pub fn ln(x: f64) -> f64 {
     let series = ODD_RECIPROCALS.iter().rev().fold(0.0, |sum, c| sum * square + c);
     exponent * LN_2_HIGH + (2.0 * s * series + exponent * LN_2_LOW)
 }
+
+const FACTORIAL_RECIPROCALS: [f64; 14] = [
+    1.0,
+    1.0,
+    1.0 / 2.0,
+    1.0 / 6.0,
+    1.0 / 24.0,
+    1.0 / 120.0,
+    1.0 / 720.0,
+    1.0 / 5_040.0,
+    1.0 / 40_320.0,
+    1.0 / 362_880.0,
+    1.0 / 3_628_800.0,
+    1.0 / 39_916_800.0,
+    1.0 / 479_001_600.0,
+    1.0 / 6_227_020_800.0,
+];
 
 const ODD_RECIPROCALS: [f64; 11] = [
     1.0,
