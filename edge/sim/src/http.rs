@@ -1,0 +1,163 @@
+//! A door over HTTP/1.1: one connection, kept alive, no dependency. It speaks just enough of the protocol for our own server:
+//! bodies have a length, redirects are not followed, heads and bodies have a limit.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::door::{Answer, Door, Unanswered};
+
+const HEAD_BYTES_MAX: u64 = 32 << 10;
+const BODY_BYTES_MAX: u64 = 16 << 20;
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection to a server, opened at the first request and again after a failure.
+#[derive(Debug)]
+pub struct HttpDoor {
+    address: SocketAddr,
+    connection: Option<BufReader<TcpStream>>,
+}
+
+impl HttpDoor {
+    #[must_use]
+    pub const fn new(address: SocketAddr) -> Self {
+        Self { address, connection: None }
+    }
+
+    /// Any request; `body` is sent as JSON.
+    ///
+    /// # Errors
+    /// Where no whole answer came; the connection is then dropped.
+    pub fn send(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, Unanswered> {
+        let message = self.message(method, path, body);
+        let kept = self.connection.is_some();
+        let first = self.exchange(&message);
+        // A kept connection may have been closed meanwhile; a fresh one gets no second chance.
+        let answer = if kept && first.is_err() { self.exchange(&message) } else { first };
+        answer.map_err(|why| Unanswered { what: format!("{method} {path}"), why: why.to_string() })
+    }
+
+    fn message(&self, method: &str, path: &str, body: Option<&Value>) -> Vec<u8> {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let mut message = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        if !body.is_empty() {
+            message.push_str("Content-Type: application/json\r\n");
+        }
+        message.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+        message.into_bytes()
+    }
+
+    fn exchange(&mut self, message: &[u8]) -> io::Result<Answer> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connect(self.address)?,
+        };
+        connection.get_mut().write_all(message)?;
+        let (answer, keep) = read_answer(&mut connection)?;
+        if keep {
+            self.connection = Some(connection);
+        }
+        Ok(answer)
+    }
+}
+
+impl Door for HttpDoor {
+    fn decide(&mut self, body: &Value) -> Result<Answer, Unanswered> {
+        self.send("POST", "/v1/decisions", Some(body))
+    }
+
+    fn track(&mut self, url: &str) -> Result<Answer, Unanswered> {
+        self.send("GET", url, None)
+    }
+
+    fn events(&mut self, body: &Value) -> Result<Answer, Unanswered> {
+        self.send("POST", "/v1/events", Some(body))
+    }
+}
+
+fn connect(address: SocketAddr) -> io::Result<BufReader<TcpStream>> {
+    let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    Ok(BufReader::new(stream))
+}
+
+/// What the head of an answer says about its body.
+#[derive(Default)]
+struct Head {
+    status: u16,
+    length: Option<u64>,
+    chunked: bool,
+    close: bool,
+}
+
+fn read_answer(connection: &mut BufReader<TcpStream>) -> io::Result<(Answer, bool)> {
+    let head = read_head(connection)?;
+    let body = if head.chunked { read_chunks(connection)? } else { read_body(connection, head.length.unwrap_or(0))? };
+    let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    Ok((Answer { status: head.status, body }, !head.close))
+}
+
+fn read_head(connection: &mut BufReader<TcpStream>) -> io::Result<Head> {
+    let mut limited = connection.take(HEAD_BYTES_MAX);
+    let status = line(&mut limited)?;
+    let status = status.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let mut head = Head { status: status.ok_or_else(|| malformed("no status"))?, ..Head::default() };
+    loop {
+        let line = line(&mut limited)?;
+        if line.is_empty() {
+            return Ok(head);
+        }
+        if let Some((name, value)) = line.split_once(':') {
+            note(&mut head, &name.to_ascii_lowercase(), &value.trim().to_ascii_lowercase())?;
+        }
+    }
+}
+
+fn note(head: &mut Head, name: &str, value: &str) -> io::Result<()> {
+    match name {
+        "content-length" => head.length = Some(value.parse().map_err(|_| malformed("content-length is no number"))?),
+        "transfer-encoding" => head.chunked = value == "chunked",
+        "connection" => head.close = value == "close",
+        _ => {}
+    }
+    Ok(())
+}
+
+/// One line without its end.
+fn line(from: &mut impl BufRead) -> io::Result<String> {
+    let mut line = String::new();
+    from.read_line(&mut line)?;
+    line.strip_suffix("\r\n").map(str::to_owned).ok_or_else(|| malformed("the head breaks off"))
+}
+
+fn read_body(connection: &mut BufReader<TcpStream>, length: u64) -> io::Result<Vec<u8>> {
+    if length > BODY_BYTES_MAX {
+        return Err(malformed("the body is too large"));
+    }
+    let mut body = vec![0; usize::try_from(length).unwrap_or(0)];
+    connection.read_exact(&mut body)?;
+    Ok(body)
+}
+
+fn read_chunks(connection: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let length = u64::from_str_radix(&line(connection)?, 16).map_err(|_| malformed("a chunk without a length"))?;
+        body.extend(read_body(connection, length)?);
+        line(connection)?;
+        if length == 0 {
+            return Ok(body);
+        }
+        if body.len() as u64 > BODY_BYTES_MAX {
+            return Err(malformed("the body is too large"));
+        }
+    }
+}
+
+fn malformed(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
