@@ -8,5 +8,9 @@ pub(crate) fn assert_current(name: &str, text: &str) {
         std::fs::write(&path, text).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(found, text, "docs/generated/{name} is not current: run the tests once with UPDATE_FIXTURES=1");
+    let differs = text.lines().zip(found.lines().chain(std::iter::repeat(""))).find(|(wanted, found)| wanted != found);
+    assert!(
+        found == text,
+        "docs/generated/{name} is not current ({differs:?}): run the tests once with UPDATE_FIXTURES=1"
+    );
 }

@@ -6,3 +6,4 @@ mod generated;
 pub mod metrics;
 pub mod problem;
 pub mod secrets;
+pub mod tokens;

@@ -145,7 +145,7 @@ impl Config {
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Problems> {
-        let text = file.map_or_else(|| Ok(String::new()), |path| read_file(path))?;
+        let text = file.map_or_else(|| Ok(String::new()), read_file)?;
         Self::from_text(&text, environment)
     }
 

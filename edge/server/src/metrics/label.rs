@@ -6,7 +6,7 @@ use litfass_types::{Fate, Ineligible, Port};
 pub trait Label: Copy + PartialEq + 'static {
     const NAME: &'static str;
     const ALL: &'static [Self];
-    fn text(self) -> &'static str;
+    fn value(self) -> &'static str;
 }
 
 /// No label, one, or a pair: which cell of a family.
@@ -29,7 +29,7 @@ impl Labels for () {
 
 impl<L: Label> Labels for L {
     fn axes() -> Vec<(&'static str, Vec<&'static str>)> {
-        vec![(L::NAME, L::ALL.iter().map(|value| value.text()).collect())]
+        vec![(L::NAME, L::ALL.iter().map(|label| label.value()).collect())]
     }
 
     fn index(self) -> usize {
@@ -60,7 +60,7 @@ macro_rules! labels {
         impl Label for $name {
             const NAME: &'static str = $label;
             const ALL: &'static [Self] = &[$(Self::$variant),*];
-            fn text(self) -> &'static str {
+            fn value(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
             }
         }
@@ -107,7 +107,7 @@ impl StatusClass {
 impl Label for Port {
     const NAME: &'static str = "port";
     const ALL: &'static [Self] = &Self::ALL;
-    fn text(self) -> &'static str {
+    fn value(self) -> &'static str {
         self.name()
     }
 }
@@ -117,7 +117,7 @@ macro_rules! reason_labels {
         impl Label for $type {
             const NAME: &'static str = $label;
             const ALL: &'static [Self] = Self::ALL;
-            fn text(self) -> &'static str {
+            fn value(self) -> &'static str {
                 self.reason().code
             }
         }
