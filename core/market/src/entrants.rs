@@ -146,10 +146,16 @@ impl Entrants {
     }
 }
 
+impl Extend<Entrant> for Entrants {
+    fn extend<I: IntoIterator<Item = Entrant>>(&mut self, rows: I) {
+        rows.into_iter().for_each(|entrant| self.push(entrant));
+    }
+}
+
 impl FromIterator<Entrant> for Entrants {
     fn from_iter<I: IntoIterator<Item = Entrant>>(rows: I) -> Self {
         let mut entrants = Self::default();
-        rows.into_iter().for_each(|entrant| entrants.push(entrant));
+        entrants.extend(rows);
         entrants
     }
 }

@@ -129,7 +129,7 @@ impl<'a> Page<'a> {
 
     // ── who may ──
 
-    /// Business before competition; among these the order of the table.
+    /// Business before competition; of what stands on the page already, the first that is in the way.
     fn bar_at_start(&self, i: usize, placement: usize, offer: &AuctionPlacement) -> Option<Fate> {
         let bidder = &self.bidders[i];
         let marked = self.board.fate(bidder.entrant.row, placement);
@@ -140,7 +140,7 @@ impl<'a> Page<'a> {
         }
         let limited = || (offer.max_per_advertiser == 0).then_some(Fate::AdvertiserLimit);
         let against_page = || self.shown.iter().find_map(|s| bar_beside(bidder, &self.bidders[s.entrant].entrant));
-        bidder.refused.or_else(|| below_floor(bidder, offer)).or_else(against_page).or_else(limited)
+        bidder.refused.or_else(|| below_floor(bidder, offer)).or_else(limited).or_else(against_page)
     }
 
     /// What the winner of a slot means for the slots after it.

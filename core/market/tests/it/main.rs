@@ -1,0 +1,7 @@
+mod board;
+mod exploration;
+mod properties;
+mod reference;
+mod twin;
+mod value;
+mod world;
