@@ -1,1 +1,53 @@
-fn main() {}
+//! `cargo xtask …`: the one entrance for developers.
+//!
+//! Every subcommand works from any folder of the checkout, prints the commands it runs with the time they took, and
+//! leaves the tree as it was unless it says otherwise.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a developer's tool talks on its terminal")]
+
+mod bench;
+mod browser;
+mod step;
+mod suite;
+mod tidy;
+mod verify;
+mod workspace;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  test [-- ARGS]        install the browser where it is missing, then run every test of the workspace
+  tidy                  layering, dependencies, licences, words, links and sizes, in seconds
+  bench [NAME…]         the benchmarks, as a table for docs/benchmarks.md
+  verify [AREA…]        the long tier; without an area: what there is
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("error: {problem:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> anyhow::Result<()> {
+    let Some((command, rest)) = arguments.split_first() else {
+        print!("{HELP}");
+        return Ok(());
+    };
+    match command.as_str() {
+        "test" => suite::run(rest),
+        "tidy" => tidy::run(),
+        "bench" => bench::run(rest),
+        "verify" => verify::run(rest),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => anyhow::bail!("unknown command `{other}`\n\n{HELP}"),
+    }
+}

@@ -1,0 +1,82 @@
+//! `cargo xtask test`: what the suite needs, then the suite. A test that did not run counts as a failure.
+
+use anyhow::{Result, bail, ensure};
+
+use crate::{browser, step, workspace};
+
+/// Sums over the closing lines of all test binaries.
+#[derive(Default)]
+struct Totals {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+impl Totals {
+    /// Reads `test result: ok. 7 passed; 0 failed; 0 ignored; …`; other lines are not its business.
+    fn read(&mut self, line: &str) {
+        let Some(closing) = line.trim_start().strip_prefix("test result: ") else { return };
+        self.passed += count(closing, "passed");
+        self.failed += count(closing, "failed");
+        self.ignored += count(closing, "ignored");
+    }
+}
+
+/// The number before `what` in a closing line.
+fn count(closing: &str, what: &str) -> u64 {
+    let words: Vec<&str> = closing.split([' ', ';', '.']).filter(|word| !word.is_empty()).collect();
+    let found = words.windows(2).find(|pair| pair[1] == what);
+    found.and_then(|pair| pair[0].parse().ok()).unwrap_or(0)
+}
+
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let chromium = browser::ready()?;
+    let mut command = step::cargo();
+    command.args(["test", "--workspace", "--no-fail-fast"]).env("LITFASS_CHROMIUM", chromium);
+    if let Some(shared) = real_data()? {
+        command.env("LITFASS_SHARED", shared);
+    }
+    let mut totals = Totals::default();
+    let outcome = step::watch(command.args(arguments), |line| totals.read(line));
+    println!("{} passed, {} failed, {} skipped", totals.passed, totals.failed, totals.ignored);
+    outcome?;
+    ensure!(totals.passed > 0, "no test ran");
+    ensure!(totals.ignored == 0, "{} tests are ignored; a test that does not run counts as a failure", totals.ignored);
+    Ok(())
+}
+
+/// Where the real shop's log lies; in CI it must be there, elsewhere the tests that read it say that they could not.
+fn real_data() -> Result<Option<std::path::PathBuf>> {
+    let shared = workspace::shared();
+    if shared.is_none() && workspace::in_ci() {
+        bail!(
+            "the real data is not there: put it into ../shared beside the checkout, or set LITFASS_SHARED to its folder"
+        );
+    }
+    if shared.is_none() {
+        println!(
+            "note: no ../shared beside the checkout and no LITFASS_SHARED: tests on a real shop's log have no log"
+        );
+    }
+    Ok(shared)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Totals, count};
+
+    #[test]
+    fn closing_lines_of_several_binaries_add_up() {
+        let mut totals = Totals::default();
+        totals.read("test result: ok. 7 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s");
+        totals.read("test a::b ... ok");
+        totals
+            .read("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s");
+        assert_eq!((totals.passed, totals.failed, totals.ignored), (10, 2, 1));
+    }
+
+    #[test]
+    fn a_line_without_the_word_counts_nothing() {
+        assert_eq!(count("ok. x passed", "failed"), 0);
+    }
+}

@@ -1,0 +1,59 @@
+//! `cargo xtask verify AREA…`: the long tier, run before an issue is closed.
+
+use anyhow::{Context, Result};
+
+use crate::{bench, step, workspace};
+
+/// One area of the long tier.
+struct Area {
+    name: &'static str,
+    shows: &'static str,
+    run: fn() -> Result<()>,
+}
+
+const AREAS: [Area; 4] = [
+    Area {
+        name: "power-loss",
+        shows: "nothing acknowledged is lost, over 10,000 seeds of lost writes",
+        run: power_loss,
+    },
+    Area { name: "kill", shows: "500 times kill -9 under load, money and log agree", run: kill },
+    Area { name: "real-shop", shows: "the ranking against the rules, on a real shop's log", run: real_shop },
+    Area { name: "bench", shows: "the speeds, with their quality numbers", run: || bench::run(&[]) },
+];
+
+pub(crate) fn run(names: &[String]) -> Result<()> {
+    if names.is_empty() {
+        AREAS.iter().for_each(|area| println!("{:<12} {}", area.name, area.shows));
+        return Ok(());
+    }
+    for name in names {
+        let area = AREAS.iter().find(|area| area.name == name).with_context(|| format!("no area `{name}`"))?;
+        (area.run)()?;
+    }
+    Ok(())
+}
+
+fn power_loss() -> Result<()> {
+    let mut command = step::cargo();
+    command.args(["test", "--release", "-p", "litfass-store", "--test", "it", "power_loss", "--", "--nocapture"]);
+    step::run(command.env("LITFASS_SEEDS", "10000"))
+}
+
+fn kill() -> Result<()> {
+    let mut command = step::cargo();
+    command.args(["test", "--release", "-p", "litfass-server", "--test", "it", "kill", "--", "--nocapture"]);
+    step::run(command.env("LITFASS_KILLS", "500"))
+}
+
+fn real_shop() -> Result<()> {
+    let shared = workspace::shared().context("the real data is not there: ../shared or LITFASS_SHARED")?;
+    let log = shared.join("data/online_retail/online_retail.csv.zst");
+    let requests = shared.join("data/bid_requests/datacratic-20000.sanitised.ndjson.zst");
+    let dataset = workspace::root().join("target/real-shop");
+    let mut import = step::cargo();
+    import.args(["run", "--quiet", "--release", "--", "import", "online-retail"]).arg(log);
+    step::run(import.arg("--out").arg(&dataset).arg("--bid-requests").arg(requests))?;
+    let mut evaluate = step::cargo();
+    step::run(evaluate.args(["run", "--quiet", "--release", "--", "evaluate", "--dataset"]).arg(&dataset))
+}
