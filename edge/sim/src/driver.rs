@@ -95,7 +95,7 @@ impl<D: Door, C: Crowd> Seat<'_, D, C> {
         if let (Some(user), Some(viewed)) = (&visit.user, &visit.viewed) {
             batch.view(user, viewed);
         }
-        self.send(batch)
+        self.send(&batch)
     }
 
     fn remember(&self, decision: &str, ad: &ShownAd, reaction: &Reaction) {
@@ -137,7 +137,7 @@ impl<D: Door, C: Crowd> Seat<'_, D, C> {
         Ok(self.fine(&answer).is_some())
     }
 
-    fn send(&mut self, batch: Batch) -> Result<(), Unanswered> {
+    fn send(&mut self, batch: &Batch) -> Result<(), Unanswered> {
         if batch.events.is_empty() {
             return Ok(());
         }

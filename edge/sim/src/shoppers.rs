@@ -112,6 +112,6 @@ fn segments(draw: &mut Draw, taste: &[f64]) -> Vec<String> {
         .filter(|(_, taste)| **taste > 1.0 && draw.chance(0.8))
         .map(|(department, _)| format!("likes-{}", department.category))
         .collect();
-    segments.push(draw.pick(&["bargain-hunter", "newcomer", "regular", "regular"]).to_string());
+    segments.push(draw.pick(&["bargain-hunter", "newcomer", "regular", "regular"]).to_owned());
     segments
 }

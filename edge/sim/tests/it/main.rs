@@ -1,0 +1,9 @@
+//! The simulated world through its public boundary.
+
+#![expect(clippy::unwrap_used, reason = "a test whose helpers cannot go on fails here")]
+
+mod catalog_file;
+mod driving;
+mod replaying;
+mod server;
+mod shop;
