@@ -1,0 +1,228 @@
+//! Rows of a segment while objects come in, in any order: parents are still ids.
+
+use std::collections::BTreeMap;
+
+use litfass_types::{
+    AdId, AdvertiserId, CampaignId, CreativeId, LineItemId, PlacementId, TermKind, TimeZoneId, Timestamp,
+};
+
+use crate::encoded::{TreeRef, TreeWriter, Trees};
+use crate::model::{
+    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacingMode, Review,
+    Status,
+};
+use crate::problem::{ObjectRef, Problems};
+use crate::segment::{CategorySets, item_hash};
+use crate::surroundings::Surroundings;
+use crate::targeting::Targeting;
+use crate::text::{Interner, Span, Texts, Values};
+use crate::validate;
+
+#[derive(Debug)]
+pub(crate) struct DraftAdvertiser {
+    pub(crate) id: AdvertiserId,
+    pub(crate) tenant: litfass_types::TenantId,
+    pub(crate) name: Span,
+    pub(crate) zone: TimeZoneId,
+    pub(crate) status: Status,
+}
+
+#[derive(Debug)]
+pub(crate) struct DraftCampaign {
+    pub(crate) id: CampaignId,
+    pub(crate) advertiser: AdvertiserId,
+    pub(crate) name: Span,
+    pub(crate) status: Status,
+    pub(crate) flight: Flight,
+}
+
+#[derive(Debug)]
+pub(crate) struct DraftLineItem {
+    pub(crate) id: LineItemId,
+    pub(crate) campaign: CampaignId,
+    pub(crate) name: Span,
+    pub(crate) status: Status,
+    pub(crate) flight: Flight,
+    pub(crate) bid: litfass_types::Price,
+    pub(crate) billable: Billable,
+    pub(crate) pacing: PacingMode,
+    pub(crate) exclusions: Box<[String]>,
+    pub(crate) placements: Box<[PlacementId]>,
+    pub(crate) targeting: TreeRef,
+    pub(crate) needs_consent: bool,
+    pub(crate) targets_segments: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct DraftCreative {
+    pub(crate) id: CreativeId,
+    pub(crate) advertiser: AdvertiserId,
+    pub(crate) start: Span,
+    pub(crate) lengths: [u16; 3],
+    pub(crate) format: Format,
+    pub(crate) review: Review,
+}
+
+#[derive(Debug)]
+pub(crate) struct DraftAd {
+    pub(crate) id: AdId,
+    pub(crate) line_item: LineItemId,
+    pub(crate) creative: CreativeId,
+    pub(crate) created: Timestamp,
+    pub(crate) item: Span,
+    pub(crate) item_hash: u64,
+    pub(crate) categories: u32,
+    pub(crate) status: Status,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    pub(crate) texts: Texts,
+    pub(crate) values: Values,
+    interner: Interner,
+    pub(crate) trees: Trees,
+    pub(crate) advertisers: Vec<DraftAdvertiser>,
+    pub(crate) campaigns: Vec<DraftCampaign>,
+    pub(crate) line_items: Vec<DraftLineItem>,
+    pub(crate) creatives: Vec<DraftCreative>,
+    pub(crate) ads: Vec<DraftAd>,
+    pub(crate) campaign_caps: Vec<(u64, FrequencyCap)>,
+    pub(crate) line_item_caps: Vec<(u64, FrequencyCap)>,
+    pub(crate) ad_caps: Vec<(u64, FrequencyCap)>,
+    pub(crate) categories: CategoryLists,
+}
+
+/// Distinct lists of categories by their values.
+#[derive(Debug, Default)]
+pub(crate) struct CategoryLists {
+    numbers: BTreeMap<Box<[u32]>, u32>,
+    pub(crate) sets: CategorySets,
+}
+
+impl CategoryLists {
+    fn number(&mut self, list: &[u32], values: &Values) -> u32 {
+        if let Some(number) = self.numbers.get(list) {
+            return *number;
+        }
+        let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        if self.sets.starts.is_empty() {
+            self.sets.starts.push(0);
+        }
+        self.sets.values.extend(list);
+        self.sets.hashes.extend(list.iter().map(|value| values.term(*value).0));
+        self.sets.starts.push(u32::try_from(self.sets.values.len()).unwrap_or(u32::MAX));
+        self.numbers.insert(list.into(), number);
+        number
+    }
+}
+
+impl Draft {
+    /// Adds the object's row. Tenants and placements go to `around`.
+    pub(crate) fn push(&mut self, object: Object, around: &mut Surroundings, problems: &mut Problems) {
+        let reference = object.reference();
+        match object {
+            Object::Tenant(o) => drop(around.tenants.insert(o.id, o)),
+            Object::Placement(o) => drop(around.placements.insert(o.id, o)),
+            Object::Advertiser(o) => {
+                let zone = zone(reference, &o, around, problems);
+                self.advertiser(&o, zone);
+            }
+            Object::Campaign(o) => self.campaign(&o),
+            Object::LineItem(o) => self.line_item(o),
+            Object::Creative(o) => self.creative(&o),
+            Object::Ad(o) => self.ad(&o),
+        }
+    }
+
+    fn advertiser(&mut self, o: &Advertiser, zone: TimeZoneId) {
+        let name = self.texts.push(&o.name);
+        self.advertisers.push(DraftAdvertiser { id: o.id, tenant: o.tenant, name, zone, status: o.status });
+    }
+
+    fn campaign(&mut self, o: &Campaign) {
+        let name = self.texts.push(&o.name);
+        let row = DraftCampaign { id: o.id, advertiser: o.advertiser, name, status: o.status, flight: o.flight };
+        self.campaigns.push(row);
+        self.campaign_caps.extend(o.caps.iter().map(|cap| (o.id.0, *cap)));
+    }
+
+    fn line_item(&mut self, o: LineItem) {
+        let targeting = if validate::is_compilable(&o.targeting) { o.targeting } else { Targeting::run_of_network() };
+        let (mut placements, mut targets_segments) = (Vec::new(), false);
+        each_value(&targeting, &mut |kind, value| {
+            targets_segments |= kind == TermKind::Segment;
+            placements.extend(
+                (kind == TermKind::Placement).then(|| validate::placement_id(value)).flatten().map(PlacementId),
+            );
+        });
+        let name = self.texts.push(&o.name);
+        let mut writer = TreeWriter { interner: &mut self.interner, values: &mut self.values, texts: &mut self.texts };
+        let tree = self.trees.push(&targeting, &mut writer);
+        self.line_item_caps.extend(o.caps.iter().map(|cap| (o.id.0, *cap)));
+        self.line_items.push(DraftLineItem {
+            id: o.id,
+            campaign: o.campaign,
+            name,
+            status: o.status,
+            flight: o.flight,
+            bid: o.bid,
+            billable: o.billable,
+            pacing: o.pacing,
+            exclusions: o.exclusions.into(),
+            placements: placements.into(),
+            targeting: tree,
+            needs_consent: o.needs_consent,
+            targets_segments,
+        });
+    }
+
+    fn creative(&mut self, o: &Creative) {
+        let start = self.texts.push(&o.title);
+        let rest = [o.text.as_str(), &o.landing_url, o.image_url.as_deref().unwrap_or("")];
+        let lengths = rest.map(|text| {
+            self.texts.push(text);
+            // A longer text is refused, and none of it was kept.
+            u16::try_from(text.len()).unwrap_or(0)
+        });
+        let (id, advertiser, format, review) = (o.id, o.advertiser, o.format, o.review);
+        self.creatives.push(DraftCreative { id, advertiser, start, lengths, format, review });
+    }
+
+    fn ad(&mut self, o: &Ad) {
+        let list: Vec<u32> = o.categories.iter().map(|category| self.value(TermKind::Category, category)).collect();
+        let categories = self.categories.number(&list, &self.values);
+        let item = o.item.as_deref().map_or(Span::default(), |item| self.texts.push(item));
+        self.ad_caps.extend(o.caps.iter().map(|cap| (o.id.0, *cap)));
+        self.ads.push(DraftAd {
+            id: o.id,
+            line_item: o.line_item,
+            creative: o.creative,
+            created: o.created,
+            item,
+            item_hash: o.item.as_deref().map_or(0, item_hash),
+            categories,
+            status: o.status,
+        });
+    }
+
+    fn value(&mut self, kind: TermKind, text: &str) -> u32 {
+        self.interner.intern(kind, text, &mut self.values, &mut self.texts)
+    }
+}
+
+fn zone(object: ObjectRef, o: &Advertiser, around: &mut Surroundings, problems: &mut Problems) -> TimeZoneId {
+    around.zones.intern(&o.time_zone).unwrap_or_else(|unknown| {
+        problems.add(object, "time_zone", unknown.to_string());
+        TimeZoneId(0)
+    })
+}
+
+/// Visits every value of every `In`.
+fn each_value(targeting: &Targeting, visit: &mut impl FnMut(TermKind, &str)) {
+    match targeting {
+        Targeting::All(parts) | Targeting::Any(parts) => parts.iter().for_each(|part| each_value(part, visit)),
+        Targeting::Not(part) => each_value(part, visit),
+        Targeting::In(kind, values) => values.iter().for_each(|value| visit(*kind, value)),
+        Targeting::Daypart(_) => {}
+    }
+}

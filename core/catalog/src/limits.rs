@@ -1,0 +1,39 @@
+//! Every limit on what a catalog may hold, by name.
+
+use litfass_types::Duration;
+
+/// Bytes of a name, title, text, item key, page type or group name.
+pub const TEXT_BYTES_MAX: usize = 1_024;
+/// Bytes of a URL.
+pub const URL_BYTES_MAX: usize = 2_048;
+/// Bytes of one targeting value or category.
+pub const VALUE_BYTES_MAX: usize = 128;
+/// The largest stable id: what survives a JSON number.
+pub const ID_MAX: u64 = (1 << 53) - 1;
+
+pub const CAPS_PER_OBJECT_MAX: usize = 8;
+pub const CAP_IMPRESSIONS_MAX: u32 = 1_000_000;
+pub const CAP_WINDOW_MAX: Duration = Duration::days(366);
+
+/// Nested `all`, `any` and `not` around a predicate.
+pub const TARGETING_DEPTH_MAX: usize = 16;
+/// Nodes of one line item's targeting.
+pub const TARGETING_NODES_MAX: usize = 256;
+/// Values over all predicates of one line item.
+pub const TARGETING_VALUES_MAX: usize = 2_000;
+/// Alternatives into which one line item's targeting may unfold.
+pub const CONJUNCTIONS_MAX: usize = 64;
+/// Predicates that one alternative may require at once.
+pub const REQUIRED_PER_CONJUNCTION_MAX: usize = 16;
+
+pub const CATEGORIES_PER_AD_MAX: usize = 64;
+pub const EXCLUSION_GROUPS_PER_TENANT_MAX: usize = 64;
+pub const FORMATS_PER_PLACEMENT_MAX: usize = 64;
+pub const BLOCKED_PER_PLACEMENT_MAX: usize = 1_000;
+pub const SLOTS_PER_PLACEMENT_MAX: u8 = 20;
+
+/// Rows of one kind in one catalog.
+pub const ROWS_MAX: usize = 1 << 30;
+
+/// Problems reported of one catalog.
+pub const PROBLEMS_MAX: usize = 1_000;

@@ -1,0 +1,308 @@
+//! From drafted rows to a segment: ids become numbers, and what only shows between objects is checked.
+//!
+//! A parent is looked for in the segment itself first, then in the base beneath it. A base row that changed is always made
+//! again in the segment above, so what is found in the base is current.
+
+use litfass_types::{AdvertiserId, CampaignId, CreativeId, LineItemIx, TenantId};
+
+use crate::draft::{Draft, DraftAd, DraftCampaign, DraftCreative, DraftLineItem};
+use crate::model::Status;
+use crate::orders::{AdOrder, order_ads};
+use crate::problem::{ObjectKind, ObjectRef, Problems};
+use crate::segment::{
+    AdColumns, AdvertiserColumns, AdvertiserIx, CampaignColumns, CampaignIx, Caps, CreativeColumns, CreativeIx,
+    LineItemRow, Segment,
+};
+use crate::surroundings::Surroundings;
+
+/// Makes the segment that stands on `base`; the result is of use only if no problem was added.
+pub(crate) fn link(
+    draft: Draft,
+    base: &Segment,
+    around: &mut Surroundings,
+    order: AdOrder<'_>,
+    problems: &mut Problems,
+) -> Segment {
+    let mut linker = Linker { segment: Segment::default(), base, around, problems };
+    linker.segment.texts = draft.texts;
+    linker.segment.values = draft.values;
+    linker.segment.trees = draft.trees;
+    linker.segment.category_sets = draft.categories.sets;
+    linker.advertisers(draft.advertisers);
+    linker.campaigns(draft.campaigns);
+    linker.line_items(draft.line_items);
+    linker.creatives(draft.creatives);
+    linker.ads(draft.ads, order);
+    let mut segment = linker.segment;
+    segment.campaign_caps = caps(draft.campaign_caps);
+    segment.line_item_caps = caps(draft.line_item_caps);
+    segment.ad_caps = caps(draft.ad_caps);
+    segment.take_fingerprint();
+    segment.shrink();
+    segment
+}
+
+fn caps(mut caps: Vec<(u64, crate::model::FrequencyCap)>) -> Caps {
+    caps.sort_by_key(|(owner, _)| *owner);
+    caps.shrink_to_fit();
+    Caps(caps)
+}
+
+struct Linker<'a> {
+    segment: Segment,
+    base: &'a Segment,
+    around: &'a mut Surroundings,
+    problems: &'a mut Problems,
+}
+
+impl Linker<'_> {
+    fn advertisers(&mut self, mut drafts: Vec<crate::draft::DraftAdvertiser>) {
+        sort_by_id(&mut drafts, |row| row.id.0, ObjectKind::Advertiser, self.problems);
+        for row in &drafts {
+            if !self.around.tenants.contains_key(&row.tenant) {
+                self.unknown(object(ObjectKind::Advertiser, row.id.0), ObjectKind::Tenant, row.tenant.0);
+            }
+        }
+        let row = |d: crate::draft::DraftAdvertiser| AdvertiserColumns {
+            id: d.id,
+            tenant: d.tenant,
+            name: d.name,
+            zone: d.zone,
+            status: d.status,
+        };
+        self.segment.advertisers = drafts.into_iter().map(row).collect();
+    }
+
+    fn campaigns(&mut self, mut drafts: Vec<DraftCampaign>) {
+        sort_by_id(&mut drafts, |row| row.id.0, ObjectKind::Campaign, self.problems);
+        self.segment.campaigns.reserve_exact(drafts.len());
+        for d in drafts {
+            let advertiser = self.advertiser_of(object(ObjectKind::Campaign, d.id.0), d.advertiser);
+            let row = CampaignColumns { id: d.id, advertiser, status: d.status, name: d.name, flight: d.flight };
+            self.segment.campaigns.push(row);
+        }
+    }
+
+    fn line_items(&mut self, mut drafts: Vec<DraftLineItem>) {
+        sort_by_id(&mut drafts, |row| row.id.0, ObjectKind::LineItem, self.problems);
+        self.segment.line_items.reserve_exact(drafts.len());
+        for d in drafts {
+            let reference = object(ObjectKind::LineItem, d.id.0);
+            let campaign = self.campaign_ix(d.campaign).unwrap_or_else(|| {
+                self.unknown(reference, ObjectKind::Campaign, d.campaign.0);
+                UNKNOWN_CAMPAIGN
+            });
+            let row = self.line_item(reference, &d, campaign);
+            self.segment.line_items.push(row);
+        }
+    }
+
+    fn line_item(&mut self, reference: ObjectRef, d: &DraftLineItem, campaign_ix: CampaignIx) -> LineItemRow {
+        let campaign = self.campaign(campaign_ix);
+        let owner = self.advertiser(campaign.advertiser);
+        let active = [d.status, campaign.status, owner.status] == [Status::Active; 3];
+        if let (true, Ok(row)) = (active, u32::try_from(self.segment.line_items.len())) {
+            self.segment.active.insert(row);
+        }
+        if campaign.advertiser != UNKNOWN_ADVERTISER {
+            self.placements_of(reference, d, owner.tenant);
+        }
+        LineItemRow {
+            id: d.id,
+            campaign: campaign.id,
+            advertiser: owner.id,
+            tenant: owner.tenant,
+            campaign_ix,
+            advertiser_ix: campaign.advertiser,
+            bid: d.bid,
+            exclusions: self.exclusions(reference, d, owner.tenant),
+            time_zone: owner.zone,
+            billable: d.billable,
+            pacing: d.pacing,
+            status: d.status,
+            needs_consent: d.needs_consent,
+            targets_segments: d.targets_segments,
+            targets_placements: !d.placements.is_empty(),
+            name: d.name,
+            flight: d.flight,
+            targeting: d.targeting,
+        }
+    }
+
+    fn placements_of(&mut self, reference: ObjectRef, d: &DraftLineItem, tenant: TenantId) {
+        for id in &d.placements {
+            let known = self.around.placements.get(id).map(|placement| placement.tenant);
+            if known != Some(tenant) {
+                let message = format!("there is no placement {id} of its tenant");
+                self.problems.add(reference, "targeting.placement", message);
+            }
+        }
+    }
+
+    fn exclusions(&mut self, reference: ObjectRef, d: &DraftLineItem, tenant: TenantId) -> u64 {
+        let mut mask = 0;
+        for (i, name) in d.exclusions.iter().enumerate() {
+            let Some(bit) = self.around.groups.intern(tenant, name) else {
+                let max = crate::limits::EXCLUSION_GROUPS_PER_TENANT_MAX;
+                let message = format!("its tenant has {max} exclusion groups already, {name:?} not among them");
+                self.problems.add(reference, format!("exclusion_groups[{i}]"), message);
+                continue;
+            };
+            mask |= bit;
+        }
+        mask
+    }
+
+    fn creatives(&mut self, mut drafts: Vec<DraftCreative>) {
+        sort_by_id(&mut drafts, |row| row.id.0, ObjectKind::Creative, self.problems);
+        self.segment.creatives.reserve_exact(drafts.len());
+        for d in drafts {
+            let advertiser = self.advertiser_of(object(ObjectKind::Creative, d.id.0), d.advertiser);
+            let (id, start, lengths, format, review) = (d.id, d.start, d.lengths, d.format, d.review);
+            self.segment.creatives.push(CreativeColumns { id, start, lengths, advertiser, format, review });
+        }
+    }
+
+    fn ads(&mut self, drafts: Vec<DraftAd>, order: AdOrder<'_>) {
+        let line_items: Vec<u32> = drafts.iter().map(|ad| self.line_item_of(ad)).collect();
+        let creatives: Vec<u32> = drafts.iter().zip(&line_items).map(|(ad, li)| self.creative_of(ad, *li)).collect();
+        if !self.problems.is_empty() {
+            self.duplicate_ads(&drafts);
+            return;
+        }
+        let order = order_ads(&drafts, &line_items, order);
+        let first = u32::try_from(self.base.line_items.len()).unwrap_or(u32::MAX);
+        let segment = &mut self.segment;
+        let ad = |at: &u32| &drafts[*at as usize];
+        segment.line_item_of = order.iter().map(|at| LineItemIx(first + line_items[*at as usize])).collect();
+        segment.ad_status = order.iter().map(|at| ad(at).status).collect();
+        segment.active_ads =
+            (0..).zip(&segment.ad_status).filter(|(_, s)| **s == Status::Active).map(|(i, _)| i).collect();
+        segment.ads = order.iter().map(|at| row(ad(at), CreativeIx(creatives[*at as usize]))).collect();
+        drop(drafts);
+        segment.order_rows(first);
+        self.ads_given_twice();
+    }
+
+    fn duplicate_ads(&mut self, drafts: &[DraftAd]) {
+        let mut ids: Vec<u64> = drafts.iter().map(|ad| ad.id.0).collect();
+        ids.sort_unstable();
+        given_twice(ids.windows(2), ObjectKind::Ad, self.problems);
+    }
+
+    fn ads_given_twice(&mut self) {
+        let ids: Vec<u64> = self.segment.orders.by_id.iter().map(|ad| self.segment.ads[*ad as usize].id.0).collect();
+        given_twice(ids.windows(2), ObjectKind::Ad, self.problems);
+    }
+
+    /// The local number of its line item: an ad and its line item are always in one segment.
+    fn line_item_of(&mut self, ad: &DraftAd) -> u32 {
+        self.segment.line_item(ad.line_item).unwrap_or_else(|| {
+            self.unknown(object(ObjectKind::Ad, ad.id.0), ObjectKind::LineItem, ad.line_item.0);
+            u32::MAX
+        })
+    }
+
+    fn creative_of(&mut self, ad: &DraftAd, line_item: u32) -> u32 {
+        let reference = object(ObjectKind::Ad, ad.id.0);
+        let Some(creative) = self.creative_ix(ad.creative) else {
+            self.unknown(reference, ObjectKind::Creative, ad.creative.0);
+            return u32::MAX;
+        };
+        let owner = self.segment.line_items.get(line_item as usize).map(|row| row.advertiser_ix);
+        let other = self.creative(creative).advertiser;
+        let known = |owner: &AdvertiserIx| *owner != UNKNOWN_ADVERTISER;
+        if owner.filter(known).is_some_and(|owner| owner != other) && known(&other) {
+            let message = format!("creative {} belongs to another advertiser than the ad's line item", ad.creative);
+            self.problems.add(reference, "creative", message);
+        }
+        creative
+    }
+
+    fn advertiser_of(&mut self, reference: ObjectRef, id: AdvertiserId) -> AdvertiserIx {
+        let local = self.segment.advertiser(id).map(|row| row + count(&self.base.advertisers));
+        local.or_else(|| self.base.advertiser(id)).map(AdvertiserIx).unwrap_or_else(|| {
+            self.unknown(reference, ObjectKind::Advertiser, id.0);
+            UNKNOWN_ADVERTISER
+        })
+    }
+
+    fn advertiser(&self, ix: AdvertiserIx) -> AdvertiserColumns {
+        let first = self.base.advertisers.len();
+        let at = ix.0 as usize;
+        let found = if at < first { self.base.advertisers.get(at) } else { self.segment.advertisers.get(at - first) };
+        let nobody = AdvertiserColumns {
+            id: AdvertiserId(0),
+            tenant: TenantId(0),
+            name: crate::text::Span::default(),
+            zone: litfass_types::TimeZoneId(0),
+            status: Status::Archived,
+        };
+        found.copied().unwrap_or(nobody)
+    }
+
+    fn campaign_ix(&self, id: CampaignId) -> Option<CampaignIx> {
+        let local = self.segment.campaign(id).map(|row| row + count(&self.base.campaigns));
+        local.or_else(|| self.base.campaign(id)).map(CampaignIx)
+    }
+
+    fn campaign(&self, ix: CampaignIx) -> CampaignColumns {
+        let first = self.base.campaigns.len();
+        let at = ix.0 as usize;
+        let found = if at < first { self.base.campaigns.get(at) } else { self.segment.campaigns.get(at - first) };
+        let none = CampaignColumns {
+            id: CampaignId(0),
+            advertiser: UNKNOWN_ADVERTISER,
+            status: Status::Archived,
+            name: crate::text::Span::default(),
+            flight: crate::model::Flight::default(),
+        };
+        found.copied().unwrap_or(none)
+    }
+
+    fn creative_ix(&self, id: CreativeId) -> Option<u32> {
+        let local = self.segment.creative(id).map(|row| row + count(&self.base.creatives));
+        local.or_else(|| self.base.creative(id))
+    }
+
+    fn creative(&self, ix: u32) -> CreativeColumns {
+        let first = self.base.creatives.len();
+        let at = ix as usize;
+        if at < first { self.base.creatives[at] } else { self.segment.creatives[at - first] }
+    }
+
+    fn unknown(&mut self, child: ObjectRef, kind: ObjectKind, id: u64) {
+        self.problems.add(child, kind.name(), format!("there is no {} {id}", kind.name()));
+    }
+}
+
+// Stand in for an unknown parent, which is a problem by then, so that other problems are found as well.
+const UNKNOWN_ADVERTISER: AdvertiserIx = AdvertiserIx(u32::MAX);
+const UNKNOWN_CAMPAIGN: CampaignIx = CampaignIx(u32::MAX);
+
+fn row(d: &DraftAd, creative: CreativeIx) -> AdColumns {
+    AdColumns { id: d.id, created: d.created, item: d.item, item_hash: d.item_hash, creative, categories: d.categories }
+}
+
+const fn object(kind: ObjectKind, id: u64) -> ObjectRef {
+    ObjectRef { kind, id }
+}
+
+fn count<T>(rows: &[T]) -> u32 {
+    u32::try_from(rows.len()).unwrap_or(u32::MAX)
+}
+
+fn sort_by_id<T>(rows: &mut [T], id: impl Fn(&T) -> u64, kind: ObjectKind, problems: &mut Problems) {
+    rows.sort_by_key(&id);
+    for pair in rows.windows(2) {
+        if id(&pair[0]) == id(&pair[1]) {
+            problems.add(object(kind, id(&pair[0])), "id", "is given twice");
+        }
+    }
+}
+
+fn given_twice<'a>(pairs: impl Iterator<Item = &'a [u64]>, kind: ObjectKind, problems: &mut Problems) {
+    for pair in pairs.filter(|pair| pair[0] == pair[1]) {
+        problems.add(object(kind, pair[0]), "id", "is given twice");
+    }
+}

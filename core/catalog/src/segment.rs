@@ -1,0 +1,268 @@
+//! One immutable block of rows: the base of a catalog or its overlay.
+//!
+//! Invariants: a line item and all its ads are in the same segment; references to parents are numbers over base ‖ overlay, so
+//! an overlay's rows may stand beneath rows of the base and never the other way round.
+
+use litfass_types::{
+    AdId, AdvertiserId, CampaignId, CreativeId, LineItemId, LineItemIx, Price, TenantId, Term, TimeZoneId, Timestamp,
+};
+
+use crate::bitset::Bitset;
+use crate::encoded::{TreeRef, Trees};
+use crate::model::{Billable, Flight, Format, FrequencyCap, PacingMode, Review, Status};
+use crate::text::{Span, Texts, Values};
+
+/// Dense index of an advertiser in one `Catalog`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct AdvertiserIx(pub u32);
+
+/// Dense index of a campaign in one `Catalog`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CampaignIx(pub u32);
+
+/// Dense index of a creative in one `Catalog`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CreativeIx(pub u32);
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AdvertiserColumns {
+    pub(crate) id: AdvertiserId,
+    pub(crate) tenant: TenantId,
+    pub(crate) name: Span,
+    pub(crate) zone: TimeZoneId,
+    pub(crate) status: Status,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CampaignColumns {
+    pub(crate) id: CampaignId,
+    pub(crate) advertiser: AdvertiserIx,
+    pub(crate) status: Status,
+    pub(crate) name: Span,
+    pub(crate) flight: Flight,
+}
+
+/// A line item as decisions read it. `bid` and what follows are the line item's own; status and flight of what is above it
+/// are taken into account by eligibility.
+#[derive(Clone, Copy, Debug)]
+pub struct LineItemRow {
+    pub id: LineItemId,
+    pub campaign: CampaignId,
+    pub advertiser: AdvertiserId,
+    pub tenant: TenantId,
+    pub campaign_ix: CampaignIx,
+    pub advertiser_ix: AdvertiserIx,
+    pub bid: Price,
+    /// The tenant's exclusion groups that it belongs to, one bit each.
+    pub exclusions: u64,
+    pub time_zone: TimeZoneId,
+    pub billable: Billable,
+    pub pacing: PacingMode,
+    pub status: Status,
+    pub needs_consent: bool,
+    /// Its targeting mentions audience segments, whether to include or to exclude.
+    pub targets_segments: bool,
+    /// Its targeting mentions placements: it may match at one placement of a page and not at another.
+    pub targets_placements: bool,
+    pub(crate) name: Span,
+    pub(crate) flight: Flight,
+    pub(crate) targeting: TreeRef,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CreativeColumns {
+    pub(crate) id: CreativeId,
+    /// Title, text, landing URL and image URL stand one behind the other.
+    pub(crate) start: Span,
+    pub(crate) lengths: [u16; 3],
+    pub(crate) advertiser: AdvertiserIx,
+    pub(crate) format: Format,
+    pub(crate) review: Review,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AdColumns {
+    pub(crate) id: AdId,
+    pub(crate) created: Timestamp,
+    /// Empty where it has none.
+    pub(crate) item: Span,
+    pub(crate) item_hash: u64,
+    pub(crate) creative: CreativeIx,
+    pub(crate) categories: u32,
+}
+
+/// Rows, texts and orders of one block.
+#[derive(Debug, Default)]
+pub(crate) struct Segment {
+    pub(crate) texts: Texts,
+    pub(crate) values: Values,
+    pub(crate) trees: Trees,
+    /// These four stand in ascending order of id.
+    pub(crate) advertisers: Vec<AdvertiserColumns>,
+    pub(crate) campaigns: Vec<CampaignColumns>,
+    pub(crate) line_items: Vec<LineItemRow>,
+    pub(crate) creatives: Vec<CreativeColumns>,
+    /// In the order that the builder was given.
+    pub(crate) ads: Vec<AdColumns>,
+    pub(crate) line_item_of: Vec<LineItemIx>,
+    pub(crate) ad_status: Vec<Status>,
+    pub(crate) category_sets: CategorySets,
+    pub(crate) campaign_caps: Caps,
+    pub(crate) line_item_caps: Caps,
+    pub(crate) ad_caps: Caps,
+    pub(crate) orders: AdOrders,
+    /// Line items that are active with everything above them.
+    pub(crate) active: Bitset,
+    /// Ads that are active themselves.
+    pub(crate) active_ads: Bitset,
+    /// Of the ids of line items and ads in their order.
+    pub(crate) fingerprint: u64,
+}
+
+/// Frequency caps by the id of what they belong to, ascending.
+#[derive(Debug, Default)]
+pub(crate) struct Caps(pub(crate) Vec<(u64, FrequencyCap)>);
+
+impl Caps {
+    pub(crate) fn of(&self, id: u64) -> impl Iterator<Item = FrequencyCap> + '_ {
+        let start = self.0.partition_point(|(owner, _)| *owner < id);
+        self.0[start..].iter().take_while(move |(owner, _)| *owner == id).map(|(_, cap)| *cap)
+    }
+}
+
+/// Distinct lists of categories: many ads share one.
+#[derive(Debug, Default)]
+pub(crate) struct CategorySets {
+    /// List i is `starts[i]` … `starts[i + 1]`.
+    pub(crate) starts: Vec<u32>,
+    pub(crate) values: Vec<u32>,
+    pub(crate) hashes: Vec<u64>,
+}
+
+impl CategorySets {
+    fn range(&self, list: u32) -> std::ops::Range<usize> {
+        self.starts[list as usize] as usize..self.starts[list as usize + 1] as usize
+    }
+
+    pub(crate) fn hashes(&self, list: u32) -> &[u64] {
+        &self.hashes[self.range(list)]
+    }
+
+    pub(crate) fn values(&self, list: u32) -> &[u32] {
+        &self.values[self.range(list)]
+    }
+}
+
+/// Ads of the segment, by local number, in the orders in which they are looked for.
+#[derive(Debug, Default)]
+pub(crate) struct AdOrders {
+    pub(crate) by_id: Vec<u32>,
+    /// Newest first, then by id.
+    pub(crate) newest: Vec<u32>,
+    /// Only ads that have an item, by its hash, then newest first.
+    pub(crate) by_item: Vec<u32>,
+    /// Ads of line item i are `of_line_item[starts[i]..starts[i + 1]]`, or that very range where `of_line_item` is empty.
+    pub(crate) line_item_starts: Vec<u32>,
+    pub(crate) of_line_item: Vec<u32>,
+    /// Categories by hash, each with where its ads begin in `of_category`.
+    pub(crate) categories: Vec<(u64, u32)>,
+    pub(crate) of_category: Vec<u32>,
+}
+
+impl AdOrders {
+    pub(crate) fn of_line_item(&self, line_item: u32) -> AdsOf<'_> {
+        let (start, end) = (self.line_item_starts[line_item as usize], self.line_item_starts[line_item as usize + 1]);
+        if self.of_line_item.is_empty() {
+            return AdsOf::Range(start..end);
+        }
+        AdsOf::List(self.of_line_item[start as usize..end as usize].iter())
+    }
+
+    pub(crate) fn of_category(&self, hash: u64) -> &[u32] {
+        let Ok(at) = self.categories.binary_search_by_key(&hash, |(category, _)| *category) else { return &[] };
+        let end = self.categories.get(at + 1).map_or(self.of_category.len(), |(_, start)| *start as usize);
+        &self.of_category[self.categories[at].1 as usize..end]
+    }
+}
+
+/// Local numbers of a line item's ads.
+#[derive(Clone, Debug)]
+pub(crate) enum AdsOf<'a> {
+    Range(std::ops::Range<u32>),
+    List(std::slice::Iter<'a, u32>),
+}
+
+impl Iterator for AdsOf<'_> {
+    type Item = u32;
+    fn next(&mut self) -> Option<u32> {
+        match self {
+            Self::Range(range) => range.next(),
+            Self::List(list) => list.next().copied(),
+        }
+    }
+}
+
+impl Segment {
+    pub(crate) fn advertiser(&self, id: AdvertiserId) -> Option<u32> {
+        found(self.advertisers.binary_search_by_key(&id, |row| row.id))
+    }
+
+    pub(crate) fn campaign(&self, id: CampaignId) -> Option<u32> {
+        found(self.campaigns.binary_search_by_key(&id, |row| row.id))
+    }
+
+    pub(crate) fn line_item(&self, id: LineItemId) -> Option<u32> {
+        found(self.line_items.binary_search_by_key(&id, |row| row.id))
+    }
+
+    pub(crate) fn creative(&self, id: CreativeId) -> Option<u32> {
+        found(self.creatives.binary_search_by_key(&id, |row| row.id))
+    }
+
+    pub(crate) fn ad(&self, id: AdId) -> Option<u32> {
+        let at = self.orders.by_id.binary_search_by_key(&id, |ad| self.ads[*ad as usize].id).ok()?;
+        Some(self.orders.by_id[at])
+    }
+
+    /// Local numbers of the ads with that item, newest first.
+    pub(crate) fn with_item(&self, item_hash: u64) -> &[u32] {
+        let hash = |ad: &u32| self.ads[*ad as usize].item_hash;
+        let start = self.orders.by_item.partition_point(|ad| hash(ad) < item_hash);
+        let length = self.orders.by_item[start..].partition_point(|ad| hash(ad) == item_hash);
+        &self.orders.by_item[start..start + length]
+    }
+
+    pub(crate) fn take_fingerprint(&mut self) {
+        let line_items = self.line_items.iter().map(|row| row.id.0);
+        let ads = self.ads.iter().map(|row| row.id.0);
+        let count = (self.ads.len() as u64) << 32 | self.line_items.len() as u64;
+        self.fingerprint = line_items.chain(ads).fold(count, litfass_types::hash_pair);
+    }
+
+    /// Title, text, landing URL, image URL.
+    pub(crate) fn creative_texts(&self, creative: u32) -> [&str; 4] {
+        let row = &self.creatives[creative as usize];
+        let (mut span, mut texts) = (row.start, [self.texts.get(row.start), "", "", ""]);
+        for (text, length) in texts[1..].iter_mut().zip(row.lengths) {
+            span = span.next(length);
+            *text = self.texts.get(span);
+        }
+        texts
+    }
+}
+
+fn found(search: Result<usize, usize>) -> Option<u32> {
+    search.ok().and_then(|row| u32::try_from(row).ok())
+}
+
+/// The hash that stands for an item: the feature hash of `item=<key>`.
+#[must_use]
+pub fn item_hash(item: &str) -> u64 {
+    litfass_types::xxh64(format!("item={item}").as_bytes(), litfass_types::FEATURE_HASH_SEED)
+}
+
+/// The hash that stands for a category: its term.
+#[must_use]
+pub fn category_hash(category: &str) -> u64 {
+    Term::new(litfass_types::TermKind::Category, category).0
+}

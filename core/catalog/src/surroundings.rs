@@ -1,0 +1,42 @@
+//! The few things of a catalog that are kept whole instead of in segments: tenants, placements, time zones and the names
+//! of exclusion groups. They are copied when one of them changes.
+
+use std::collections::BTreeMap;
+
+use litfass_types::{PlacementId, TenantId, TimeZones};
+
+use crate::limits::EXCLUSION_GROUPS_PER_TENANT_MAX;
+use crate::model::{Placement, Tenant};
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Surroundings {
+    pub(crate) tenants: BTreeMap<TenantId, Tenant>,
+    pub(crate) placements: BTreeMap<PlacementId, Placement>,
+    pub(crate) page_types: BTreeMap<String, PlacementId>,
+    pub(crate) zones: TimeZones,
+    pub(crate) groups: ExclusionGroups,
+}
+
+/// The bit of each exclusion group among its tenant's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ExclusionGroups(BTreeMap<TenantId, Vec<String>>);
+
+impl ExclusionGroups {
+    /// `None` where the tenant has no bit left.
+    pub(crate) fn intern(&mut self, tenant: TenantId, name: &str) -> Option<u64> {
+        let names = self.0.entry(tenant).or_default();
+        if let Some(bit) = names.iter().position(|known| known == name) {
+            return Some(1 << bit);
+        }
+        if names.len() == EXCLUSION_GROUPS_PER_TENANT_MAX {
+            return None;
+        }
+        names.push(name.to_owned());
+        Some(1 << (names.len() - 1))
+    }
+
+    pub(crate) fn names(&self, tenant: TenantId, mask: u64) -> impl Iterator<Item = &str> {
+        let names = self.0.get(&tenant).map_or(&[][..], Vec::as_slice);
+        crate::bitset::ones(mask).filter_map(|bit| names.get(bit as usize).map(String::as_str))
+    }
+}
