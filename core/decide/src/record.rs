@@ -97,8 +97,8 @@ pub struct ShownRecord {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Full {
     pub candidates: Vec<CandidateRecord>,
-    /// Per placement: line items by the first predicate they failed.
-    pub ineligible: Vec<Vec<(Ineligible, u32)>>,
+    /// Line items by the first predicate they failed.
+    pub ineligible: Vec<(Ineligible, u32)>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
