@@ -31,16 +31,18 @@ impl HttpDoor {
     /// # Errors
     /// Where no whole answer came; the connection is then dropped.
     pub fn send(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, Unanswered> {
-        let message = self.message(method, path, body);
+        let message = self.message(method, path, &body.map(Value::to_string).unwrap_or_default());
         let kept = self.connection.is_some();
         let first = self.exchange(&message);
         // A kept connection may have been closed meanwhile; a fresh one gets no second chance.
         let answer = if kept && first.is_err() { self.exchange(&message) } else { first };
+        let answer = answer.map(|response| Answer { status: response.status, body: response.json() });
         answer.map_err(|why| Unanswered { what: format!("{method} {path}"), why: why.to_string() })
     }
 
-    fn message(&self, method: &str, path: &str, body: Option<&Value>) -> Vec<u8> {
-        let body = body.map(Value::to_string).unwrap_or_default();
+    /// The bytes of a request; `body` says it is JSON where it is not empty, whatever it holds.
+    #[must_use]
+    pub fn message(&self, method: &str, path: &str, body: &str) -> Vec<u8> {
         let mut message = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
         if !body.is_empty() {
             message.push_str("Content-Type: application/json\r\n");
@@ -49,17 +51,21 @@ impl HttpDoor {
         message.into_bytes()
     }
 
-    fn exchange(&mut self, message: &[u8]) -> io::Result<Answer> {
+    /// Sends a whole request as it is, once, and reads the answer.
+    ///
+    /// # Errors
+    /// Where no whole answer came; the connection is then dropped.
+    pub fn exchange(&mut self, message: &[u8]) -> io::Result<Response> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => connect(self.address)?,
         };
         connection.get_mut().write_all(message)?;
-        let (answer, keep) = read_answer(&mut connection)?;
-        if keep {
+        let response = read_response(&mut connection)?;
+        if response.header("connection") != Some("close") {
             self.connection = Some(connection);
         }
-        Ok(answer)
+        Ok(response)
     }
 }
 
@@ -85,46 +91,57 @@ fn connect(address: SocketAddr) -> io::Result<BufReader<TcpStream>> {
     Ok(BufReader::new(stream))
 }
 
-/// What the head of an answer says about its body.
-#[derive(Default)]
-struct Head {
-    status: u16,
-    length: Option<u64>,
-    chunked: bool,
-    close: bool,
+/// An answer as it came over the wire.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Response {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
 }
 
-fn read_answer(connection: &mut BufReader<TcpStream>) -> io::Result<(Answer, bool)> {
-    let head = read_head(connection)?;
-    let body = if head.chunked { read_chunks(connection)? } else { read_body(connection, head.length.unwrap_or(0))? };
-    let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    Ok((Answer { status: head.status, body }, !head.close))
+impl Response {
+    /// A header's first value; `name` in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body; `null` where it is not JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
 }
 
-fn read_head(connection: &mut BufReader<TcpStream>) -> io::Result<Head> {
+fn read_response(connection: &mut BufReader<TcpStream>) -> io::Result<Response> {
+    let mut response = read_head(connection)?;
+    response.body = match (response.header("transfer-encoding"), response.header("content-length")) {
+        (Some("chunked"), _) => read_chunks(connection)?,
+        (_, Some(length)) => {
+            let length = length.parse().map_err(|_| malformed("content-length is no number"))?;
+            read_body(connection, length)?
+        }
+        (_, None) => Vec::new(),
+    };
+    Ok(response)
+}
+
+fn read_head(connection: &mut BufReader<TcpStream>) -> io::Result<Response> {
     let mut limited = connection.take(HEAD_BYTES_MAX);
     let status = line(&mut limited)?;
     let status = status.split(' ').nth(1).and_then(|code| code.parse().ok());
-    let mut head = Head { status: status.ok_or_else(|| malformed("no status"))?, ..Head::default() };
+    let status = status.ok_or_else(|| malformed("no status"))?;
+    let mut headers = Vec::new();
     loop {
         let line = line(&mut limited)?;
         if line.is_empty() {
-            return Ok(head);
+            return Ok(Response { status, headers, body: Vec::new() });
         }
         if let Some((name, value)) = line.split_once(':') {
-            note(&mut head, &name.to_ascii_lowercase(), &value.trim().to_ascii_lowercase())?;
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
     }
-}
-
-fn note(head: &mut Head, name: &str, value: &str) -> io::Result<()> {
-    match name {
-        "content-length" => head.length = Some(value.parse().map_err(|_| malformed("content-length is no number"))?),
-        "transfer-encoding" => head.chunked = value == "chunked",
-        "connection" => head.close = value == "close",
-        _ => {}
-    }
-    Ok(())
 }
 
 /// One line without its end.

@@ -29,7 +29,7 @@ pub use demand::Subject;
 pub use door::{Answer, Door, Unanswered};
 pub use driver::{Pace, drive};
 pub use goods::{Item, Seller};
-pub use http::HttpDoor;
+pub use http::{HttpDoor, Response};
 pub use load::load_at;
 pub use pages::PageKind;
 pub use replay::{InBasket, LoggedVisit, Replay};
