@@ -12,8 +12,6 @@ mod record;
 mod request;
 mod settle;
 
-pub use record::{
-    CandidateRecord, DecisionRecord, Full, Inputs, Market, ShownRecord, StageName, WorldVersion,
-};
+pub use record::{CandidateRecord, DecisionRecord, Full, Inputs, Market, ShownRecord, StageName, WorldVersion};
 pub use request::{AdRequest, Context, PlacementRequest};
 pub use settle::Settled;

@@ -7,8 +7,8 @@
 use litfass_features::{AdRows, ViewerBlock};
 use litfass_market::{AuctionPlacement, Decision, Entrants, PricedBy, Refusal};
 use litfass_types::{
-    AdId, AdvertiserId, CampaignId, CatalogVersion, CreativeId, DecisionId, Fate, Ineligible, LeaseId, LineItemId, PlacementId,
-    Port, Prediction, Price, Probability, Row, Seed, Timestamp, Value,
+    AdId, AdvertiserId, CampaignId, CatalogVersion, CreativeId, DecisionId, Fate, Ineligible, LeaseId, LineItemId,
+    PlacementId, Port, Prediction, Price, Probability, Row, Seed, Timestamp, Value,
 };
 
 use crate::request::AdRequest;

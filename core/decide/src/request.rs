@@ -50,8 +50,11 @@ impl Context {
         let mut terms = self.geo_terms();
         terms.extend(self.device.map(|d| Term::new(TermKind::Device, d.name())));
         terms.extend(self.os.map(|o| Term::new(TermKind::Os, o.name())));
-        let lists =
-            [(TermKind::Category, &self.categories), (TermKind::Keyword, &self.keywords), (TermKind::Segment, &self.segments)];
+        let lists = [
+            (TermKind::Category, &self.categories),
+            (TermKind::Keyword, &self.keywords),
+            (TermKind::Segment, &self.segments),
+        ];
         for (kind, values) in lists {
             terms.extend(values.iter().map(|v| Term::new(kind, v)));
         }

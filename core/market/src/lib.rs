@@ -7,6 +7,7 @@
 mod auction;
 mod board;
 mod entrants;
+pub mod pacing;
 mod page;
 mod value;
 

@@ -1,0 +1,57 @@
+//! The world that a decision is made in: immutable, swapped whole, named by a version that the record keeps.
+
+use std::sync::Arc;
+
+use litfass_catalog::{Bitset, Catalog, Schedule};
+use litfass_features::FeatureSet;
+use litfass_rank::RankProfile;
+use litfass_retrieval::{AdSignals, SourceIndex};
+use litfass_types::{LineItemIx, PPM};
+
+use crate::record::WorldVersion;
+
+#[derive(Clone, Debug)]
+pub struct World {
+    pub version: WorldVersion,
+    pub catalog: Arc<Catalog>,
+    /// Covers `now` mostly; a query that it does not cover works it out for itself.
+    pub schedule: Arc<Schedule>,
+    pub signals: Arc<AdSignals>,
+    pub sources: Arc<SourceIndex>,
+    pub profile: Arc<RankProfile>,
+    pub pacing: Arc<PacingColumns>,
+    pub rules: Arc<Rules>,
+}
+
+/// The params that a decision reads, and the feature set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rules {
+    /// Rows that the sources return, at most 1,000.
+    pub candidates_max: usize,
+    /// Rows that enter the auction, at most 50.
+    pub entrants_max: usize,
+    /// How often a placement's last slot is drawn instead of auctioned, ppm.
+    pub exploration_ppm: u32,
+    /// Share of decisions that are recorded with every candidate, ppm.
+    pub record_full_ppm: u32,
+    pub features: FeatureSet,
+}
+
+/// One pacing table laid out by the line items of one catalog, and who has funds left.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PacingColumns {
+    pub number: u64,
+    /// By `LineItemIx`: the bid multiplier. What lies past the end is not held back.
+    pub multipliers_ppm: Vec<u32>,
+    /// By `LineItemIx`.
+    pub funded: Bitset,
+    /// By `LineItemIx`: multiplier 0.
+    pub paced_out: Bitset,
+}
+
+impl PacingColumns {
+    #[must_use]
+    pub fn multiplier(&self, line_item: LineItemIx) -> u32 {
+        self.multipliers_ppm.get(line_item.0 as usize).copied().unwrap_or(PPM)
+    }
+}
