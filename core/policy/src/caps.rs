@@ -1,0 +1,92 @@
+//! Frequency caps: what is counted per viewer, and when a cap is reached.
+//!
+//! A **key** is what a store counts: impressions of one ad, line item or campaign within a sliding window. Two caps of the
+//! same object over different windows are two keys. A cap of `max` is reached at `max` impressions.
+
+use litfass_catalog::{AdRow, AppliedCap, CapScope, Catalog, LineItemRow};
+use litfass_types::{AdIx, Duration};
+
+/// What is counted of one viewer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CapKey {
+    pub scope: CapScope,
+    /// The window's length; it ends now.
+    pub window: Duration,
+}
+
+/// A key and the count at which it stops an ad.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CapLimit {
+    pub key: CapKey,
+    /// At least 1.
+    pub max: u32,
+}
+
+impl From<AppliedCap> for CapLimit {
+    fn from(applied: AppliedCap) -> Self {
+        Self { key: CapKey { scope: applied.scope, window: applied.cap.window }, max: applied.cap.max }
+    }
+}
+
+/// Every cap that an impression of the ad counts against: its own, its line item's, its campaign's.
+pub fn caps_of(catalog: &Catalog, ad: AdIx) -> impl Iterator<Item = CapLimit> {
+    catalog.caps(ad).map(CapLimit::from)
+}
+
+/// How much of each key one viewer has used. What is not in it counts 0.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CapCounts {
+    /// By key, each once, none 0.
+    counts: Vec<(CapKey, u32)>,
+}
+
+impl CapCounts {
+    #[must_use]
+    pub fn count(&self, key: CapKey) -> u32 {
+        self.counts.binary_search_by_key(&key, |(k, _)| *k).map_or(0, |at| self.counts[at].1)
+    }
+
+    #[must_use]
+    pub fn is_reached(&self, limit: CapLimit) -> bool {
+        self.count(limit.key) >= limit.max
+    }
+
+    /// By key.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (CapKey, u32)> + '_ {
+        self.counts.iter().copied()
+    }
+
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    /// Whether any cap of the ad is reached. Most viewers have seen hardly any of the candidates, so the caps themselves are
+    /// looked up only where something of the ad was counted at all.
+    #[must_use]
+    pub fn stop(&self, catalog: &Catalog, ix: AdIx, ad: &AdRow<'_>, line_item: &LineItemRow) -> bool {
+        let scopes = [CapScope::Ad(ad.id), CapScope::LineItem(line_item.id), CapScope::Campaign(line_item.campaign)];
+        scopes.iter().any(|scope| self.has_counted(*scope)) && caps_of(catalog, ix).any(|limit| self.is_reached(limit))
+    }
+
+    fn has_counted(&self, scope: CapScope) -> bool {
+        let at = self.counts.partition_point(|(key, _)| key.scope < scope);
+        self.counts.get(at).is_some_and(|(key, _)| key.scope == scope)
+    }
+}
+
+/// Counts of a key that is given more than once add up.
+impl FromIterator<(CapKey, u32)> for CapCounts {
+    fn from_iter<I: IntoIterator<Item = (CapKey, u32)>>(given: I) -> Self {
+        let mut counts: Vec<(CapKey, u32)> = given.into_iter().filter(|(_, count)| *count > 0).collect();
+        counts.sort_unstable();
+        counts.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 = kept.1.saturating_add(next.1);
+            }
+            same
+        });
+        Self { counts }
+    }
+}
