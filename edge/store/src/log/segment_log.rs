@@ -1,0 +1,282 @@
+//! The event log in segment files: own partitions with their threads, everybody's partitions to read.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use litfass_events::PartitionKey;
+use litfass_types::{DecisionId, Position, Timestamp};
+
+use super::appended::Appended;
+use super::frame::MAX_PAYLOAD_BYTES;
+use super::partition::PartitionWriter;
+use super::reader::PartitionReader;
+use super::recovery::TruncatedTail;
+use super::registry::{Registered, register, registered};
+use super::worker::{Queued, Worker};
+use super::{AppendError, BadRegister, Batch, Entry, EventLog, Head, NewEntry, OpenError, ReadError, Until};
+use crate::storage::{Storage, StorageError, ensure_dir};
+
+/// How often partitions of other processes are looked at while waiting.
+const POLL: Duration = Duration::from_millis(5);
+
+/// Where append times come from.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// A writer of this process: a stable name, and how many partitions it writes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WriterName {
+    /// 1 to 32 of a-z, 0-9 and _.
+    pub name: String,
+    /// 1 … 256; may grow from one start to the next.
+    pub partitions: u16,
+}
+
+/// How a log is opened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogOptions {
+    /// Empty in a process that only reads.
+    pub writers: Vec<WriterName>,
+    /// A segment ends when it has this many bytes.
+    pub segment_bytes: u32,
+    /// A partition without entries for this long gets a heartbeat; `None`: never.
+    pub heartbeat: Option<Duration>,
+    /// Entries that nobody waits for are committed after this long.
+    pub commit_interval: Duration,
+    /// Entries that may wait in a partition before it is overloaded.
+    pub queue_entries: usize,
+    /// Bytes that may wait in a partition before it is overloaded.
+    pub queue_bytes: usize,
+}
+
+impl LogOptions {
+    #[must_use]
+    pub fn new(writers: &[(&str, u16)]) -> Self {
+        let named =
+            writers.iter().map(|(name, partitions)| WriterName { name: (*name).to_owned(), partitions: *partitions });
+        Self {
+            writers: named.collect(),
+            segment_bytes: 32 << 20,
+            heartbeat: Some(Duration::from_secs(1)),
+            commit_interval: Duration::from_millis(20),
+            queue_entries: 65_536,
+            queue_bytes: 128 << 20,
+        }
+    }
+}
+
+/// The log, and what was cut off its partitions when they were taken over: for the operator to see.
+#[derive(Debug)]
+pub struct Opened {
+    pub log: SegmentLog,
+    pub truncated: Vec<TruncatedTail>,
+}
+
+/// Tells those who wait that something was committed.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    count: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl News {
+    pub(super) fn publish(&self) {
+        *self.count() += 1;
+        self.changed.notify_all();
+    }
+
+    fn wait(&self, seen: u64, timeout: Duration) {
+        let waited = self.changed.wait_timeout_while(self.count(), timeout, |count| *count == seen);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn count(&self) -> MutexGuard<'_, u64> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The event log of one data directory.
+#[derive(Debug)]
+pub struct SegmentLog {
+    storage: Arc<dyn Storage>,
+    root: PathBuf,
+    workers: BTreeMap<u16, Worker>,
+    /// Own partitions by writer, in the order of their index.
+    own: BTreeMap<String, Vec<u16>>,
+    readers: Mutex<BTreeMap<u16, Arc<PartitionReader>>>,
+    news: Arc<News>,
+}
+
+impl SegmentLog {
+    /// Opens the log in the directory `root`, whose parent exists, and takes over the partitions of the writers named.
+    ///
+    /// # Errors
+    /// When another process has one of the writers, committed entries are damaged or missing, or the disk fails.
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        root: &Path,
+        options: &LogOptions,
+        clock: &Clock,
+    ) -> Result<Opened, OpenError> {
+        ensure_dir(&*storage, root)?;
+        let mut log = Self {
+            storage,
+            root: root.to_owned(),
+            workers: BTreeMap::new(),
+            own: BTreeMap::new(),
+            readers: Mutex::default(),
+            news: Arc::default(),
+        };
+        let mut truncated = Vec::new();
+        for writer in &options.writers {
+            for partition in log.register(writer)? {
+                truncated.extend(log.take_over(&partition, options, clock)?);
+            }
+        }
+        log.learn_readers::<OpenError>()?;
+        Ok(Opened { log, truncated })
+    }
+
+    /// Numbers are given under a lock that every process takes for that moment.
+    fn register(&self, writer: &WriterName) -> Result<Vec<Registered>, OpenError> {
+        let path = self.root.join("partitions.lock");
+        let lock = loop {
+            match self.storage.lock(&path) {
+                Err(e) if e.is_locked() => std::thread::yield_now(),
+                taken => break taken?,
+            }
+        };
+        let lines = register(&*self.storage, &self.root, &writer.name, writer.partitions);
+        drop(lock);
+        lines
+    }
+
+    fn take_over(
+        &mut self,
+        partition: &Registered,
+        options: &LogOptions,
+        clock: &Clock,
+    ) -> Result<Option<TruncatedTail>, OpenError> {
+        let (number, dir) = (partition.number, partition.dir(&self.root));
+        let (writer, truncated) = PartitionWriter::open(&self.storage, &dir, number, options.segment_bytes)?;
+        if let Some(cut) = &truncated {
+            let (segment, at, bytes, reason) = (cut.segment.display(), cut.at, cut.bytes, cut.reason);
+            tracing::warn!(partition = number, %segment, at, bytes, %reason, "cut an unfinished entry off the event log");
+        }
+        self.readers().insert(number, Arc::new(writer.reader()));
+        let worker = Worker::start(writer, options, clock.clone(), Arc::clone(&self.news))?;
+        self.workers.insert(number, worker);
+        self.own.entry(partition.writer.clone()).or_default().push(number);
+        Ok(truncated)
+    }
+
+    /// Partitions that other processes registered in the meantime.
+    fn learn_readers<E: From<BadRegister> + From<StorageError>>(&self) -> Result<(), E> {
+        for line in registered::<E>(&*self.storage, &self.root)? {
+            let fresh = || PartitionReader::of_directory(Arc::clone(&self.storage), &line.dir(&self.root), line.number);
+            self.readers().entry(line.number).or_insert_with(|| Arc::new(fresh()));
+        }
+        Ok(())
+    }
+
+    fn reader(&self, partition: u16) -> Result<Arc<PartitionReader>, ReadError> {
+        let known = self.readers().get(&partition).map(Arc::clone);
+        if let Some(reader) = known {
+            return Ok(reader);
+        }
+        self.learn_readers::<ReadError>()?;
+        let reader = self.readers().get(&partition).map(Arc::clone);
+        reader.ok_or(ReadError::UnknownPartition(partition))
+    }
+
+    fn heads(&self) -> Result<Vec<Head>, ReadError> {
+        let readers: Vec<_> = self.readers().values().map(Arc::clone).collect();
+        readers.iter().map(|reader| reader.head()).collect()
+    }
+
+    fn push(&self, entry: NewEntry, until: Until, answer: super::appended::Answer) {
+        let NewEntry { partition, id, payload } = entry;
+        if payload.is_empty() || payload.len() > MAX_PAYLOAD_BYTES {
+            return answer.give(Err(AppendError::BadSize { bytes: payload.len() }));
+        }
+        match self.workers.get(&partition) {
+            Some(worker) => worker.push(Queued { id, payload, until, answer }),
+            None => answer.give(Err(AppendError::NotOurs { partition })),
+        }
+    }
+
+    fn readers(&self) -> MutexGuard<'_, BTreeMap<u16, Arc<PartitionReader>>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Own partitions announce their commits; others have to be looked at.
+    fn step(&self, seen: &[Position], left: Duration) -> Duration {
+        let all_own = seen.iter().all(|position| self.workers.contains_key(&position.partition));
+        if all_own { left } else { left.min(POLL) }
+    }
+}
+
+impl EventLog for SegmentLog {
+    fn partition(&self, writer: &str, key: PartitionKey) -> Option<u16> {
+        let partitions = self.own.get(writer)?;
+        let count = u16::try_from(partitions.len()).ok()?;
+        partitions.get(usize::from(key.index(count))).copied()
+    }
+
+    fn append(&self, entries: Vec<NewEntry>, until: Until) -> Appended {
+        let (appended, answers) = Appended::expecting(entries.len());
+        for (entry, answer) in entries.into_iter().zip(answers) {
+            self.push(entry, until, answer);
+        }
+        appended
+    }
+
+    fn read(&self, from: Position, max_bytes: usize) -> Result<Batch, ReadError> {
+        self.reader(from.partition)?.read(from.offset, max_bytes)
+    }
+
+    fn wait(&self, seen: &[Position], timeout: Duration) -> Result<Vec<Head>, ReadError> {
+        if seen.is_empty() {
+            self.learn_readers::<ReadError>()?;
+        }
+        let until = Instant::now() + timeout;
+        loop {
+            let count = *self.news.count();
+            let heads = self.heads()?;
+            let is_news =
+                |head: &Head| seen.iter().any(|s| s.partition == head.next.partition && s.offset < head.next.offset);
+            let left = until.saturating_duration_since(Instant::now());
+            if seen.is_empty() || left.is_zero() || heads.iter().any(is_news) {
+                return Ok(heads);
+            }
+            self.news.wait(count, self.step(seen, left));
+        }
+    }
+
+    fn find(&self, id: DecisionId) -> Result<Option<Entry>, ReadError> {
+        match self.reader(id.partition()) {
+            Err(ReadError::UnknownPartition(_)) => Ok(None),
+            reader => reader?.find(id),
+        }
+    }
+}

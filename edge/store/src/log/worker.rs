@@ -1,0 +1,276 @@
+//! The two threads of a partition: one writes what is queued, the other makes it durable, so that the next entries are
+//! written while the disk is busy. Whatever was written during one fsync shares the next.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use litfass_types::{EventId, Position};
+
+use super::appended::Answer;
+use super::partition::{PartitionWriter, Shared};
+use super::segment_log::{Clock, LogOptions, News};
+use super::{AppendError, OpenError, Until};
+use crate::storage::StorageError;
+
+/// Entries written with one call.
+const BATCH_ENTRIES: usize = 4_096;
+const BATCH_BYTES: usize = 4 << 20;
+
+/// An entry on its way.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) id: EventId,
+    pub(super) payload: Bytes,
+    pub(super) until: Until,
+    pub(super) answer: Answer,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    entries: VecDeque<Queued>,
+    bytes: usize,
+    /// Written and waiting for the disk.
+    uncommitted: Vec<(u64, Answer)>,
+    written_all: bool,
+    closed: bool,
+    failed: Option<String>,
+}
+
+#[derive(Debug)]
+struct Desk {
+    queue: Mutex<Queue>,
+    /// There are entries to write, or it is closed.
+    to_write: Condvar,
+    /// There are entries to commit, or everything has been written.
+    to_commit: Condvar,
+}
+
+/// A partition's queue and threads. Dropping it writes and commits what is queued.
+#[derive(Debug)]
+pub(super) struct Worker {
+    number: u16,
+    desk: Arc<Desk>,
+    entries_max: usize,
+    bytes_max: usize,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Worker {
+    pub(super) fn start(
+        writer: PartitionWriter,
+        options: &LogOptions,
+        clock: Clock,
+        news: Arc<News>,
+    ) -> Result<Self, OpenError> {
+        let shared = writer.shared();
+        let number = shared.number;
+        let desk = Arc::new(Desk { queue: Mutex::default(), to_write: Condvar::new(), to_commit: Condvar::new() });
+        let writing = Writing { desk: Arc::clone(&desk), writer, clock, heartbeat: options.heartbeat };
+        let committing = Committing { desk: Arc::clone(&desk), shared, news, pause: options.commit_interval };
+        let threads = vec![
+            spawn(format!("log-write-{number}"), move || writing.run())?,
+            spawn(format!("log-commit-{number}"), move || committing.run())?,
+        ];
+        Ok(Self { number, desk, entries_max: options.queue_entries, bytes_max: options.queue_bytes, threads })
+    }
+
+    pub(super) fn push(&self, entry: Queued) {
+        let mut queue = self.desk.queue();
+        if let Some(refusal) = self.refusal(&queue) {
+            drop(queue);
+            return entry.answer.give(Err(refusal));
+        }
+        queue.bytes += entry.payload.len();
+        queue.entries.push_back(entry);
+        drop(queue);
+        self.desk.to_write.notify_one();
+    }
+
+    fn refusal(&self, queue: &Queue) -> Option<AppendError> {
+        let (partition, queued) = (self.number, queue.entries.len() + queue.uncommitted.len());
+        if queue.closed {
+            Some(AppendError::Closed)
+        } else if let Some(reason) = &queue.failed {
+            Some(AppendError::Failed { partition, reason: reason.clone() })
+        } else if queued >= self.entries_max || queue.bytes >= self.bytes_max {
+            Some(AppendError::Overloaded { partition, queued })
+        } else {
+            None
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.desk.queue().closed = true;
+        self.desk.to_write.notify_all();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!(partition = self.number, "a thread of the event log ended in a panic");
+            }
+        }
+    }
+}
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    std::thread::Builder::new().name(name).spawn(run).map_err(OpenError::Thread)
+}
+
+impl Desk {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Writing {
+    desk: Arc<Desk>,
+    writer: PartitionWriter,
+    clock: Clock,
+    heartbeat: Option<Duration>,
+}
+
+impl Writing {
+    fn run(mut self) {
+        while let Some(batch) = self.next_batch() {
+            if batch.is_empty() {
+                self.beat();
+            } else {
+                self.write(batch);
+            }
+        }
+        self.desk.queue().written_all = true;
+        self.desk.to_commit.notify_all();
+    }
+
+    /// What is queued; nothing where a heartbeat is due; `None` at the end.
+    fn next_batch(&self) -> Option<Vec<Queued>> {
+        let due = self.heartbeat.map(|pause| Instant::now() + pause);
+        let mut queue = self.desk.queue();
+        while queue.entries.is_empty() && !queue.closed {
+            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+            queue = match left {
+                Some(Duration::ZERO) => return Some(Vec::new()),
+                Some(left) => self.desk.to_write.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.desk.to_write.wait(queue).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        let batch = queue.take_batch();
+        (!batch.is_empty()).then_some(batch)
+    }
+
+    fn write(&mut self, batch: Vec<Queued>) {
+        let entries: Vec<(EventId, Bytes)> = batch.iter().map(|entry| (entry.id, entry.payload.clone())).collect();
+        match self.writer.append(&entries, self.clock.now()) {
+            Ok(first) => self.answer(batch, first),
+            Err(e) => self.refuse(batch, &e),
+        }
+    }
+
+    fn answer(&self, batch: Vec<Queued>, first: u64) {
+        let partition = self.writer.shared().number;
+        let mut uncommitted = Vec::new();
+        for (offset, entry) in (first..).zip(batch) {
+            match entry.until {
+                Until::Written => entry.answer.give(Ok(Position { partition, offset })),
+                Until::Committed => uncommitted.push((offset, entry.answer)),
+            }
+        }
+        self.desk.queue().uncommitted.extend(uncommitted);
+        self.desk.to_commit.notify_one();
+    }
+
+    fn refuse(&self, batch: Vec<Queued>, e: &StorageError) {
+        let (partition, reason) = (self.writer.shared().number, e.to_string());
+        tracing::error!(partition, reason, "the event log could not write");
+        for entry in batch {
+            entry.answer.give(Err(AppendError::Failed { partition, reason: reason.clone() }));
+        }
+    }
+
+    /// An empty entry, so that readers learn that time has passed.
+    fn beat(&mut self) {
+        if let Err(e) = self.writer.append(&[(EventId(0), Bytes::new())], self.clock.now()) {
+            self.refuse(Vec::new(), &e);
+        }
+        self.desk.to_commit.notify_one();
+    }
+}
+
+impl Queue {
+    fn take_batch(&mut self) -> Vec<Queued> {
+        let (mut count, mut bytes) = (0, 0);
+        for entry in self.entries.iter().take(BATCH_ENTRIES) {
+            if count > 0 && bytes + entry.payload.len() > BATCH_BYTES {
+                break;
+            }
+            bytes += entry.payload.len();
+            count += 1;
+        }
+        self.bytes -= bytes;
+        self.entries.drain(..count).collect()
+    }
+}
+
+struct Committing {
+    desk: Arc<Desk>,
+    shared: Arc<Shared>,
+    news: Arc<News>,
+    pause: Duration,
+}
+
+impl Committing {
+    fn run(self) {
+        loop {
+            let (answers, last) = self.next();
+            let committed = self.shared.commit();
+            match committed {
+                Ok(_) => self.answer(answers),
+                Err(e) => self.fail(answers, &e),
+            }
+            self.news.publish();
+            if last {
+                return;
+            }
+        }
+    }
+
+    /// Waits until somebody waits for a commit, or something has been uncommitted for a while, or it is the last time.
+    fn next(&self) -> (Vec<(u64, Answer)>, bool) {
+        let mut queue = self.desk.queue();
+        loop {
+            if !queue.uncommitted.is_empty() || queue.written_all {
+                return (std::mem::take(&mut queue.uncommitted), queue.written_all);
+            }
+            if !self.shared.is_dirty() {
+                queue = self.desk.to_commit.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let waited = self
+                .desk
+                .to_commit
+                .wait_timeout_while(queue, self.pause, |queue| queue.uncommitted.is_empty() && !queue.written_all);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+            return (std::mem::take(&mut queue.uncommitted), queue.written_all);
+        }
+    }
+
+    fn answer(&self, answers: Vec<(u64, Answer)>) {
+        let partition = self.shared.number;
+        for (offset, answer) in answers {
+            answer.give(Ok(Position { partition, offset }));
+        }
+    }
+
+    /// After a failed fsync nobody knows what is durable: the partition takes nothing any more.
+    fn fail(&self, answers: Vec<(u64, Answer)>, e: &StorageError) {
+        let (partition, reason) = (self.shared.number, e.to_string());
+        tracing::error!(partition, reason, "the event log could not make entries durable");
+        self.desk.queue().failed = Some(reason.clone());
+        for (_, answer) in answers {
+            answer.give(Err(AppendError::Failed { partition, reason: reason.clone() }));
+        }
+    }
+}
