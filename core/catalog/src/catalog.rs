@@ -120,6 +120,18 @@ impl Catalog {
         self.layout
     }
 
+    /// The layout of the base alone: what is kept by numbers below [`Self::base_ads`] fits every catalog of equal base layout.
+    #[must_use]
+    pub fn base_layout(&self) -> Layout {
+        Layout(self.base.fingerprint)
+    }
+
+    /// How many ad numbers belong to the base; those from here on are the overlay's.
+    #[must_use]
+    pub fn base_ads(&self) -> u32 {
+        self.first_ad()
+    }
+
     /// How many ad numbers there are: every `AdIx` is below it. Counts dead rows too.
     #[must_use]
     pub fn ads(&self) -> u32 {
