@@ -21,9 +21,9 @@ impl Scored {
 }
 
 /// The probability that a positive scores above a negative, ties counted half (Mann–Whitney). `None` without both kinds.
+/// Sorts the rows.
 #[must_use]
-pub fn auc(rows: &[Scored]) -> Option<f64> {
-    let mut sorted = rows.to_vec();
+pub fn auc(sorted: &mut [Scored]) -> Option<f64> {
     sorted.sort_unstable_by(|a, b| a.score.total_cmp(&b.score));
     let (mut below, mut positives, mut wins) = (0.0, 0.0, 0.0);
     for ties in sorted.chunk_by(|a, b| a.score.total_cmp(&b.score).is_eq()) {
@@ -67,15 +67,14 @@ pub fn calibration_ratio(rows: &[Scored]) -> Option<f64> {
     (happened > 0.0).then(|| predicted / happened)
 }
 
-/// Σ over bins of equal mass |Σp − Σy|, relative to Σy. `None` without positives.
+/// Σ over bins of equal mass |Σp − Σy|, relative to Σy. `None` without positives. Sorts the rows.
 #[must_use]
-pub fn relative_calibration_error(rows: &[Scored], bins: u32) -> Option<f64> {
-    let mut sorted = rows.to_vec();
+pub fn relative_calibration_error(sorted: &mut [Scored], bins: u32) -> Option<f64> {
     sorted.sort_unstable_by(|a, b| a.score.total_cmp(&b.score));
     let mass: f64 = sorted.iter().map(|r| r.weight).sum();
     let happened: f64 = sorted.iter().filter(|r| r.positive).map(|r| r.weight).sum();
     let (mut error, mut gap, mut seen, mut next) = (0.0, 0.0, 0.0, 1.0);
-    for row in &sorted {
+    for row in &*sorted {
         gap += row.weight * (row.score - f64::from(u8::from(row.positive)));
         seen += row.weight;
         if seen >= mass * next / f64::from(bins.max(1)) {

@@ -1,1 +1,8 @@
-//! placeholder
+//! Learning and judging: datasets, trainers, artifacts, evaluation.
+
+pub mod dataset;
+pub mod evaluate;
+pub mod examples;
+pub mod ftrl;
+pub mod import;
+pub mod learn;
