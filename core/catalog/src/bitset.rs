@@ -74,10 +74,6 @@ impl Bitset {
         &self.words
     }
 
-    pub(crate) fn words_mut(&mut self) -> &mut [u64] {
-        &mut self.words
-    }
-
     /// The 64 bits from number `start` on.
     pub(crate) fn word_at(&self, start: usize) -> u64 {
         let (word, shift) = (start / 64, start % 64);

@@ -6,12 +6,13 @@ use litfass_types::{
     AdId, AdvertiserId, CampaignId, CreativeId, LineItemId, PlacementId, TermKind, TimeZoneId, Timestamp,
 };
 
+use crate::dnf::unfold;
 use crate::encoded::{TreeRef, TreeWriter, Trees};
 use crate::model::{
     Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacingMode, Review,
     Status,
 };
-use crate::problem::{ObjectRef, Problems};
+use crate::problem::{ObjectKind, ObjectRef, Problems};
 use crate::segment::{CategorySets, item_hash};
 use crate::surroundings::Surroundings;
 use crate::targeting::Targeting;
@@ -128,7 +129,7 @@ impl Draft {
                 self.advertiser(&o, zone);
             }
             Object::Campaign(o) => self.campaign(&o),
-            Object::LineItem(o) => self.line_item(o),
+            Object::LineItem(o) => self.line_item(o, problems),
             Object::Creative(o) => self.creative(&o),
             Object::Ad(o) => self.ad(&o),
         }
@@ -146,7 +147,7 @@ impl Draft {
         self.campaign_caps.extend(o.caps.iter().map(|cap| (o.id.0, *cap)));
     }
 
-    fn line_item(&mut self, o: LineItem) {
+    fn line_item(&mut self, o: LineItem, problems: &mut Problems) {
         let targeting = if validate::is_compilable(&o.targeting) { o.targeting } else { Targeting::run_of_network() };
         let (mut placements, mut targets_segments) = (Vec::new(), false);
         each_value(&targeting, &mut |kind, value| {
@@ -158,6 +159,9 @@ impl Draft {
         let name = self.texts.push(&o.name);
         let mut writer = TreeWriter { interner: &mut self.interner, values: &mut self.values, texts: &mut self.texts };
         let tree = self.trees.push(&targeting, &mut writer);
+        if let Err(too_large) = unfold(&self.trees, tree) {
+            problems.add(ObjectRef { kind: ObjectKind::LineItem, id: o.id.0 }, "targeting", too_large.to_string());
+        }
         self.line_item_caps.extend(o.caps.iter().map(|cap| (o.id.0, *cap)));
         self.line_items.push(DraftLineItem {
             id: o.id,

@@ -5,10 +5,12 @@
 
 use litfass_types::{AdIx, Ineligible, LineItemIx, TenantId, Term, Timestamp};
 
-use crate::bitset::Bitset;
+use crate::bitset::{Bitset, words_for};
 use crate::catalog::Catalog;
 use crate::encoded::Seen;
+use crate::index::IndexScratch;
 use crate::schedule::Schedule;
+use crate::segment::Segment;
 
 /// What eligibility depends on besides the catalog.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +36,10 @@ pub const PREDICATES: usize = Ineligible::ALL.len();
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     eligible: Eligible,
+    index: IndexScratch,
+    tenant: Vec<u64>,
+    passed: Vec<u64>,
+    ads: Bitset,
 }
 
 /// The outcome of one query.
@@ -101,6 +107,60 @@ impl Failures {
     }
 }
 
+/// One segment's rows among all of the catalog.
+struct Block<'a> {
+    segment: &'a Segment,
+    /// Number of its first line item and its first ad.
+    line_item: u32,
+    ad: u32,
+    /// Its line items that are not there any more.
+    dead: &'a Bitset,
+}
+
+impl Block<'_> {
+    /// Line items of its i-th word that are there.
+    fn alive(&self, i: usize) -> u64 {
+        let there = (self.segment.line_items.len() - i * 64).min(64);
+        (u64::MAX >> (64 - there)) & !self.dead.word_at(i * 64)
+    }
+
+    /// Which line items of the i-th word pass each predicate, in the table's order.
+    fn predicates(&self, i: usize, tenant: u64, matching: u64, query: &Query<'_>) -> [u64; PREDICATES] {
+        let at = self.line_item as usize + i * 64;
+        [
+            tenant,
+            self.segment.active.word_at(i * 64),
+            query.schedule.running.word_at(at),
+            matching,
+            query.funded.word_at(at),
+            !query.paced_out.word_at(at),
+        ]
+    }
+
+    /// Adds the active ads of the line items that passed. `own` is memory for the segment's own bitmap.
+    fn expand(&self, passed: &[u64], own: &mut Bitset, ads: &mut Bitset) {
+        own.reset(self.segment.ads.len());
+        for (word, first) in passed.iter().zip((0..).step_by(64)) {
+            self.segment.orders.insert_ads(*word, first, own);
+        }
+        for (i, word) in own.words().iter().enumerate().filter(|(_, word)| **word != 0) {
+            ads.or_word_at(self.ad as usize + i * 64, word & self.segment.active_ads.word_at(i * 64));
+        }
+    }
+}
+
+impl Eligible {
+    /// What of `alive` passes all predicates; counts the others where they fail first.
+    fn pass(&mut self, alive: u64, predicates: [u64; PREDICATES]) -> u64 {
+        let mut left = alive;
+        for (removed, passing) in self.removed.iter_mut().zip(predicates) {
+            *removed += (left & !passing).count_ones();
+            left &= passing;
+        }
+        left
+    }
+}
+
 fn place(predicate: Ineligible) -> usize {
     usize::from(predicate.number()) - 1
 }
@@ -108,21 +168,42 @@ fn place(predicate: Ineligible) -> usize {
 impl Catalog {
     /// Bitmaps of the eligible line items and ads, and how many line items each predicate removed first.
     pub fn eligible<'s>(&self, query: &Query<'_>, scratch: &'s mut Scratch) -> &'s Eligible {
-        let eligible = &mut scratch.eligible;
-        eligible.line_items.reset(self.line_items() as usize);
-        eligible.ads.reset(self.ads() as usize);
-        eligible.removed = [0; PREDICATES];
-        for line_item in self.live_line_items() {
-            match self.first_failure(line_item, query) {
-                Some(predicate) => eligible.removed[place(predicate)] += 1,
-                None => eligible.line_items.insert(line_item.0),
-            }
+        let recomputed;
+        let mut query = *query;
+        if !query.schedule.covers(self, query.now) {
+            recomputed = Schedule::at(self, query.now);
+            query.schedule = &recomputed;
         }
-        for line_item in eligible.line_items.iter() {
-            let active = |ad: &AdIx| self.ad(*ad).status == crate::model::Status::Active;
-            self.ads_of(LineItemIx(line_item)).filter(active).for_each(|ad| eligible.ads.insert(ad.0));
+        scratch.eligible.line_items.reset(self.line_items() as usize);
+        scratch.eligible.ads.reset(self.ads() as usize);
+        scratch.eligible.removed = [0; PREDICATES];
+        let alive = Bitset::default();
+        self.eligible_in(
+            &Block { segment: &self.base, line_item: 0, ad: 0, dead: &self.dead.line_items },
+            &query,
+            scratch,
+        );
+        let (line_item, ad) = (self.first_line_item(), self.first_ad());
+        self.eligible_in(&Block { segment: &self.overlay, line_item, ad, dead: &alive }, &query, scratch);
+        &scratch.eligible
+    }
+
+    fn eligible_in(&self, block: &Block<'_>, query: &Query<'_>, scratch: &mut Scratch) {
+        let segment = block.segment;
+        let hour = |zone| self.around.zones.get(zone).map_or(0, |zone| zone.hour_of_week(query.now));
+        segment.index.evaluate(query.terms, query.placements, hour, &mut scratch.index);
+        scratch.tenant.clear();
+        scratch.tenant.resize(words_for(segment.line_items.len()), 0);
+        segment.index.add_tenant(query.tenant, &mut scratch.tenant);
+        scratch.passed.clear();
+        let matching = scratch.index.line_items(segment.line_items.len());
+        for (i, (tenant, matching)) in scratch.tenant.iter().zip(matching).enumerate() {
+            let predicates = block.predicates(i, *tenant, *matching, query);
+            let passed = scratch.eligible.pass(block.alive(i), predicates);
+            scratch.eligible.line_items.or_word_at(block.line_item as usize + i * 64, passed);
+            scratch.passed.push(passed);
         }
-        eligible
+        block.expand(&scratch.passed, &mut scratch.ads, &mut scratch.eligible.ads);
     }
 
     /// The first predicate, in the table's order, that the line item fails; `None` where it is eligible.

@@ -16,6 +16,9 @@ const IN: u32 = 3;
 const DAYPART: u32 = 4;
 
 const COUNT_BITS: u32 = 24;
+const COUNT_MASK: u32 = (1 << COUNT_BITS) - 1;
+const KIND_MASK: u32 = 31;
+const OPERATOR_SHIFT: u32 = 29;
 
 /// The hours of a week as bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -57,6 +60,22 @@ impl Hours {
 /// Where one line item's tree begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct TreeRef(u32);
+
+impl TreeRef {
+    pub(crate) const fn start(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One node; behind `All` and `Any` follow that many trees, behind `Not` one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Node<'a> {
+    All(u32),
+    Any(u32),
+    Not,
+    In(TermKind, &'a [u32]),
+    Daypart(Hours),
+}
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trees {
@@ -129,17 +148,15 @@ impl Trees {
     }
 
     fn read_at(&self, at: &mut usize, values: &Values, texts: &Texts) -> Targeting {
-        let (operator, kind, count) = split(self.next(at));
-        let parts = |at: &mut usize| (0..count).map(|_| self.read_at(at, values, texts)).collect();
-        match operator {
-            ALL => Targeting::All(parts(at)),
-            ANY => Targeting::Any(parts(at)),
-            NOT => Targeting::Not(Box::new(self.read_at(at, values, texts))),
-            IN => {
-                let text = |at: &mut usize| texts.get(values.span(self.next(at))).to_owned();
-                Targeting::In(kind_numbered(kind), (0..count).map(|_| text(at)).collect())
+        let parts = |at: &mut usize, parts| (0..parts).map(|_| self.read_at(at, values, texts)).collect();
+        match self.node(at) {
+            Node::All(count) => Targeting::All(parts(at, count)),
+            Node::Any(count) => Targeting::Any(parts(at, count)),
+            Node::Not => Targeting::Not(Box::new(self.read_at(at, values, texts))),
+            Node::In(kind, list) => {
+                Targeting::In(kind, list.iter().map(|value| texts.get(values.span(*value)).to_owned()).collect())
             }
-            _ => Targeting::Daypart(self.hours[count as usize].list()),
+            Node::Daypart(hours) => Targeting::Daypart(hours.list()),
         }
     }
 
@@ -150,20 +167,31 @@ impl Trees {
 
     /// Reads the whole tree even where the outcome is clear, so that `at` ends behind it.
     fn matches_at(&self, at: &mut usize, values: &Values, seen: &Seen<'_>) -> bool {
-        let (operator, _, count) = split(self.next(at));
-        match operator {
-            ALL => (0..count).fold(true, |all, _| self.matches_at(at, values, seen) & all),
-            ANY => (0..count).fold(false, |any, _| self.matches_at(at, values, seen) | any),
-            NOT => !self.matches_at(at, values, seen),
-            IN => (0..count).fold(false, |any, _| seen.has(values.term(self.next(at))) | any),
-            _ => self.hours[count as usize].contains(seen.hour_of_week),
+        match self.node(at) {
+            Node::All(parts) => (0..parts).fold(true, |all, _| self.matches_at(at, values, seen) & all),
+            Node::Any(parts) => (0..parts).fold(false, |any, _| self.matches_at(at, values, seen) | any),
+            Node::Not => !self.matches_at(at, values, seen),
+            Node::In(_, list) => list.iter().any(|value| seen.has(values.term(*value))),
+            Node::Daypart(hours) => hours.contains(seen.hour_of_week),
         }
     }
 
-    fn next(&self, at: &mut usize) -> u32 {
+    /// The node at `at`, which ends behind it and its values.
+    pub(crate) fn node(&self, at: &mut usize) -> Node<'_> {
         let word = self.words[*at];
+        let (operator, kind, count) = (word >> OPERATOR_SHIFT, word >> COUNT_BITS & KIND_MASK, word & COUNT_MASK);
         *at += 1;
-        word
+        match operator {
+            ALL => Node::All(count),
+            ANY => Node::Any(count),
+            NOT => Node::Not,
+            IN => {
+                let values = &self.words[*at..*at + count as usize];
+                *at += values.len();
+                Node::In(kind_numbered(kind), values)
+            }
+            _ => Node::Daypart(self.hours[count as usize]),
+        }
     }
 }
 
@@ -182,12 +210,9 @@ impl Seen<'_> {
 }
 
 fn word(operator: u32, kind: u32, count: usize) -> u32 {
-    let count = u32::try_from(count).unwrap_or(u32::MAX).min((1 << COUNT_BITS) - 1);
-    operator << 29 | kind << COUNT_BITS | count
-}
-
-const fn split(word: u32) -> (u32, u32, u32) {
-    (word >> 29, word >> COUNT_BITS & 31, word & ((1 << COUNT_BITS) - 1))
+    // Limits on nodes and values keep every count far below 2²⁴.
+    let count = u32::try_from(count).unwrap_or(u32::MAX).min(COUNT_MASK);
+    operator << OPERATOR_SHIFT | kind << COUNT_BITS | count
 }
 
 fn kind_numbered(kind: u32) -> TermKind {

@@ -5,7 +5,9 @@
 
 use litfass_types::{AdvertiserId, CampaignId, CreativeId, LineItemIx, TenantId};
 
+use crate::dnf::unfold;
 use crate::draft::{Draft, DraftAd, DraftCampaign, DraftCreative, DraftLineItem};
+use crate::index::{Index, IndexBuilder};
 use crate::model::Status;
 use crate::orders::{AdOrder, order_ads};
 use crate::problem::{ObjectKind, ObjectRef, Problems};
@@ -31,6 +33,7 @@ pub(crate) fn link(
     linker.advertisers(draft.advertisers);
     linker.campaigns(draft.campaigns);
     linker.line_items(draft.line_items);
+    linker.segment.index = linker.segment.indexed();
     linker.creatives(draft.creatives);
     linker.ads(draft.ads, order);
     let mut segment = linker.segment;
@@ -40,6 +43,17 @@ pub(crate) fn link(
     segment.take_fingerprint();
     segment.shrink();
     segment
+}
+
+impl Segment {
+    fn indexed(&self) -> Index {
+        let mut builder = IndexBuilder::new(self.line_items.len(), &self.values);
+        for row in &self.line_items {
+            // What is too large to unfold is a problem already, so this segment is never used.
+            builder.push(&unfold(&self.trees, row.targeting).unwrap_or_default(), row.time_zone);
+        }
+        builder.finish(&self.line_items)
+    }
 }
 
 fn caps(mut caps: Vec<(u64, crate::model::FrequencyCap)>) -> Caps {

@@ -73,10 +73,6 @@ impl Problems {
         self.found.is_empty()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.found.len()
-    }
-
     pub(crate) fn into_vec(self) -> Vec<Problem> {
         self.found
     }

@@ -7,8 +7,9 @@ use litfass_types::{
     AdId, AdvertiserId, CampaignId, CreativeId, LineItemId, LineItemIx, Price, TenantId, Term, TimeZoneId, Timestamp,
 };
 
-use crate::bitset::Bitset;
+use crate::bitset::{Bitset, ones};
 use crate::encoded::{TreeRef, Trees};
+use crate::index::Index;
 use crate::model::{Billable, Flight, Format, FrequencyCap, PacingMode, Review, Status};
 use crate::text::{Span, Texts, Values};
 
@@ -111,6 +112,7 @@ pub(crate) struct Segment {
     pub(crate) line_item_caps: Caps,
     pub(crate) ad_caps: Caps,
     pub(crate) orders: AdOrders,
+    pub(crate) index: Index,
     /// Line items that are active with everything above them.
     pub(crate) active: Bitset,
     /// Ads that are active themselves.
@@ -176,6 +178,21 @@ impl AdOrders {
             return AdsOf::Range(start..end);
         }
         AdsOf::List(self.of_line_item[start as usize..end as usize].iter())
+    }
+
+    /// Adds the ads of 64 line items from number `first` on; neighbours go in one stretch where ads stand by line item.
+    pub(crate) fn insert_ads(&self, mut line_items: u64, first: u32, ads: &mut Bitset) {
+        if !self.of_line_item.is_empty() {
+            let rows = ones(line_items).flat_map(|bit| self.of_line_item(first + bit));
+            return rows.for_each(|row| ads.insert(row));
+        }
+        while line_items != 0 {
+            let start = line_items.trailing_zeros();
+            let length = (line_items >> start).trailing_ones();
+            let at = (first + start) as usize;
+            ads.insert_range(self.line_item_starts[at], self.line_item_starts[at + length as usize]);
+            line_items &= !(u64::MAX >> (64 - length) << start);
+        }
     }
 
     pub(crate) fn of_category(&self, hash: u64) -> &[u32] {
