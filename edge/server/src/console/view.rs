@@ -3,7 +3,7 @@
 //! Units stand in the names: money is micros of the settlement currency (below 2⁵³, so that a script reads it exactly), times
 //! are UTC milliseconds, spans are microseconds, rates and probabilities are fractions of one, parts per million say `ppm`.
 
-use litfass_types::{Fate, Ineligible};
+use litfass_types::{Fate, Ineligible, Reason, Stage};
 use serde::{Deserialize, Serialize};
 
 /// Everything the live page polls, once a second.
@@ -178,6 +178,8 @@ pub struct TrainingProgress {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     pub code: String,
+    /// `technical`, `business` or `competition`.
+    pub stage: String,
     pub text: String,
     pub count: u64,
 }
@@ -185,14 +187,17 @@ pub struct Count {
 impl Count {
     #[must_use]
     pub fn of_fate(fate: Fate, count: u64) -> Self {
-        let reason = fate.reason();
-        Self { code: reason.code.to_owned(), text: reason.text.to_owned(), count }
+        Self::of(fate.reason(), count)
     }
 
     #[must_use]
     pub fn of_ineligible(why: Ineligible, count: u64) -> Self {
-        let reason = why.reason();
-        Self { code: reason.code.to_owned(), text: reason.text.to_owned(), count }
+        Self::of(why.reason(), count)
+    }
+
+    fn of(reason: Reason, count: u64) -> Self {
+        let stage = stage_name(reason.stage).to_owned();
+        Self { code: reason.code.to_owned(), stage, text: reason.text.to_owned(), count }
     }
 }
 
@@ -347,6 +352,8 @@ pub struct CandidateView {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ending {
     pub code: String,
+    /// `technical`, `business` or `competition`.
+    pub stage: String,
     pub text: String,
     pub slot: Option<u8>,
     pub price: Option<Money>,
@@ -356,6 +363,15 @@ impl Ending {
     #[must_use]
     pub fn of(fate: Fate) -> Self {
         let reason = fate.reason();
-        Self { code: reason.code.to_owned(), text: reason.text.to_owned(), slot: None, price: None }
+        let stage = stage_name(reason.stage).to_owned();
+        Self { code: reason.code.to_owned(), stage, text: reason.text.to_owned(), slot: None, price: None }
+    }
+}
+
+const fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Technical => "technical",
+        Stage::Business => "business",
+        Stage::Competition => "competition",
     }
 }
