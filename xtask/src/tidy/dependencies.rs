@@ -50,6 +50,21 @@ fn inherits(value: &toml::Value) -> bool {
     value.get("workspace").and_then(toml::Value::as_bool) == Some(true)
 }
 
+/// A dependency whose name no source of its crate mentions has been left behind.
+pub(super) fn used(tree: &Tree) -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for member in &tree.members {
+        let folder = format!("{}/", member.folder);
+        let mut sources = String::new();
+        for path in tree.files.iter().filter(|path| path.starts_with(&folder) && path.ends_with(".rs")) {
+            sources.push_str(&read(path)?.unwrap_or_default());
+        }
+        let unused = member.imports().map(|(name, _)| name).filter(|name| !sources.contains(&name.replace('-', "_")));
+        findings.extend(unused.map(|name| format!("{} does not use {name}", member.folder)));
+    }
+    Ok(findings)
+}
+
 pub(super) fn recorded(_: &Tree) -> Result<Vec<String>> {
     let lines = read(ADR)?.unwrap_or_default();
     let named: Vec<&str> = lines.lines().filter_map(first_name).collect();

@@ -15,10 +15,11 @@ use crate::{step, workspace};
 /// A check: its name and what it finds.
 type Check = (&'static str, fn(&Tree) -> Result<Vec<String>>);
 
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
     ("imports run only downwards", layers::check),
     ("core crates import only what they may", dependencies::core_is_lean),
     ("versions and lints stand in the workspace", dependencies::inherited),
+    ("no dependency is left behind", dependencies::used),
     ("every dependency has its line in an ADR", dependencies::recorded),
     ("licences are allowed ones", licences::check),
     ("links lead somewhere", links::check),
