@@ -1,1 +1,45 @@
-//! (in the making)
+//! The catalog at rest: an append-only list of changes in `litfass.db`, filled by `litfass catalog load`.
+//!
+//! Invariants: a change has a sequence number and is never altered; a file is loaded all or not at all; what is in the store is
+//! a valid catalog at every sequence number; loading a file again changes nothing. A load reads, compares and validates on a
+//! snapshot and takes the database's write lock only to append, so that the ledger beside it waits as little as possible.
+
+mod file;
+mod follow;
+mod limit;
+mod load;
+mod payload;
+mod read;
+mod store;
+
+use std::path::PathBuf;
+
+pub use file::FILE_BYTES_MAX;
+pub use follow::{Follower, Update};
+pub use limit::{LIMIT_MICROS_MAX, Limit, LimitField};
+pub use load::LoadReport;
+pub use read::Changes;
+pub use store::CatalogStore;
+
+/// Why a catalog could not be loaded or read.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// Whoever wrote the file has to change it; each line names a path in it, such as `line_items[3].bid.micros`.
+    #[error("the catalog file was refused, nothing was loaded:\n{}", .0.join("\n"))]
+    Refused(Vec<String>),
+    #[error("{path}: {source}")]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("{path}: {bytes} bytes, at most {FILE_BYTES_MAX}")]
+    FileTooLarge { path: PathBuf, bytes: u64 },
+    /// The disk, its permissions, or another process that kept the database locked; a retry may help.
+    #[error("the catalog's database failed: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The store itself is damaged or was written by a newer version.
+    #[error("catalog change {sequence} ({object}) cannot be read: {reason}")]
+    Damaged { sequence: u64, object: String, reason: String },
+    /// What is stored is no valid catalog: ours to explain.
+    #[error("the stored catalog is not valid: {}", .0.join("; "))]
+    Inconsistent(Vec<String>),
+    #[error("other loads kept changing the catalog: run it again")]
+    Contended,
+}

@@ -1,0 +1,359 @@
+//! The file's objects as JSON has them, and what they are in the catalog's own words.
+
+use litfass_catalog::model::{
+    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacingMode,
+    Placement, Review, Status, Tenant,
+};
+use litfass_types::{
+    AdId, AdvertiserId, CampaignId, CreativeId, Duration, LineItemId, Nanos, PlacementId, Price, TenantId, Timestamp,
+    Unit,
+};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
+
+use super::Misfit;
+use super::targeting::FileTargeting;
+use crate::catalog::limit::{LimitField, StatedLimit};
+
+type Parts = (Object, Vec<StatedLimit>);
+
+/// What each kind of entry has in common.
+pub(super) trait FileObject<'de>: Deserialize<'de> {
+    fn into_parts(self) -> Result<Parts, Misfit>;
+}
+
+/// The catalog's own enums under the names that the file gives them.
+macro_rules! named_values {
+    ($($name:ident: $type:ident { $($variant:ident = $text:literal),* })*) => {$(
+        #[derive(Clone, Copy, Default, Deserialize)]
+        pub(super) enum $name {
+            #[default] $(#[serde(rename = $text)] $variant),*
+        }
+        impl From<$name> for $type {
+            fn from(name: $name) -> Self {
+                match name { $($name::$variant => Self::$variant),* }
+            }
+        }
+    )*};
+}
+
+named_values! {
+    FileStatus: Status { Active = "active", Paused = "paused", Archived = "archived" }
+    FileBillable: Billable { Impression = "impression", Viewable = "viewable" }
+    FilePacing: PacingMode { Even = "even", Asap = "asap" }
+    FileUnit: Unit { Mille = "mille", Click = "click" }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileTenant {
+    id: u64,
+    name: String,
+}
+
+impl FileObject<'_> for FileTenant {
+    fn into_parts(self) -> Result<Parts, Misfit> {
+        Ok((Object::Tenant(Tenant { id: TenantId(self.id), name: self.name }), Vec::new()))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileAdvertiser {
+    id: u64,
+    tenant: u64,
+    name: String,
+    #[serde(default)]
+    status: FileStatus,
+    time_zone: Option<String>,
+    credit_limit_micros: Option<i64>,
+}
+
+impl FileObject<'_> for FileAdvertiser {
+    fn into_parts(self) -> Result<Parts, Misfit> {
+        let limits = limits([(LimitField::CreditLimit, self.credit_limit_micros)])?;
+        let object = Advertiser {
+            id: AdvertiserId(self.id),
+            tenant: TenantId(self.tenant),
+            name: self.name,
+            status: self.status.into(),
+            time_zone: self.time_zone.unwrap_or_else(|| "UTC".to_owned()),
+        };
+        Ok((Object::Advertiser(object), limits))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileCampaign {
+    id: u64,
+    advertiser: u64,
+    name: String,
+    #[serde(default)]
+    status: FileStatus,
+    start: Option<FileTime>,
+    end: Option<FileTime>,
+    lifetime_budget_micros: Option<i64>,
+    daily_budget_micros: Option<i64>,
+    #[serde(default)]
+    frequency_caps: Vec<FileCap>,
+}
+
+impl FileObject<'_> for FileCampaign {
+    fn into_parts(self) -> Result<Parts, Misfit> {
+        let limits = limits([
+            (LimitField::LifetimeBudget, self.lifetime_budget_micros),
+            (LimitField::DailyBudget, self.daily_budget_micros),
+        ])?;
+        let object = Campaign {
+            id: CampaignId(self.id),
+            advertiser: AdvertiserId(self.advertiser),
+            name: self.name,
+            status: self.status.into(),
+            flight: flight(self.start, self.end),
+            caps: caps(&self.frequency_caps),
+        };
+        Ok((Object::Campaign(object), limits))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileLineItem {
+    id: u64,
+    campaign: u64,
+    name: String,
+    #[serde(default)]
+    status: FileStatus,
+    start: Option<FileTime>,
+    end: Option<FileTime>,
+    bid: FileBid,
+    #[serde(default)]
+    billable: FileBillable,
+    #[serde(default)]
+    pacing: FilePacing,
+    budget_micros: Option<i64>,
+    targeting: Option<FileTargeting>,
+    #[serde(default)]
+    frequency_caps: Vec<FileCap>,
+    #[serde(default)]
+    exclusion_groups: Vec<String>,
+    #[serde(default)]
+    needs_consent: bool,
+}
+
+impl FileObject<'_> for FileLineItem {
+    fn into_parts(self) -> Result<Parts, Misfit> {
+        let limits = limits([(LimitField::Budget, self.budget_micros)])?;
+        let object = LineItem {
+            id: LineItemId(self.id),
+            campaign: CampaignId(self.campaign),
+            name: self.name,
+            status: self.status.into(),
+            flight: flight(self.start, self.end),
+            bid: Price { micros: self.bid.micros, per: self.bid.per.into() },
+            billable: self.billable.into(),
+            pacing: self.pacing.into(),
+            targeting: self.targeting.map(FileTargeting::into_tree).unwrap_or_default(),
+            caps: caps(&self.frequency_caps),
+            exclusions: self.exclusion_groups,
+            needs_consent: self.needs_consent,
+        };
+        Ok((Object::LineItem(object), limits))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileBid {
+    micros: i64,
+    per: FileUnit,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileCreative {
+    id: u64,
+    advertiser: u64,
+    format: FileFormatName,
+    width: Option<u16>,
+    height: Option<u16>,
+    title: String,
+    text: String,
+    landing_url: String,
+    image_url: Option<String>,
+    #[serde(default)]
+    review: FileReview,
+}
+
+impl FileObject<'_> for FileCreative {
+    fn into_parts(self) -> Result<Parts, Misfit> {
+        let object = Creative {
+            id: CreativeId(self.id),
+            advertiser: AdvertiserId(self.advertiser),
+            format: self.format.with_size(self.width, self.height)?,
+            title: self.title,
+            text: self.text,
+            landing_url: self.landing_url,
+            image_url: self.image_url,
+            review: self.review.into(),
+        };
+        Ok((Object::Creative(object), Vec::new()))
+    }
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum FileReview {
+    Pending,
+    #[default]
+    Approved,
+    Rejected,
+}
+
+impl From<FileReview> for Review {
+    fn from(review: FileReview) -> Self {
+        match review {
+            FileReview::Pending => Self::Pending,
+            FileReview::Approved => Self::Approved,
+            FileReview::Rejected => Self::Rejected,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FileFormatName {
+    SponsoredItem,
+    Banner,
+}
+
+impl FileFormatName {
+    fn with_size(self, width: Option<u16>, height: Option<u16>) -> Result<Format, Misfit> {
+        let misfit = |field, message: &str| Err(Misfit { field, message: message.to_owned() });
+        match (self, width, height) {
+            (Self::Banner, Some(width), Some(height)) => Ok(Format::Banner { width, height }),
+            (Self::Banner, None, _) => misfit("width", "a banner needs its width in pixels"),
+            (Self::Banner, _, None) => misfit("height", "a banner needs its height in pixels"),
+            (Self::SponsoredItem, None, None) => Ok(Format::SponsoredItem),
+            (Self::SponsoredItem, Some(_), _) => misfit("width", "a sponsored item has no size"),
+            (Self::SponsoredItem, _, Some(_)) => misfit("height", "a sponsored item has no size"),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileAd {
+    id: u64,
+    line_item: u64,
+    creative: u64,
+    #[serde(default)]
+    status: FileStatus,
+    item: Option<String>,
+    #[serde(default)]
+    categories: Vec<String>,
+    #[serde(default)]
+    frequency_caps: Vec<FileCap>,
+}
+
+impl FileObject<'_> for FileAd {
+    fn into_parts(self) -> Result<Parts, Misfit> {
+        let object = Ad {
+            id: AdId(self.id),
+            line_item: LineItemId(self.line_item),
+            creative: CreativeId(self.creative),
+            status: self.status.into(),
+            item: self.item,
+            categories: self.categories,
+            // When the store first saw it; the file does not say.
+            created: Timestamp::default(),
+            caps: caps(&self.frequency_caps),
+        };
+        Ok((Object::Ad(object), Vec::new()))
+    }
+}
+
+const SLOTS_DEFAULT: u8 = 10;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FilePlacement {
+    id: u64,
+    tenant: u64,
+    name: String,
+    page_type: Option<String>,
+    #[serde(default)]
+    formats: Vec<FileFormat>,
+    slots_max: Option<u8>,
+    #[serde(default)]
+    floor_micros: i64,
+    max_per_advertiser: Option<u8>,
+    #[serde(default)]
+    blocked_advertisers: Vec<u64>,
+    #[serde(default)]
+    blocked_categories: Vec<String>,
+}
+
+impl FileObject<'_> for FilePlacement {
+    fn into_parts(self) -> Result<Parts, Misfit> {
+        let slots_max = self.slots_max.unwrap_or(SLOTS_DEFAULT);
+        let formats = self.formats.iter().map(|f| f.format.with_size(f.width, f.height)).collect::<Result<_, _>>();
+        let object = Placement {
+            id: PlacementId(self.id),
+            tenant: TenantId(self.tenant),
+            name: self.name,
+            page_type: self.page_type,
+            formats: formats.map_err(|misfit| Misfit { field: "formats", ..misfit })?,
+            slots_max,
+            // Micros per mille are nanos per impression.
+            floor: Nanos(self.floor_micros),
+            max_per_advertiser: self.max_per_advertiser.unwrap_or(slots_max),
+            blocked_advertisers: self.blocked_advertisers.into_iter().map(AdvertiserId).collect(),
+            blocked_categories: self.blocked_categories,
+        };
+        Ok((Object::Placement(object), Vec::new()))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileFormat {
+    format: FileFormatName,
+    width: Option<u16>,
+    height: Option<u16>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileCap {
+    max: u32,
+    window_minutes: u32,
+}
+
+fn caps(caps: &[FileCap]) -> Vec<FrequencyCap> {
+    caps.iter().map(|cap| FrequencyCap { max: cap.max, window: Duration::minutes(cap.window_minutes.into()) }).collect()
+}
+
+/// RFC 3339 with an offset, to the millisecond.
+#[derive(Clone, Copy)]
+struct FileTime(Timestamp);
+
+impl<'de> Deserialize<'de> for FileTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let wrong =
+            |e| D::Error::custom(format_args!("{text:?} is not a time of RFC 3339 such as 2026-11-01T00:00:00Z: {e}"));
+        let time: jiff::Timestamp = text.parse().map_err(wrong)?;
+        Ok(Self(Timestamp(time.as_millisecond())))
+    }
+}
+
+fn flight(start: Option<FileTime>, end: Option<FileTime>) -> Flight {
+    Flight { start: start.map(|t| t.0), end: end.map(|t| t.0) }
+}
+
+fn limits<const N: usize>(stated: [(LimitField, Option<i64>); N]) -> Result<Vec<StatedLimit>, Misfit> {
+    let stated = stated.into_iter().filter_map(|(field, micros)| Some((field, micros?)));
+    stated.map(|(field, micros)| StatedLimit::new(field, micros)).collect()
+}

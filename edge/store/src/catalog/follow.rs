@@ -1,0 +1,90 @@
+//! A served catalog that keeps up with the store: small changes go into the overlay at once, and when those have piled up a
+//! thread of its own makes a new base.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use litfass_catalog::{AdOrder, Catalog};
+
+use super::CatalogError;
+use super::limit::Limit;
+use super::read::inconsistent;
+use super::store::CatalogStore;
+
+/// The catalog's newest version, and the limits that came with it.
+#[derive(Clone, Debug)]
+pub struct Update {
+    pub catalog: Arc<Catalog>,
+    /// To be sent as commands before the new objects are of use.
+    pub limits: Vec<Limit>,
+}
+
+/// Reads the whole catalog once and then what changes. Asked by one thread, a few times a second.
+#[derive(Debug)]
+pub struct Follower {
+    store: CatalogStore,
+    current: Arc<Catalog>,
+    /// Objects that have changed since the base was made.
+    since_base: usize,
+    overlay_objects_max: usize,
+    merging: Option<JoinHandle<Catalog>>,
+}
+
+impl Follower {
+    /// Reads the catalog as it stands; the update holds every limit in force.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn open(mut store: CatalogStore, overlay_objects_max: usize) -> Result<(Self, Update), CatalogError> {
+        let current = Arc::new(store.read_catalog()?);
+        let update = Update { catalog: Arc::clone(&current), limits: store.limits()? };
+        Ok((Self { store, current, since_base: 0, overlay_objects_max, merging: None }, update))
+    }
+
+    /// The newest version, where it is newer than the last one given, or the same on a new base.
+    ///
+    /// # Errors
+    /// When the store cannot be read; the last version goes on serving, and the next call tries again.
+    pub fn poll(&mut self) -> Result<Option<Update>, CatalogError> {
+        let merged = self.take_merged();
+        let update = if merged.is_some() || self.store.version()? != self.current.version() {
+            Some(self.catch_up(merged.as_ref())?)
+        } else {
+            None
+        };
+        self.start_merge();
+        Ok(update)
+    }
+
+    #[must_use]
+    pub fn current(&self) -> &Arc<Catalog> {
+        &self.current
+    }
+
+    /// Applies what the store has beyond the merged or else the current version.
+    fn catch_up(&mut self, merged: Option<&Catalog>) -> Result<Update, CatalogError> {
+        let seen = self.current.version();
+        let since_base = if merged.is_some() { 0 } else { self.since_base };
+        let base = merged.unwrap_or(&self.current);
+        let changes = self.store.changes_since(base.version().sequence)?;
+        self.since_base = since_base + changes.objects.len();
+        let next = base.with_changes(changes.version, changes.objects).map_err(|problems| inconsistent(&problems))?;
+        self.current = Arc::new(next);
+        // A merged base lies behind: limits that came since then were given before.
+        let limits = changes.limits.into_iter().filter(|limit| limit.sequence > seen.sequence).collect();
+        Ok(Update { catalog: Arc::clone(&self.current), limits })
+    }
+
+    fn take_merged(&mut self) -> Option<Catalog> {
+        let merging = self.merging.take_if(|merging| merging.is_finished())?;
+        Some(merging.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    }
+
+    fn start_merge(&mut self) {
+        let full = self.since_base > self.overlay_objects_max || self.current.wants_merge();
+        if full && self.since_base > 0 && self.merging.is_none() {
+            let current = Arc::clone(&self.current);
+            self.merging = Some(std::thread::spawn(move || current.merged(AdOrder::ByLineItem)));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! From the tables to a catalog in memory, and what has changed since.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use litfass_catalog::model::Object;
+use litfass_catalog::{AdOrder, Builder, Catalog, ObjectRef, Problem};
+use litfass_types::{CatalogVersion, Timestamp};
+use rusqlite::{Row, Transaction};
+
+use super::CatalogError;
+use super::limit::Limit;
+use super::payload::decode;
+use super::store::{CatalogStore, kind_of, limits_since, version};
+
+/// What has changed after some sequence number.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Changes {
+    pub version: CatalogVersion,
+    /// Each object once, as it is now.
+    pub objects: Vec<Object>,
+    /// Limits to be set by command; those of a later sequence later.
+    pub limits: Vec<Limit>,
+}
+
+/// One row of the list of changes, undecoded.
+struct RawChange {
+    sequence: u64,
+    object: ObjectRef,
+    created: Timestamp,
+    payload: Vec<u8>,
+}
+
+impl RawChange {
+    fn read(row: &Row<'_>) -> Result<Self, CatalogError> {
+        let sequence = row.get::<_, i64>(0)?.cast_unsigned();
+        let object = ObjectRef { kind: kind_of(row.get(1)?, sequence)?, id: row.get::<_, i64>(2)?.cast_unsigned() };
+        Ok(Self { sequence, object, created: Timestamp(row.get(3)?), payload: row.get(4)? })
+    }
+
+    fn decode(&self) -> Result<Object, CatalogError> {
+        decode(self.object.kind, self.object.id, self.created, &self.payload).map_err(|e| CatalogError::Damaged {
+            sequence: self.sequence,
+            object: self.object.to_string(),
+            reason: e.to_string(),
+        })
+    }
+}
+
+/// Parents before what hangs on them, each kind by id.
+const CURRENT: &str = "SELECT c.sequence, c.kind, c.id, c.created_ms, c.payload
+    FROM catalog_current AS n CROSS JOIN catalog_changes AS c ON c.sequence = n.sequence ORDER BY n.kind, n.id";
+
+const CHANGED: &str = "SELECT c.sequence, c.kind, c.id, c.created_ms, c.payload
+    FROM catalog_changes AS c CROSS JOIN catalog_current AS n ON n.kind = c.kind AND n.id = c.id AND n.sequence = c.sequence
+    WHERE c.sequence > ?1 ORDER BY c.sequence";
+
+/// Rows that pass from the reading to the building thread at once.
+const BATCH: usize = 1_024;
+/// Batches that may wait between the two.
+const BATCHES_WAITING: usize = 8;
+
+impl CatalogStore {
+    /// The whole catalog as it stands: one thread reads, another decodes and builds.
+    ///
+    /// # Errors
+    /// When the database fails, a change cannot be read, or what is stored is no valid catalog.
+    pub fn read_catalog(&mut self) -> Result<Catalog, CatalogError> {
+        let transaction = self.connection.transaction()?;
+        let at = version(&transaction)?;
+        let mut builder = Builder::new();
+        each_current(&transaction, &mut |object| builder.push(object))?;
+        builder.finish(at, AdOrder::ByLineItem).map_err(|problems| inconsistent(&problems))
+    }
+
+    /// Everything that changed after `since`.
+    ///
+    /// # Errors
+    /// When the database fails or a change cannot be read.
+    pub fn changes_since(&mut self, since: u64) -> Result<Changes, CatalogError> {
+        let transaction = self.connection.transaction()?;
+        let version = version(&transaction)?;
+        let mut select = transaction.prepare_cached(CHANGED)?;
+        let mut rows = select.query([since.cast_signed()])?;
+        let mut objects = Vec::new();
+        while let Some(row) = rows.next()? {
+            objects.push(RawChange::read(row)?.decode()?);
+        }
+        Ok(Changes { version, objects, limits: limits_since(&transaction, since)? })
+    }
+
+    /// Every limit in force: what a serving process sends as commands when it starts. Those that were sent before repeat.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn limits(&self) -> Result<Vec<Limit>, CatalogError> {
+        limits_since(&self.connection, 0)
+    }
+}
+
+pub(super) fn inconsistent(problems: &[Problem]) -> CatalogError {
+    CatalogError::Inconsistent(problems.iter().map(Problem::to_string).collect())
+}
+
+/// Visits every object that the transaction sees. The calling thread reads; another one decodes and visits.
+pub(super) fn each_current(
+    transaction: &Transaction<'_>,
+    visit: &mut (dyn FnMut(Object) + Send),
+) -> Result<(), CatalogError> {
+    let (sender, receiver) = sync_channel(BATCHES_WAITING);
+    std::thread::scope(|scope| {
+        let visiting = scope.spawn(move || visit_batches(&receiver, visit));
+        let read = read_batches(transaction, &sender);
+        drop(sender);
+        // What stopped the visitor is why the reader could not go on.
+        let visited = visiting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        visited.and(read)
+    })
+}
+
+fn read_batches(transaction: &Transaction<'_>, sender: &SyncSender<Vec<RawChange>>) -> Result<(), CatalogError> {
+    let mut select = transaction.prepare(CURRENT)?;
+    let mut rows = select.query([])?;
+    let mut batch = Vec::with_capacity(BATCH);
+    while let Some(row) = rows.next()? {
+        batch.push(RawChange::read(row)?);
+        if batch.len() == BATCH && sender.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_err() {
+            return Ok(());
+        }
+    }
+    // Nobody listens only where the visitor has failed, and then says why.
+    sender.send(batch).unwrap_or(());
+    Ok(())
+}
+
+fn visit_batches(receiver: &Receiver<Vec<RawChange>>, visit: &mut dyn FnMut(Object)) -> Result<(), CatalogError> {
+    for raw in receiver.iter().flatten() {
+        visit(raw.decode()?);
+    }
+    Ok(())
+}
