@@ -20,7 +20,7 @@ cargo xtask <command>
 
   test [-- ARGS]        install the browser where it is missing, then run every test of the workspace
   tidy                  layering, dependencies, licences, words, links and sizes, in seconds
-  codegen               writes the Rust of schemas/ into edge/store/src/wire/generated
+  codegen [--check]     writes the Rust of schemas/ into edge/store/src/wire/generated, or says that it is not current
   bench [NAME…]         the benchmarks, as a table for docs/benchmarks.md
   verify [AREA…]        the long tier; without an area: what there is
 ";
@@ -44,7 +44,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<()> {
     match command.as_str() {
         "test" => suite::run(rest),
         "tidy" => tidy::run(),
-        "codegen" => codegen::run(false),
+        "codegen" => codegen::run(rest.iter().any(|argument| argument == "--check")),
         "bench" => bench::run(rest),
         "verify" => verify::run(rest),
         "help" | "--help" | "-h" => {

@@ -10,17 +10,18 @@ mod text;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{step, workspace};
+use crate::{codegen, step, workspace};
 
 /// A check: its name and what it finds.
 type Check = (&'static str, fn(&Tree) -> Result<Vec<String>>);
 
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     ("imports run only downwards", layers::check),
     ("core crates import only what they may", dependencies::core_is_lean),
     ("versions and lints stand in the workspace", dependencies::inherited),
     ("no dependency is left behind", dependencies::used),
     ("every dependency has its line in an ADR", dependencies::recorded),
+    ("generated sources are current", generated),
     ("licences are allowed ones", licences::check),
     ("links lead somewhere", links::check),
     ("no unfinished words, no paths of one machine", text::words),
@@ -53,6 +54,10 @@ fn files() -> Result<Vec<String>> {
     let listed = step::capture(step::command("git").args(["ls-files", "-co", "--exclude-standard"]))?;
     let there = |path: &&str| workspace::root().join(path).is_file();
     Ok(listed.lines().filter(there).map(str::to_owned).collect())
+}
+
+fn generated(_: &Tree) -> Result<Vec<String>> {
+    Ok(codegen::run(true).err().map(|problem| problem.to_string()).into_iter().collect())
 }
 
 /// The text of a file of the tree; none where it is not text.

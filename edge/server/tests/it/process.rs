@@ -1,0 +1,180 @@
+//! One running `litfass` on a directory of its own; it is gone when this is dropped.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::caller::Caller;
+
+/// How long anything may take before a test calls it stuck; generous, because nothing is measured here.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Times shortened so that leases, holds and sweeps come round within a test; no exploration, so that the auction decides alone.
+const CONFIG: &str = r#"
+[ledger]
+lease_ttl = "1s"
+hold_ttl_cpm = "2s"
+hold_ttl_cpc = "2s"
+sweep_interval = "50ms"
+[catalog]
+poll_interval = "50ms"
+[fold]
+snapshot_interval = "500ms"
+[params]
+exploration_ppm = 0
+record_full_ppm = 1000000
+"#;
+
+/// A data directory, its configuration and the log of what ran on it.
+pub(crate) struct Home {
+    folder: TempDir,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("litfass.toml"), CONFIG).unwrap();
+        Self { folder }
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Writes a file beside the data directory.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// A finished command on this directory: whether it succeeded, and what it said.
+    pub(crate) fn command(&self, arguments: &[&str]) -> (ExitStatus, String) {
+        let output = self.program().args(arguments).arg("--data-dir").arg(self.data()).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status, String::from_utf8(said).unwrap())
+    }
+
+    /// Loads a catalog; it must be accepted.
+    pub(crate) fn load(&self, catalog: &Value) -> String {
+        let file = self.write("catalog.json", &catalog.to_string());
+        let (status, said) = self.command(&["catalog", "load", file.to_str().unwrap()]);
+        assert!(status.success(), "catalog load: {said}");
+        said
+    }
+
+    /// Starts serving and waits until it listens.
+    pub(crate) fn serve(&self) -> Litfass {
+        let mut command = self.program();
+        command.arg("run").arg("--config").arg(self.folder.path().join("litfass.toml"));
+        self.start(&mut command)
+    }
+
+    /// Starts the demo and waits until it listens.
+    pub(crate) fn demo(&self) -> Litfass {
+        self.start(self.program().arg("demo"))
+    }
+
+    fn start(&self, command: &mut Command) -> Litfass {
+        let log = self.folder.path().join("stderr.log");
+        let stderr = File::options().create(true).append(true).open(&log).unwrap();
+        let command = command.arg("--data-dir").arg(self.data()).args(["--listen", "127.0.0.1:0"]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let output = child.stdout.take().unwrap();
+        match listening(output) {
+            Some(address) => Litfass { child, address, log },
+            None => {
+                child.kill().unwrap();
+                panic!("litfass did not start: {:?}\n{}", child.wait(), tail(&log));
+            }
+        }
+    }
+
+    /// The binary, without the suite's own settings, which it would refuse as unknown.
+    fn program(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_litfass"));
+        command.current_dir(self.folder.path());
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LITFASS_")) {
+            command.env_remove(name);
+        }
+        command
+    }
+}
+
+/// The address from `listening on http://…`; the rest of the output is read and dropped, so that the child never blocks on it.
+fn listening(output: ChildStdout) -> Option<SocketAddr> {
+    let (found, address) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines() {
+            let Ok(line) = line else { return };
+            if let Some((_, at)) = line.split_once("listening on http://") {
+                found.send(at.trim().parse().ok()).unwrap_or(());
+            }
+        }
+    });
+    address.recv_timeout(PATIENCE).ok().flatten()
+}
+
+/// A process that listens.
+pub(crate) struct Litfass {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    log: PathBuf,
+}
+
+impl Litfass {
+    pub(crate) fn caller(&self) -> Caller {
+        Caller::new(self.address)
+    }
+
+    /// As a power cut for this process alone: no handler runs, nothing is flushed.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// As an operator stops it.
+    pub(crate) fn stop(mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        wait_for("the process to end", || self.child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Litfass {
+    fn drop(&mut self) {
+        let ended = self.child.try_wait().ok().flatten();
+        if ended.is_none() {
+            self.child.kill().unwrap_or(());
+            self.child.wait().ok();
+        }
+        if std::thread::panicking() {
+            eprintln!("litfass (ended before: {ended:?}) said:\n{}", tail(&self.log));
+        }
+    }
+}
+
+fn tail(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}
+
+/// Asks again until there is an answer.
+pub(crate) fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
