@@ -60,7 +60,7 @@ fn slot(shown: &ShownView, most: f64) -> Markup {
                     (bar("other", rival.value_micros, most)) span.n { (value(rival.value_micros)) }
                 }
             }
-            small.why-priced { (why(shown)) }
+            small.priced { (why(shown)) }
         }
     }
 }

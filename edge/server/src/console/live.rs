@@ -19,9 +19,9 @@ pub fn live_page(view: &LiveView) -> String {
         (totals())
         div.board {
             (throughput()) (latency()) (click_rates())
+            (last_decisions()) (reasons())
             (calibration()) (training())
             (campaigns())
-            (last_decisions()) (reasons())
         }
         (embedded(view))
     };
@@ -77,8 +77,8 @@ fn throughput() -> Markup {
     html! {
         section.card.third {
             header { h2 { "Decisions a second" } small #rate-top {} }
-            div.figures { (figure("rate-now", "key c-rate", "decisions")) (figure("events-now", "key c-p99", "events")) }
-            svg #rate-chart role="img" aria-label="Decisions and events per second over the last two minutes" {}
+            div.figures { (figure("rate-now", "key c-rate", "decisions")) (figure("events-now", "", "events")) }
+            svg #rate-chart role="img" aria-label="Decisions per second over the last two minutes" {}
         }
     }
 }
@@ -154,7 +154,7 @@ fn last_decisions() -> Markup {
     html! {
         section.card.two-thirds {
             header { h2 { "Last decisions" } small { span #decisions-held hidden { "standing still while you are here · " } "open one to see every candidate" } }
-            ol #last-decisions {}
+            ol #last-decisions tabindex="0" aria-label="Last decisions, newest first" {}
         }
     }
 }

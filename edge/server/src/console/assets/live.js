@@ -58,7 +58,7 @@ function total(id, value, format = (n) => whole.format(Math.round(n))) {
   if (calm.matches || from === value || document.hidden) return set(element, format(value));
   const begun = performance.now();
   const step = (now) => {
-    const done = Math.min(1, (now - begun) / (POLL_MS * 0.9));
+    const done = Math.min(1, Math.max(0, (now - begun) / (POLL_MS * 0.9)));
     if (shownTotals.get(id) !== value) return;
     set(element, format(from + (value - from) * done));
     if (done < 1) requestAnimationFrame(step);
@@ -91,10 +91,7 @@ function pulse({ seconds }) {
   const last = seconds.at(-1) ?? { decisions: 0, events: 0, p50_us: null, p99_us: null };
   set($("rate-now"), whole.format(last.decisions));
   set($("events-now"), whole.format(last.events));
-  const rate = [
-    { key: "c-p99", values: seconds.map((s) => s.events) },
-    { key: "c-rate", values: seconds.map((s) => s.decisions), area: true },
-  ];
+  const rate = [{ key: "c-rate", values: seconds.map((s) => s.decisions), area: true }];
   set($("rate-top"), `top of scale ${whole.format(spark($("rate-chart"), rate, WINDOW))}`);
   set($("p50-now"), span(last.p50_us));
   set($("p99-now"), span(last.p99_us));
@@ -110,13 +107,13 @@ function ctr({ ctr: c }) {
     set($(`ctr-${name}`), percent(c[name]));
   }
   set($("ctr-rows"), `${whole.format(c.rendered)} rendered impressions, ${whole.format(c.clicks)} clicks`);
-  const line = (key, area) => ({ key, area, values: c.history.map((p) => p[key] ?? null) });
-  const top = spark($("ctr-chart"), [line("truth"), line("predicted"), line("observed", true)], Math.max(2, c.history.length));
+  const line = (key) => ({ key, values: c.history.map((p) => p[key] ?? null) });
+  const top = spark($("ctr-chart"), [line("truth"), line("observed"), line("predicted")], Math.max(2, c.history.length));
   set($("ctr-top"), `top of scale ${percent(top, 1)}`);
   calibration($("calibration-chart"), c.deciles, (rate) => percent(rate, rate < 0.02 ? 2 : 1));
 }
 
-const STATES = { serving: "serving", held_back: "held back by pacing", exhausted: "budget used up", off: "not running" };
+const STATES = { serving: "serving", held_back: "held back", exhausted: "budget used up", off: "not running" };
 function campaign(row) {
   const part = (name, tag = "span") => h(tag, name);
   const bar = h("div", "bar", h("b"), h("i"));
@@ -132,14 +129,14 @@ function fillCampaign(li, c) {
     name.dataset.said = c.name;
     name.replaceChildren(`${c.name} `, h("small", "", c.advertiser));
   }
-  set(li.querySelector(".sum"), limited ? `${money(c.spent_micros)} of ${money(c.budget_micros)}` : money(c.spent_micros));
+  const period = { day: " today", lifetime: "", none: "" }[c.budget_kind];
+  set(li.querySelector(".sum"), `${money(c.spent_micros)}${limited ? ` of ${money(c.budget_micros)}${period}` : ", no limit"}`);
   li.querySelector(".bar b").style.width = `${Math.min(100, 100 * share(c.spent_micros, c.budget_micros ?? 0))}%`;
   const target = li.querySelector(".bar i");
   target.hidden = c.planned_micros == null || !limited;
   target.style.left = `${Math.min(100, 100 * share(c.planned_micros ?? 0, c.budget_micros ?? 0))}%`;
-  const kind = { day: "today", lifetime: "in all", none: "no limit" }[c.budget_kind];
-  const held = c.multiplier_ppm < 1e6 && c.state !== "off" ? `, bids × ${(c.multiplier_ppm / 1e6).toFixed(2)}` : "";
-  set(li.querySelector(".plan"), `${kind}, ${c.pacing}${held} · ${whole.format(c.impressions)} shown, ${whole.format(c.clicks)} clicked`);
+  const held = c.multiplier_ppm < 1e6 && c.state !== "off" ? ` × ${(c.multiplier_ppm / 1e6).toFixed(2)}` : "";
+  set(li.querySelector(".plan"), `${c.pacing}${held} · ${whole.format(c.impressions)} shown, ${whole.format(c.clicks)} clicked`);
   set(li.querySelector(".state"), STATES[c.state] ?? c.state);
 }
 
@@ -193,6 +190,13 @@ function chip(text, className) {
   return h("span", `chip ${className}`, text);
 }
 
+// How many ended for a reason, by its short name; the long text is its tooltip.
+function lost(count) {
+  const element = chip(`${whole.format(count.count)} ${count.code.replaceAll("_", " ")}`, kind(count));
+  element.title = count.text;
+  return element;
+}
+
 function ad(won) {
   const title = h("span", "title", `${won.title} `, h("small", "", won.advertiser));
   title.title = won.title;
@@ -209,21 +213,30 @@ function decision(d) {
   const facts = [d.context, who, `${whole.format(d.candidates)} candidates in ${span(d.took_us)}`].filter(Boolean);
   const when = h("div", "when", link, ...facts.map((text) => h("small", "", text)));
   const ads = d.shown.length ? d.shown.map(ad) : [h("div", "empty", "No ad was shown.")];
-  const others = d.fates.filter((f) => f.code !== "shown").map((f) => chip(`${whole.format(f.count)} × ${f.text}`, kind(f)));
+  const others = d.fates.filter((f) => f.code !== "shown").map(lost);
   const late = d.degraded.map((port) => chip(`without ${port}`, "degraded"));
   return h("li", "decision fresh", when, h("div", "won", ...ads, h("div", "chips", ...late, ...others)));
 }
 
-// The list stands still under a pointer or a focus, so that nobody misses what they reach for.
-function decisions({ decisions: rows }) {
+// The page lets in at most two decisions a second, so that eyes can follow, and none under a pointer or a focus, so that
+// nobody misses what they reach for.
+const LISTED = 12;
+let listed = [];
+function decisions({ decisions: newest }) {
   const list = $("last-decisions");
   const held = list.matches(":hover") || list.contains(document.activeElement);
   $("decisions-held").hidden = !held;
-  if (!held || list.childElementCount === 0) keyed(list, rows, (d) => d.id, decision);
+  if (held && listed.length > 0) return;
+  const known = new Set(listed.map((d) => d.id));
+  const fresh = newest.filter((d) => !known.has(d.id)).slice(0, listed.length === 0 ? LISTED : 2);
+  listed = [...fresh, ...listed].slice(0, LISTED);
+  keyed(list, listed, (d) => d.id, decision);
 }
 
 function draw(view) {
-  set($("uptime"), `up ${uptime(view.uptime_s)}`);
+  const { kind: of, replayed, requests } = view.audience;
+  const progress = of === "dataset" ? `, ${whole.format(replayed)} of ${whole.format(requests)} requests replayed` : "";
+  set($("uptime"), `up ${uptime(view.uptime_s)}${progress}`);
   for (const part of [totals, pulse, ctr, campaigns, training, fates, decisions]) part(view);
 }
 
