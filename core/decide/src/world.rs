@@ -5,7 +5,7 @@ use std::sync::Arc;
 use litfass_catalog::{Bitset, Catalog, Schedule};
 use litfass_features::FeatureSet;
 use litfass_rank::RankProfile;
-use litfass_retrieval::{AdSignals, SourceIndex};
+use litfass_retrieval::{AdSignals, SourceIndex, SourceLimits};
 use litfass_types::{LineItemIx, PPM};
 
 use crate::record::WorldVersion;
@@ -26,8 +26,7 @@ pub struct World {
 /// The params that a decision reads, and the feature set.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rules {
-    /// Rows that the sources return, at most 1,000.
-    pub candidates_max: usize,
+    pub sources: SourceLimits,
     /// Rows that enter the auction, at most 50.
     pub entrants_max: usize,
     /// How often a placement's last slot is drawn instead of auctioned, ppm.

@@ -3,7 +3,7 @@
 use litfass_catalog::category_hash;
 use litfass_catalog::model::{Format, Placement};
 use litfass_catalog::placement_term;
-use litfass_types::{AdvertiserId, Term};
+use litfass_types::{AdvertiserId, PlacementId, Term};
 
 /// Made from a placement of the catalog; worth keeping as long as that catalog where many categories are blocked.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,6 +27,13 @@ impl PlacementRules {
         blocked_categories.sort_unstable();
         let formats = placement.formats.clone();
         Self { term: placement_term(placement.id), formats, blocked_advertisers, blocked_categories }
+    }
+
+    /// For a placement that the catalog does not know: it takes everything and blocks nobody.
+    #[must_use]
+    pub fn none(id: PlacementId) -> Self {
+        let (formats, blocked_advertisers, blocked_categories) = (Vec::new(), Vec::new(), Vec::new());
+        Self { term: placement_term(id), formats, blocked_advertisers, blocked_categories }
     }
 
     pub(crate) fn takes(&self, format: Format) -> bool {

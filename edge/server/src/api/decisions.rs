@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use litfass_catalog::Catalog;
+use litfass_catalog::model::Format;
+use litfass_catalog::{Catalog, CreativeRow};
 use litfass_decide::{AdRequest, Context, PlacementRequest};
 use litfass_types::{Device, Nanos, Os, PlacementId, Price, TenantId};
 use serde::{Deserialize, Serialize};
+
+use crate::problem::Code;
 
 use super::invalid::{Invalid, bounded, bounded_list, one_of};
 
@@ -155,7 +158,7 @@ impl DecisionRequest {
 impl PlacementAsk {
     fn check(&self, catalog: &Catalog) -> Result<(TenantId, PlacementRequest), Invalid> {
         let id = PlacementId(self.id);
-        let placement = catalog.placement(id).ok_or_else(|| Invalid::unknown("id", format!("no placement {}", self.id)))?;
+        let placement = catalog.placement(id).ok_or_else(|| Invalid::unknown(Code::UnknownPlacement, "id", format!("no placement {}", self.id)))?;
         let most = placement.slots_max.min(SLOTS_MAX);
         if self.slots == 0 || self.slots > most {
             return Err(Invalid::new("slots", format!("must be 1 to {most} at this placement")));
@@ -213,4 +216,23 @@ fn flatten(key_values: BTreeMap<String, Vec<String>>) -> Result<Vec<(String, Str
         return Err(Invalid::new("key_values", format!("holds more than {LIST_MAX} pairs")));
     }
     Ok(pairs)
+}
+
+impl CreativeAnswer {
+    #[must_use]
+    pub fn of(creative: &CreativeRow<'_>) -> Self {
+        let (format, size) = match creative.format {
+            Format::Banner { width, height } => ("banner", Some((width, height))),
+            Format::SponsoredItem => ("sponsored_item", None),
+        };
+        Self {
+            id: creative.id.0,
+            format,
+            width: size.map(|(width, _)| width),
+            height: size.map(|(_, height)| height),
+            title: creative.title.to_owned(),
+            text: creative.text.to_owned(),
+            image_url: creative.image_url.map(str::to_owned),
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::problem::Problem;
+
 use super::invalid::{Invalid, bounded};
 
 pub const BATCH_MAX: usize = 1_000;
@@ -88,16 +90,7 @@ pub enum EventResult {
     Repeated { event_id: String },
     /// Genuine, but too late to bill or count.
     Expired { event_id: String },
-    Rejected { problem: RejectedBecause },
-}
-
-#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
-pub struct RejectedBecause {
-    #[serde(rename = "type")]
-    pub kind: &'static str,
-    pub title: &'static str,
-    pub detail: String,
-    pub field: String,
+    Rejected { problem: Problem },
 }
 
 impl EventBatch {

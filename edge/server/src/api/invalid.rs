@@ -1,26 +1,34 @@
 //! What is wrong with a field of a request, and the few checks that every list and text from outside goes through.
 
+use crate::problem::{Code, Problem};
+
 /// The field's path as the caller wrote it, and what is wrong with it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Invalid {
     pub field: String,
     pub detail: String,
-    /// The field is well formed but names nothing that exists.
-    pub unknown: bool,
+    pub code: Code,
 }
 
 impl Invalid {
     pub fn new(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { field: field.into(), detail: detail.into(), unknown: false }
+        Self { field: field.into(), detail: detail.into(), code: Code::InvalidField }
     }
 
-    pub fn unknown(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { unknown: true, ..Self::new(field, detail) }
+    /// The field is well formed but names nothing that exists.
+    pub fn unknown(code: Code, field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { code, ..Self::new(field, detail) }
     }
 
     #[must_use]
     pub fn below(self, parent: &str) -> Self {
         Self { field: format!("{parent}.{}", self.field), ..self }
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        Self::new(invalid.code, invalid.detail).at(invalid.field)
     }
 }
 

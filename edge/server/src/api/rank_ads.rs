@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::decisions::{ContextAsk, DecisionRequest, PlacementAsk, SLOTS_MAX, Tracking};
 use super::invalid::Invalid;
+use crate::problem::Code;
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
@@ -69,7 +70,7 @@ impl RankAdsRequest {
 
     fn placement(&self, catalog: &Catalog) -> Result<PlacementId, Invalid> {
         let page = &self.context.page_type;
-        let unknown = || Invalid::unknown("context.page_type", format!("no placement has the page type {page:?}"));
+        let unknown = || Invalid::unknown(Code::UnknownPlacement, "context.page_type", format!("no placement has the page type {page:?}"));
         let placement = catalog.placement_by_page_type(page).ok_or_else(unknown)?;
         let most = placement.slots_max.min(SLOTS_MAX);
         if self.num_ads == 0 || self.num_ads > most {

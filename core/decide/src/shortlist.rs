@@ -1,0 +1,223 @@
+//! Eligibility → sources → policy → first-phase score → cut → features of the entrants. Pure and in memory; never fails, may be
+//! empty.
+
+use litfass_catalog::{Eligible, Query, Scratch, placement_term};
+use litfass_features::{AdFacts, AdRows, RequestFacts, Viewer, ViewerBlock};
+use litfass_market::{AuctionPlacement, Entrant, Entrants, FateBoard, value};
+use litfass_policy::{CapCounts, PlacementRules, PolicyRequest};
+use litfass_retrieval::{Candidates, SourceQuery};
+use litfass_types::{AdIx, Fate, Ineligible, Prediction, Probability, Row, Term, Value};
+
+use crate::observed::Observed;
+use crate::world::World;
+
+/// Purpose of the seed.
+const SOURCES: u64 = 11;
+
+/// What is known before anything outside is asked. Row i is the same ad in every column and on the board.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Shortlist {
+    pub candidates: Candidates,
+    /// First-phase click probability and what it makes the bid worth.
+    pub clicks: Vec<Probability>,
+    pub values: Vec<Value>,
+    /// Marked where a rule or the cut decided; open where an entrant competes.
+    pub board: FateBoard,
+    pub placements: Vec<AuctionPlacement>,
+    pub entrants: Entrants,
+    /// The features that the last phase reads: one row per entrant.
+    pub viewer: ViewerBlock,
+    pub rows: AdRows,
+    /// Line items by the first predicate they failed.
+    pub ineligible: Vec<(Ineligible, u32)>,
+}
+
+/// Memory that requests use again.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    eligibility: Scratch,
+}
+
+/// Everything about one request that the steps below read.
+struct Request<'a> {
+    world: &'a World,
+    observed: &'a Observed,
+    viewer: &'a Viewer,
+    placements: Vec<PlacementRules>,
+}
+
+#[must_use]
+pub fn shortlist(world: &World, observed: &Observed, workspace: &mut Workspace) -> Shortlist {
+    let nobody = Viewer::default();
+    let viewer = observed.viewer.value().unwrap_or(&nobody);
+    let asked = observed.request.placements.iter();
+    // A placement that the catalog has lost since the request was checked has no rules and, below, no slots.
+    let rules =
+        asked.map(|p| world.catalog.placement(p.id).map_or_else(|| PlacementRules::none(p.id), PlacementRules::of));
+    let request = Request { world, observed, viewer, placements: rules.collect() };
+
+    let terms = observed.request.context.terms();
+    let places: Vec<Term> = observed.request.placements.iter().map(|p| placement_term(p.id)).collect();
+    let query = request.query(&terms, &places);
+    let eligible = world.catalog.eligible(&query, &mut workspace.eligibility);
+    let candidates = request.candidates(eligible);
+    let mut board = FateBoard::new(candidates.ad.len(), places.len());
+    request.apply_policy(&query, &candidates.ad, &mut board);
+    let block = request.viewer_block();
+    let (clicks, values) = request.first_phase(&block, &candidates.ad);
+    let chosen = cut(world, &candidates, &values, &mut board);
+    let rows = AdRows::last_phase(&world.rules.features, observed.now, viewer, request.facts(&chosen, &candidates.ad));
+    Shortlist {
+        entrants: chosen.iter().map(|row| request.entrant(*row, &candidates.ad, &board)).collect(),
+        placements: request.offers(),
+        viewer: block,
+        rows,
+        clicks,
+        values,
+        board,
+        ineligible: removed(eligible),
+        candidates,
+    }
+}
+
+fn removed(eligible: &Eligible) -> Vec<(Ineligible, u32)> {
+    let counts = Ineligible::ALL.iter().map(|why| (*why, eligible.removed(*why)));
+    counts.filter(|(_, n)| *n > 0).collect()
+}
+
+impl<'a> Request<'a> {
+    fn query(&self, terms: &'a [Term], placements: &'a [Term]) -> Query<'a> {
+        Query {
+            tenant: self.observed.request.tenant,
+            terms,
+            placements,
+            now: self.observed.now,
+            schedule: &self.world.schedule,
+            funded: &self.world.pacing.funded,
+            paced_out: &self.world.pacing.paced_out,
+        }
+    }
+
+    fn candidates(&self, eligible: &Eligible) -> Candidates {
+        let categories = &self.observed.request.context.categories;
+        let page: Vec<u64> = categories.iter().map(|c| litfass_catalog::category_hash(c)).collect();
+        SourceQuery {
+            catalog: &self.world.catalog,
+            index: &self.world.sources,
+            eligible,
+            tenant: self.observed.request.tenant,
+            viewer: self.observed.viewer.value(),
+            categories: &page,
+            limits: &self.world.rules.sources,
+            seed: self.observed.seed.derive(SOURCES),
+        }
+        .candidates()
+    }
+
+    fn apply_policy(&self, query: &Query<'_>, ads: &[AdIx], board: &mut FateBoard) {
+        let none = CapCounts::default();
+        let policy = PolicyRequest {
+            catalog: &self.world.catalog,
+            query,
+            placements: &self.placements,
+            personalise: self.observed.request.personalise,
+            caps: self.observed.caps.value().unwrap_or(&none),
+        };
+        policy.mark(ads, board);
+    }
+
+    fn viewer_block(&self) -> ViewerBlock {
+        let request = &self.observed.request;
+        let facts = RequestFacts {
+            now: self.observed.now,
+            device: request.context.device,
+            os: request.context.os,
+            country: request.context.country.as_deref(),
+            page_category: request.context.categories.first().map(String::as_str),
+            placement: request.placements.first().map_or(litfass_types::PlacementId(0), |p| p.id),
+        };
+        ViewerBlock::new(&self.world.rules.features, &facts, self.viewer)
+    }
+
+    fn fact(&self, ad: AdIx) -> AdFacts {
+        let row = self.world.catalog.ad(ad);
+        AdFacts {
+            ad: row.id,
+            advertiser: self.world.catalog.line_item(row.line_item).advertiser,
+            item: row.item.unwrap_or(0),
+            category: row.categories.first().copied().unwrap_or(0),
+            created: row.created,
+            signal: self.world.signals.get(ad).features,
+        }
+    }
+
+    fn facts<'b>(&'b self, rows: &'b [Row], ads: &'b [AdIx]) -> impl ExactSizeIterator<Item = AdFacts> + 'b {
+        rows.iter().map(|row| self.fact(ads[usize::from(row.0)]))
+    }
+
+    /// What the first phase thinks of all candidates, as integers: the cut is part of the ranking.
+    fn first_phase(&self, block: &ViewerBlock, ads: &[AdIx]) -> (Vec<Probability>, Vec<Value>) {
+        let rows = AdRows::first_phase(self.observed.now, self.viewer, ads.iter().map(|ad| self.fact(*ad)));
+        let mut clicks = Vec::with_capacity(ads.len());
+        self.world.profile.first_phase(block, &rows, &mut clicks);
+        let values = ads.iter().zip(&clicks).map(|(ad, click)| self.first_value(*ad, *click)).collect();
+        (clicks, values)
+    }
+
+    fn first_value(&self, ad: AdIx, click: Probability) -> Value {
+        let ix = self.world.catalog.line_item_of(ad);
+        let bid = self.world.catalog.line_item(ix).bid;
+        let prediction = Prediction { click, conversion: Probability::from_bits(u32::MAX) };
+        value(bid, prediction, self.world.pacing.multiplier(ix), litfass_types::PPM)
+    }
+
+    fn entrant(&self, row: Row, ads: &[AdIx], board: &FateBoard) -> Entrant {
+        let catalog = &self.world.catalog;
+        let ad = catalog.ad(ads[usize::from(row.0)]);
+        let line_item = catalog.line_item(ad.line_item);
+        Entrant {
+            row,
+            ad: ad.id,
+            line_item: line_item.id,
+            advertiser: line_item.advertiser,
+            bid: line_item.bid,
+            pacing_ppm: self.world.pacing.multiplier(ad.line_item),
+            quality_ppm: litfass_types::PPM,
+            exclusions: line_item.exclusions,
+            admitted: board.open_placements(row),
+        }
+    }
+
+    /// A placement that the catalog has lost since the request was checked offers nothing.
+    fn offers(&self) -> Vec<AuctionPlacement> {
+        let asked = self.observed.request.placements.iter();
+        asked
+            .map(|ask| match self.world.catalog.placement(ask.id) {
+                Some(placement) => AuctionPlacement {
+                    slots: ask.slots.min(placement.slots_max),
+                    floor: ask.floor.max(placement.floor),
+                    max_per_advertiser: placement.max_per_advertiser,
+                },
+                None => AuctionPlacement { slots: 0, floor: ask.floor, max_per_advertiser: 0 },
+            })
+            .collect()
+    }
+}
+
+/// The rows that enter the auction, best first-phase value first, ties by ad id; the others that may compete are marked.
+fn cut(world: &World, candidates: &Candidates, values: &[Value], board: &mut FateBoard) -> Vec<Row> {
+    let rows = (0..=u16::MAX).take(candidates.ad.len()).map(Row);
+    let mut open: Vec<Row> = rows.filter(|row| board.open_placements(*row) != 0).collect();
+    let key = |row: &Row| {
+        let i = usize::from(row.0);
+        (std::cmp::Reverse(values[i]), world.catalog.ad(candidates.ad[i]).id)
+    };
+    if open.len() > world.rules.entrants_max {
+        open.select_nth_unstable_by_key(world.rules.entrants_max, key);
+        for row in open.drain(world.rules.entrants_max..) {
+            board.mark_everywhere(row, Fate::BelowCut);
+        }
+    }
+    open.sort_unstable_by_key(key);
+    open
+}

@@ -1,0 +1,69 @@
+//! The data directory: what lies where, and which version of the layout it is.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use litfass_store::storage::{Disk, read_whole, write_atomic};
+
+/// The layout that this version writes. A newer one is refused, an older one would be migrated.
+pub const FORMAT: u32 = 1;
+
+#[derive(Clone, Debug)]
+pub struct DataDir(PathBuf);
+
+impl DataDir {
+    /// Opens the directory, or makes it where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be made or read, or was written by a newer version.
+    pub fn open(path: &Path) -> Result<Self> {
+        std::fs::create_dir_all(path).with_context(|| format!("cannot make the data directory {}", path.display()))?;
+        let dir = Self(path.to_owned());
+        dir.check_format()?;
+        Ok(dir)
+    }
+
+    fn check_format(&self) -> Result<()> {
+        let file = self.0.join("FORMAT");
+        let Some(bytes) = read_whole(&Disk, &file)? else {
+            return Ok(write_atomic(&Disk, &file, format!("{FORMAT}\n").as_bytes())?);
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let Ok(found) = text.trim().parse::<u32>() else {
+            bail!("{}: holds {text:?}, not the number of a format", file.display());
+        };
+        if found != FORMAT {
+            bail!("{}: the data directory has format {found}, this version reads and writes {FORMAT}", file.display());
+        }
+        Ok(())
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Catalog and ledger.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.0.join("litfass.db")
+    }
+
+    /// Segments of the event log.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.0.join("log")
+    }
+
+    /// Folded state.
+    #[must_use]
+    pub fn snapshots(&self) -> PathBuf {
+        self.0.join("snapshots")
+    }
+
+    /// Rank profiles, each in a folder of its own.
+    #[must_use]
+    pub fn artifacts(&self) -> PathBuf {
+        self.0.join("artifacts")
+    }
+}

@@ -1,0 +1,107 @@
+//! Decisions: asked for in the long and the short form, and explained afterwards.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use litfass_types::{DecisionId, Value};
+
+use crate::api::decisions::{AdAnswer, CreativeAnswer, DecisionRequest, DecisionResponse, PlacementAnswer};
+use crate::api::rank_ads::{Assets, RankAdsRequest, RankAdsResponse, RankedAd};
+use crate::console::view::ExplanationView;
+use crate::decider::{Decided, Unavailable};
+use crate::explain::explanation;
+use crate::node::Node;
+use crate::problem::{Body, Code, Problem};
+
+impl From<Unavailable> for Problem {
+    fn from(error: Unavailable) -> Self {
+        Self::new(Code::RecordNotAppended, error.to_string())
+    }
+}
+
+pub(super) async fn decide(
+    State(node): State<Arc<Node>>,
+    Body(ask): Body<DecisionRequest>,
+) -> Result<Json<DecisionResponse>, Problem> {
+    let explain = ask.explain;
+    let decided = answer(&node, ask).await?;
+    let placements = decided.record.inputs.request.placements.iter().enumerate();
+    Ok(Json(DecisionResponse {
+        decision_id: decided.record.id.to_string(),
+        user_id: decided.record.inputs.request.user.map(|u| u.to_string()),
+        placements: placements.map(|(index, p)| PlacementAnswer { id: p.id.0, ads: ads(&decided, index) }).collect(),
+        degraded: decided.record.inputs.degraded.iter().map(|port| port.name()).collect(),
+        explain: explain.then(|| explanation(&decided.record, &decided.world.catalog)),
+    }))
+}
+
+pub(super) async fn rank_ads(
+    State(node): State<Arc<Node>>,
+    Body(ask): Body<RankAdsRequest>,
+) -> Result<Json<RankAdsResponse>, Problem> {
+    let ask = ask.into_decision(&node.world.load().catalog)?;
+    let decided = answer(&node, ask).await?;
+    let ranked = ads(&decided, 0).into_iter().zip(&decided.record.shown).map(|(ad, shown)| RankedAd {
+        ad_id: ad.ad_id,
+        score: currency_units(shown.value),
+        assets: Assets { title: ad.creative.title, text: ad.creative.text, image_url: ad.creative.image_url },
+        tracking: ad.tracking,
+    });
+    Ok(Json(RankAdsResponse {
+        user_id: decided.record.inputs.request.user.map(|u| u.to_string()),
+        ranked_ads: ranked.collect(),
+    }))
+}
+
+/// Value per impression, for display.
+fn currency_units(value: Value) -> f64 {
+    crate::explain::value_micros(value) / 1e9
+}
+
+async fn answer(node: &Node, ask: DecisionRequest) -> Result<Decided, Problem> {
+    let explain = ask.explain;
+    let (mut request, user) = ask.check(&node.world.load().catalog)?;
+    if let Some(user) = user {
+        let hash = node.users.hash(request.tenant, &user);
+        request.user = Some(hash.map_err(|e| Problem::new(Code::Internal, e.to_string()))?);
+    }
+    Ok(node.decider.decide(request, explain).await?)
+}
+
+fn ads(decided: &Decided, placement: usize) -> Vec<AdAnswer> {
+    let catalog = &decided.world.catalog;
+    let shown = decided.record.shown.iter().zip(&decided.tracking);
+    let here = shown.filter(|(shown, _)| usize::from(shown.placement) == placement);
+    here.filter_map(|(shown, tracking)| {
+        let ix = catalog.ad_by_id(shown.ad)?;
+        let creative = catalog.creative(catalog.ad(ix).creative);
+        Some(AdAnswer {
+            slot: shown.slot,
+            ad_id: shown.ad.0,
+            line_item_id: shown.line_item.0,
+            campaign_id: shown.campaign.0,
+            advertiser_id: shown.advertiser.0,
+            item: catalog.item_text(ix).map(str::to_owned),
+            creative: CreativeAnswer::of(&creative),
+            tracking: tracking.clone(),
+        })
+    })
+    .collect()
+}
+
+pub(super) async fn explain(
+    State(node): State<Arc<Node>>,
+    Path(id): Path<String>,
+) -> Result<Json<ExplanationView>, Problem> {
+    explained(&node, &id).map(Json)
+}
+
+/// What the record says of that decision, and when.
+pub(super) fn explained(node: &Node, id: &str) -> Result<ExplanationView, Problem> {
+    let unknown = |detail: String| Problem::new(Code::UnknownDecision, detail).at("id");
+    let id: DecisionId = id.parse().map_err(|e: litfass_types::MalformedId| unknown(e.to_string()))?;
+    let found = node.record_of(id).map_err(|e| Problem::new(Code::Internal, e.to_string()))?;
+    let record = found.ok_or_else(|| unknown(format!("there is no record of decision {id}")))?;
+    Ok(explanation(&record, &node.world.load().catalog))
+}

@@ -1,0 +1,84 @@
+//! The HTTP interface: routes to handlers. A handler parses, asks the node, and renders; nothing is decided here.
+
+mod decisions;
+mod events;
+mod pages;
+mod tracking;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+use crate::metrics::label::{Route, StatusClass};
+use crate::node::Node;
+use crate::problem::{Code, Problem};
+
+/// Bodies beyond this are refused with 413 before they are read to their end.
+pub(crate) fn router(node: Arc<Node>) -> Router {
+    let body_bytes_max = usize::try_from(node.config.server.body_bytes_max).unwrap_or(usize::MAX);
+    Router::new()
+        .route("/v1/decisions", post(decisions::decide))
+        .route("/v1/decisions/{id}", get(decisions::explain))
+        .route("/rank_ads", post(decisions::rank_ads))
+        .route("/v1/events", post(events::batch))
+        .route("/t/i/{token}", get(tracking::impression).post(tracking::impression_beacon))
+        .route("/t/v/{token}", get(tracking::viewable).post(tracking::viewable))
+        .route("/t/c/{token}", get(tracking::click).post(tracking::click_beacon))
+        .route("/", get(pages::live))
+        .route("/console/{file}", get(pages::asset))
+        .route("/v1/live", get(pages::live_view))
+        .route("/decisions/{id}", get(pages::decision))
+        .route("/healthz", get(pages::health))
+        .route("/metrics", get(pages::metrics))
+        .fallback(unknown_address)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&node), measured))
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .with_state(node)
+}
+
+async fn measured(State(node): State<Arc<Node>>, request: Request, next: Next) -> Response {
+    let route = route_of(request.extensions().get::<MatchedPath>());
+    let began = Instant::now();
+    let response = next.run(request).await;
+    node.metrics.http_latency.observe(route, began.elapsed());
+    node.metrics.http_requests.add((route, StatusClass::of(response.status().as_u16())), 1);
+    response
+}
+
+fn route_of(path: Option<&MatchedPath>) -> Route {
+    match path.map_or("", MatchedPath::as_str) {
+        "/v1/decisions" => Route::Decisions,
+        "/v1/decisions/{id}" => Route::Explanation,
+        "/rank_ads" => Route::RankAds,
+        "/v1/events" => Route::Events,
+        "/t/i/{token}" | "/t/v/{token}" | "/t/c/{token}" => Route::Tracking,
+        "/" => Route::Page,
+        "/v1/live" => Route::Live,
+        "/decisions/{id}" => Route::DecisionPage,
+        "/healthz" => Route::Health,
+        "/metrics" => Route::Metrics,
+        _ => Route::Other,
+    }
+}
+
+#[expect(clippy::unused_async, reason = "a handler")]
+async fn unknown_address() -> Problem {
+    Problem::new(Code::NotFound, "see docs/specs/http.md for the addresses there are")
+}
+
+#[expect(clippy::unused_async, reason = "a handler")]
+async fn wrong_method() -> Problem {
+    Problem::new(Code::MethodNotAllowed, "see docs/specs/http.md for what this address takes")
+}
+
+/// An answer without a body.
+fn empty(status: StatusCode) -> Response {
+    status.into_response()
+}

@@ -1,0 +1,64 @@
+//! Pages for people and probes for machines.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderName, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::decisions::explained;
+use crate::console::{self, view::LiveView};
+use crate::node::Node;
+use crate::problem::{Code, Problem};
+
+const HTML: &str = "text/html; charset=utf-8";
+
+fn page(status: StatusCode, html: String) -> Response {
+    let headers: [(HeaderName, &str); 4] = [
+        (header::CONTENT_TYPE, HTML),
+        (header::CONTENT_SECURITY_POLICY, console::CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (status, headers, html).into_response()
+}
+
+#[expect(clippy::unused_async, reason = "a handler")]
+pub(super) async fn live(State(node): State<Arc<Node>>) -> Response {
+    page(StatusCode::OK, console::live_page(&node.live_view()))
+}
+
+#[expect(clippy::unused_async, reason = "a handler")]
+pub(super) async fn live_view(State(node): State<Arc<Node>>) -> Json<LiveView> {
+    Json(node.live_view())
+}
+
+#[expect(clippy::unused_async, reason = "a handler")]
+pub(super) async fn decision(State(node): State<Arc<Node>>, Path(id): Path<String>) -> Response {
+    match explained(&node, &id) {
+        Ok(view) => page(StatusCode::OK, console::decision_page(&view)),
+        Err(problem) if problem.code() == Code::UnknownDecision => {
+            page(StatusCode::NOT_FOUND, console::missing_page(problem.detail()))
+        }
+        Err(problem) => page(problem.code().status(), console::problem_page(problem.code().title(), problem.detail())),
+    }
+}
+
+#[expect(clippy::unused_async, reason = "a handler")]
+pub(super) async fn asset(uri: Uri) -> Result<Response, Problem> {
+    let asset = console::ASSETS.iter().find(|asset| asset.path == uri.path());
+    let asset = asset.ok_or_else(|| Problem::new(Code::NotFound, "no page loads such a file"))?;
+    Ok(([(header::CONTENT_TYPE, asset.content_type)], asset.body).into_response())
+}
+
+#[expect(clippy::unused_async, reason = "a handler")]
+pub(super) async fn health() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+#[expect(clippy::unused_async, reason = "a handler")]
+pub(super) async fn metrics(State(node): State<Arc<Node>>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], node.metrics.render()).into_response()
+}
