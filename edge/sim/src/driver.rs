@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use litfass_types::DecisionId;
 use serde_json::{Value, json};
 
 use crate::crowd::{Crowd, Purchase, Reaction, ShownAd, ViewedItem, Visit};
@@ -80,13 +81,19 @@ impl<D: Door, C: Crowd> Seat<'_, D, C> {
     fn visit(&mut self, visit: &Visit) -> Result<(), Unanswered> {
         self.tally.add(Counter::Visit, 1);
         let answer = self.door.decide(&visit.body)?;
-        let Some(served) = self.fine(&answer).and_then(|answer| Served::read(&answer.body)) else { return Ok(()) };
+        if self.fine(&answer).is_none() {
+            return Ok(());
+        }
+        let Some(served) = Served::read(&answer.body) else {
+            self.tally.add(Counter::Refused, 1);
+            return Ok(());
+        };
         self.tally.add(Counter::Decision, 1);
         self.tally.add(Counter::SlotAsked, u64::from(visit.slots));
         self.tally.add(Counter::Shown, served.ads.len() as u64);
         let reactions = self.crowd.react(&served.ads);
         for (ad, reaction) in served.ads.iter().zip(&reactions) {
-            self.remember(&served.decision_id, ad, reaction);
+            self.remember(served.decision, ad, reaction);
         }
         let mut batch = Batch::default();
         for (tracking, reaction) in served.tracking.iter().zip(&reactions).filter(|(_, reaction)| reaction.rendered) {
@@ -98,7 +105,7 @@ impl<D: Door, C: Crowd> Seat<'_, D, C> {
         self.send(&batch)
     }
 
-    fn remember(&self, decision: &str, ad: &ShownAd, reaction: &Reaction) {
+    fn remember(&self, decision: DecisionId, ad: &ShownAd, reaction: &Reaction) {
         if let Some(odds) = reaction.odds {
             self.tally.remember(decision, ad.placement, ad.slot, odds);
         }

@@ -1,6 +1,7 @@
 //! A recorded log as a crowd: each visit asks as it was recorded, and a shown product that is in that visit's basket counts as
 //! clicked and bought. Showing had no effect in such a log, so what is judged is purchase prediction.
 
+use litfass_types::{FEATURE_HASH_SEED, xxh64};
 use serde_json::Value;
 
 use crate::crowd::{Bought, Crowd, Purchase, Reaction, ShownAd, Visit};
@@ -37,6 +38,20 @@ pub struct Replay<I> {
 impl<I: Iterator<Item = LoggedVisit> + Send> Replay<I> {
     pub const fn new(visits: I, run: u64) -> Self {
         Self { visits, run, latest: None }
+    }
+}
+
+impl Replay<std::vec::IntoIter<LoggedVisit>> {
+    /// `streams` crowds for as many threads, each in the log's order and all visits of one user in the same.
+    #[must_use]
+    pub fn split(visits: Vec<LoggedVisit>, streams: usize, run: u64) -> Vec<Self> {
+        let mut parts = vec![Vec::new(); streams.max(1)];
+        for visit in visits {
+            let key = xxh64(visit.user.as_deref().unwrap_or(&visit.order_id).as_bytes(), FEATURE_HASH_SEED);
+            let part = usize::try_from(key % parts.len() as u64).unwrap_or(0);
+            parts[part].push(visit);
+        }
+        parts.into_iter().map(|part| Self::new(part.into_iter(), run)).collect()
     }
 }
 

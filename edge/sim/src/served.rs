@@ -1,14 +1,15 @@
 //! A decision as its caller reads it.
 
+use litfass_types::DecisionId;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::crowd::ShownAd;
 
 /// The ads of a decision in page order, with where to report what happens to each.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Served {
-    pub decision_id: String,
+    pub decision: DecisionId,
     pub ads: Vec<ShownAd>,
     /// One per ad.
     pub tracking: Vec<Tracking>,
@@ -51,7 +52,8 @@ impl Served {
     /// `None` where the body is not a decision.
     pub(crate) fn read(body: &Value) -> Option<Self> {
         let response = Response::deserialize(body).ok()?;
-        let mut served = Self { decision_id: response.decision_id, ..Self::default() };
+        let decision = response.decision_id.parse().ok()?;
+        let mut served = Self { decision, ads: Vec::new(), tracking: Vec::new() };
         for placement in response.placements {
             for ad in placement.ads {
                 served.ads.push(ShownAd { placement: placement.id, slot: ad.slot, ad_id: ad.ad_id, item: ad.item });

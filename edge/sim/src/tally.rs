@@ -4,6 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use litfass_types::DecisionId;
+
 use crate::truth::Odds;
 
 /// Shown ads whose odds are kept for looking up, the oldest are forgotten.
@@ -75,17 +77,14 @@ impl Counts {
 }
 
 impl Tally {
-    /// The odds of a shown ad, known from the moment its decision arrived. `decision` is the id as 32 hexadecimal digits.
+    /// The odds of a shown ad, known from the moment its decision arrived.
     #[must_use]
-    pub fn odds(&self, decision: &str, placement: u64, slot: u8) -> Option<Odds> {
-        let key = (u128::from_str_radix(decision, 16).ok()?, placement, slot);
-        self.book.lock().unwrap_or_else(PoisonError::into_inner).odds.get(&key).copied()
+    pub fn odds(&self, decision: DecisionId, placement: u64, slot: u8) -> Option<Odds> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner).odds.get(&(decision, placement, slot)).copied()
     }
 
-    pub(crate) fn remember(&self, decision: &str, placement: u64, slot: u8, odds: Odds) {
-        if let Ok(id) = u128::from_str_radix(decision, 16) {
-            self.book.lock().unwrap_or_else(PoisonError::into_inner).put((id, placement, slot), odds);
-        }
+    pub(crate) fn remember(&self, decision: DecisionId, placement: u64, slot: u8, odds: Odds) {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner).put((decision, placement, slot), odds);
     }
 
     pub(crate) fn add(&self, counter: Counter, n: u64) {
@@ -104,7 +103,8 @@ pub(crate) fn nano(p: f64) -> u64 {
     nano
 }
 
-type Shown = (u128, u64, u8);
+/// A decision's ad by placement and slot.
+type Shown = (DecisionId, u64, u8);
 
 #[derive(Debug, Default)]
 struct Book {

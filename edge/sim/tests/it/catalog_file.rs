@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use litfass_sim::{Shop, Size};
+use litfass_store::catalog::CatalogStore;
 use litfass_types::{Price, Timestamp};
 use serde_json::Value;
 
@@ -89,4 +90,17 @@ fn a_small_shop_keeps_the_same_rules() {
     assert_eq!(rows(&catalog, "advertisers").len(), 4);
     assert!(rows(&catalog, "ads").len() >= 120);
     assert_eq!(rows(&catalog, "campaigns")[1]["end"], "1970-01-01T02:00:00Z");
+}
+
+#[test]
+fn the_catalog_store_loads_it_whole_and_a_second_time_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = CatalogStore::open(&dir.path().join("litfass.db")).unwrap();
+    let opens = Timestamp(1_750_000_000_000);
+    let file = catalog().to_string();
+    let report = store.load_bytes(file.as_bytes(), opens).unwrap();
+    let objects: usize = catalog().as_object().unwrap().values().map(|rows| rows.as_array().unwrap().len()).sum();
+    assert_eq!((report.inserted, report.changed), (objects as u64, 0));
+    let again = store.load_bytes(file.as_bytes(), opens).unwrap();
+    assert_eq!((again.inserted, again.changed, again.unchanged), (0, 0, objects as u64));
 }

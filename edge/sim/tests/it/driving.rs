@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use litfass_sim::{Counts, Door, HttpDoor, Pace, Shop, Size, Tally, Visitors, drive};
-use litfass_types::Timestamp;
+use litfass_types::{DecisionId, Timestamp};
 use serde_json::json;
 
 use crate::server;
@@ -57,10 +57,9 @@ fn a_drive_reports_what_it_showed_and_its_counts_are_the_servers() {
 fn the_odds_of_what_was_shown_can_be_looked_up_by_decision_placement_and_slot() {
     let (_, journal, tally) = driven(false, |counts| counts.decisions >= 5);
     let placement = journal.lock().unwrap()[0].body["placements"][0]["id"].as_u64().unwrap();
-    let odds = tally.odds(&format!("{:032x}", 42), placement, 0).unwrap();
+    let odds = tally.odds(DecisionId(42), placement, 0).unwrap();
     assert!(odds.click > 0.0 && odds.click < 1.0 && odds.conversion < 1.0);
-    assert_eq!(tally.odds(&format!("{:032x}", 43), placement, 0), None);
-    assert_eq!(tally.odds("no id", placement, 0), None);
+    assert_eq!(tally.odds(DecisionId(43), placement, 0), None);
 }
 
 #[test]

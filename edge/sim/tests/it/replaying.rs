@@ -49,3 +49,18 @@ fn a_drive_ends_with_the_log() {
     assert_eq!((counts.decisions, counts.impressions, counts.clicks, counts.conversions), (20, 20, 10, 10));
     assert_eq!((counts.sales_micros, counts.true_ctr()), (30_000_000, None));
 }
+
+#[test]
+fn a_split_log_keeps_every_visit_once_and_a_user_in_one_stream() {
+    let by = |user: u32| LoggedVisit { user: Some(format!("u{}", user % 9)), ..logged(&user.to_string(), &["A"]) };
+    let mut seen = Vec::new();
+    for (stream, mut replay) in Replay::split((0..60).map(by).collect(), 3, 1).into_iter().enumerate() {
+        while let Some(visit) = replay.next() {
+            seen.push((visit.user.unwrap(), stream));
+        }
+    }
+    assert_eq!(seen.len(), 60);
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 9, "each user in one stream");
+}
