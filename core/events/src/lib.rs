@@ -8,6 +8,7 @@ mod dedupe;
 mod envelope;
 mod event;
 mod id;
+mod pacing;
 mod token;
 
 pub use attribution::{Attributed, Attribution, Click};
@@ -15,4 +16,5 @@ pub use dedupe::{Dedupe, DedupeKey, Seen};
 pub use envelope::{Envelope, PartitionKey};
 pub use event::{Conversion, Delivery, EventKind, ItemView, MAX_CONVERSION_ITEMS, MAX_ORDER_ID_BYTES, Purchased};
 pub use id::{conversion_id, delivery_id, heartbeat_id, named_id, view_id};
+pub use pacing::{MAX_PACED_LINE_ITEMS, PacingTable};
 pub use token::{ATTRIBUTION_WINDOW, Billable, MAX_GEO_BYTES, Token};

@@ -1,1 +1,138 @@
-//! (in the making)
+//! What lies in the log, as Protobuf: `schemas/litfass/v1`, and the way between it and the domain's types.
+//!
+//! Invariants: what was encoded decodes to the same; fields that are not known are passed over; what is missing, out of range
+//! or too long is an error that names the field. Nothing here is read by a decision.
+
+mod command;
+mod decision;
+mod event;
+mod field;
+mod market;
+mod pacing;
+mod token;
+
+use bytes::Bytes;
+use litfass_decide::DecisionRecord;
+use litfass_events::{Conversion, Delivery, Envelope, EventKind, ItemView, PacingTable, PartitionKey};
+use litfass_ledger::Command;
+use litfass_types::{EventId, Position, Timestamp};
+use prost::Message;
+
+use crate::log::{Entry, NewEntry};
+use field::{Within, id128};
+
+pub use field::WireError;
+
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    unreachable_pub,
+    unused_qualifications,
+    missing_debug_implementations,
+    reason = "generated; see `cargo xtask codegen`"
+)]
+mod proto {
+    include!("generated/litfass.v1.rs");
+}
+
+/// What an entry of the log says.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Body {
+    Decision(Box<DecisionRecord>),
+    Delivery(Box<Delivery>),
+    Conversion(Box<Conversion>),
+    ItemView(ItemView),
+    Command(Command),
+    Pacing(PacingTable),
+    /// Nothing older will come in this partition.
+    Heartbeat,
+    /// Written by a later version. Readers count it and go on.
+    Unknown,
+}
+
+/// An entry, decoded.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Logged {
+    pub position: Position,
+    pub envelope: Envelope,
+    pub body: Body,
+}
+
+impl Body {
+    /// For metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Decision(_) => "decision",
+            Self::Delivery(delivery) => delivery.kind.name(),
+            Self::Conversion(_) => EventKind::Conversion.name(),
+            Self::ItemView(_) => EventKind::View.name(),
+            Self::Command(_) => "command",
+            Self::Pacing(_) => "pacing",
+            Self::Heartbeat => "heartbeat",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// An entry to append. `event_time` is when it happened; the log adds the append time.
+///
+/// A heartbeat or an unknown body has nothing to append: its payload is empty, and the log refuses it.
+#[must_use]
+pub fn entry(partition: u16, id: EventId, event_time: Timestamp, key: PartitionKey, body: &Body) -> NewEntry {
+    let body = to_proto(body);
+    let known = body.is_some();
+    let event_id = id.0.to_be_bytes().to_vec();
+    let envelope = proto::Envelope { event_id, event_time_ms: event_time.0, partition_key: key.0, body };
+    let payload = if known { Bytes::from(envelope.encode_to_vec()) } else { Bytes::new() };
+    NewEntry { partition, id, payload }
+}
+
+/// What an entry of the log says.
+///
+/// # Errors
+/// Where the payload is no envelope, or a field of it is missing, out of range or too long.
+pub fn decode(entry: &Entry) -> Result<Logged, WireError> {
+    let (position, append_time) = (entry.position, entry.append_time);
+    if entry.is_heartbeat() {
+        let event_id = litfass_events::heartbeat_id(position.partition, position.offset);
+        let envelope = Envelope { event_id, event_time: append_time, append_time, partition_key: PartitionKey(0) };
+        return Ok(Logged { position, envelope, body: Body::Heartbeat });
+    }
+    let message = proto::Envelope::decode(entry.payload.clone()).map_err(|e| WireError::malformed(&e))?;
+    let event_id = EventId(id128(&message.event_id).within("event_id")?);
+    if event_id != entry.id {
+        return Err(WireError::invalid("is not the id of the entry").named("event_id"));
+    }
+    let event_time = Timestamp(message.event_time_ms);
+    let envelope = Envelope { event_id, event_time, append_time, partition_key: PartitionKey(message.partition_key) };
+    Ok(Logged { position, envelope, body: from_proto(message.body)? })
+}
+
+fn to_proto(body: &Body) -> Option<proto::envelope::Body> {
+    use proto::envelope::Body as Message;
+    match body {
+        Body::Decision(record) => Some(Message::Decision(decision::to_proto(record))),
+        Body::Delivery(delivery) => Some(Message::Delivery(event::delivery_to_proto(delivery))),
+        Body::Conversion(conversion) => Some(Message::Conversion(event::conversion_to_proto(conversion))),
+        Body::ItemView(view) => Some(Message::ItemView(event::view_to_proto(view))),
+        Body::Command(command) => Some(Message::Command(command::to_proto(command))),
+        Body::Pacing(table) => Some(Message::Pacing(pacing::to_proto(table))),
+        Body::Heartbeat | Body::Unknown => None,
+    }
+}
+
+fn from_proto(body: Option<proto::envelope::Body>) -> Result<Body, WireError> {
+    use proto::envelope::Body as Message;
+    match body {
+        Some(Message::Decision(m)) => Ok(Body::Decision(Box::new(decision::from_proto(m).within("decision")?))),
+        Some(Message::Delivery(m)) => Ok(Body::Delivery(Box::new(event::delivery_from_proto(m).within("delivery")?))),
+        Some(Message::Conversion(m)) => {
+            Ok(Body::Conversion(Box::new(event::conversion_from_proto(m).within("conversion")?)))
+        }
+        Some(Message::ItemView(m)) => Ok(Body::ItemView(event::view_from_proto(m).within("item_view")?)),
+        Some(Message::Command(m)) => Ok(Body::Command(command::from_proto(m).within("command")?)),
+        Some(Message::Pacing(m)) => Ok(Body::Pacing(pacing::from_proto(m).within("pacing")?)),
+        None => Ok(Body::Unknown),
+    }
+}

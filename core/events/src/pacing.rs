@@ -1,0 +1,17 @@
+//! What the pacing controller published, as an entry of the log.
+
+use litfass_types::LineItemId;
+
+/// Line items in one table, at most.
+pub const MAX_PACED_LINE_ITEMS: usize = 1_000_000;
+
+/// Bid multipliers, numbered: decisions name the table they used, so it is in the log before it is in force.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PacingTable {
+    /// Counts up by one.
+    pub number: u64,
+    /// True: what is not in it is not held back. False: what is not in it keeps what the table before said.
+    pub full: bool,
+    /// Parts per million of the bid, ascending by line item: 1,000,000 is the whole bid, 0 takes no part.
+    pub multipliers_ppm: Vec<(LineItemId, u32)>,
+}

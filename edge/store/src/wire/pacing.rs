@@ -1,0 +1,27 @@
+//! Pacing tables.
+
+use litfass_events::{MAX_PACED_LINE_ITEMS, PacingTable};
+use litfass_types::{LineItemId, PPM};
+
+use super::field::{WireError, as_long, at_most};
+use super::proto;
+
+pub(super) fn to_proto(table: &PacingTable) -> proto::PacingTable {
+    proto::PacingTable {
+        number: table.number,
+        full: table.full,
+        line_items: table.multipliers_ppm.iter().map(|(line_item, _)| line_item.0).collect(),
+        multipliers_ppm: table.multipliers_ppm.iter().map(|(_, multiplier)| *multiplier).collect(),
+    }
+}
+
+pub(super) fn from_proto(table: proto::PacingTable) -> Result<PacingTable, WireError> {
+    at_most(&table.line_items, MAX_PACED_LINE_ITEMS, "line_items")?;
+    as_long(&table.multipliers_ppm, table.line_items.len(), "multipliers_ppm")?;
+    if let Some(multiplier) = table.multipliers_ppm.iter().find(|multiplier| **multiplier > PPM) {
+        return Err(WireError::invalid(format!("goes up to {PPM}, not {multiplier}")).named("multipliers_ppm"));
+    }
+    let line_items = table.line_items.into_iter().map(LineItemId);
+    let multipliers_ppm = line_items.zip(table.multipliers_ppm).collect();
+    Ok(PacingTable { number: table.number, full: table.full, multipliers_ppm })
+}
