@@ -2,6 +2,7 @@
 //! for the admin log, named so that loading a file twice, or sending a command twice, changes nothing.
 
 use litfass_catalog::ObjectRef;
+use litfass_types::Timestamp;
 
 use super::file::Misfit;
 
@@ -76,6 +77,8 @@ pub struct Limit {
     pub micros: i64,
     /// The catalog's sequence when this object's limit last changed.
     pub sequence: u64,
+    /// When that was.
+    pub loaded: Timestamp,
 }
 
 impl Limit {

@@ -41,11 +41,12 @@ CREATE TABLE IF NOT EXISTS catalog_current (
     PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS catalog_limits (
-    kind     INTEGER NOT NULL,
-    id       INTEGER NOT NULL,
-    field    INTEGER NOT NULL,
-    sequence INTEGER NOT NULL UNIQUE,
-    micros   INTEGER NOT NULL,
+    kind      INTEGER NOT NULL,
+    id        INTEGER NOT NULL,
+    field     INTEGER NOT NULL,
+    sequence  INTEGER NOT NULL UNIQUE,
+    loaded_ms INTEGER NOT NULL,
+    micros    INTEGER NOT NULL,
     PRIMARY KEY (kind, id, field, sequence)
 ) STRICT, WITHOUT ROWID;
 ";
@@ -115,7 +116,8 @@ impl CatalogStore {
         let mut sequence = append_changes(&transaction, at.sequence, changes, now)?;
         for (object, limit) in limits {
             sequence += 1;
-            insert_limit(&transaction, sequence, *object, *limit)?;
+            let set = Limit { object: *object, field: limit.field, micros: limit.micros, sequence, loaded: now };
+            insert_limit(&transaction, &set)?;
         }
         transaction.execute("UPDATE catalog_version SET sequence = ?1", [sequence.cast_signed()])?;
         transaction.commit()?;
@@ -147,15 +149,11 @@ fn append_changes(
     Ok(sequence)
 }
 
-fn insert_limit(
-    transaction: &Transaction<'_>,
-    sequence: u64,
-    object: ObjectRef,
-    limit: StatedLimit,
-) -> Result<(), CatalogError> {
-    let mut insert = transaction.prepare_cached("INSERT INTO catalog_limits VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    let (kind, id) = (kind_number(object.kind), object.id.cast_signed());
-    insert.execute(params![kind, id, limit.field.number(), sequence.cast_signed(), limit.micros])?;
+fn insert_limit(transaction: &Transaction<'_>, limit: &Limit) -> Result<(), CatalogError> {
+    let mut insert = transaction.prepare_cached("INSERT INTO catalog_limits VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    let (kind, id) = (kind_number(limit.object.kind), limit.object.id.cast_signed());
+    let (field, sequence) = (limit.field.number(), limit.sequence.cast_signed());
+    insert.execute(params![kind, id, field, sequence, limit.loaded.0, limit.micros])?;
     Ok(())
 }
 
@@ -179,12 +177,13 @@ pub(super) fn stored_limit(
     field: LimitField,
 ) -> Result<Option<Limit>, CatalogError> {
     let mut select = connection.prepare_cached(
-        "SELECT sequence, micros FROM catalog_limits WHERE kind = ?1 AND id = ?2 AND field = ?3
+        "SELECT sequence, loaded_ms, micros FROM catalog_limits WHERE kind = ?1 AND id = ?2 AND field = ?3
          ORDER BY sequence DESC LIMIT 1",
     )?;
     let key = params![kind_number(object.kind), object.id.cast_signed(), field.number()];
     let row = select.query_row(key, |row| {
-        Ok(Limit { object, field, micros: row.get(1)?, sequence: row.get::<_, i64>(0)?.cast_unsigned() })
+        let (sequence, loaded) = (row.get::<_, i64>(0)?.cast_unsigned(), Timestamp(row.get(1)?));
+        Ok(Limit { object, field, micros: row.get(2)?, sequence, loaded })
     });
     Ok(row.optional()?)
 }
@@ -192,7 +191,7 @@ pub(super) fn stored_limit(
 /// Every limit in force that was last changed after `since`, in the order of the changes.
 pub(super) fn limits_since(connection: &Connection, since: u64) -> Result<Vec<Limit>, CatalogError> {
     let mut select = connection.prepare_cached(
-        "SELECT kind, id, field, micros, sequence FROM catalog_limits AS l WHERE sequence > ?1 AND NOT EXISTS
+        "SELECT kind, id, field, micros, sequence, loaded_ms FROM catalog_limits AS l WHERE sequence > ?1 AND NOT EXISTS
          (SELECT 1 FROM catalog_limits AS later WHERE later.kind = l.kind AND later.id = l.id
           AND later.field = l.field AND later.sequence > l.sequence) ORDER BY sequence",
     )?;
@@ -206,7 +205,7 @@ pub(super) fn limits_since(connection: &Connection, since: u64) -> Result<Vec<Li
             object: object.to_string(),
             reason: "a limit of an unknown kind".to_owned(),
         })?;
-        limits.push(Limit { object, field, micros: row.get(3)?, sequence });
+        limits.push(Limit { object, field, micros: row.get(3)?, sequence, loaded: Timestamp(row.get(5)?) });
     }
     Ok(limits)
 }

@@ -1,1 +1,3 @@
 //! What the stores promise, through their public boundary.
+
+mod catalog;
