@@ -1,0 +1,187 @@
+//! Billing: one batch of the log, each claim one outcome.
+
+use std::collections::BTreeSet;
+
+use litfass_types::{AdvertiserId, Timestamp};
+
+use crate::books::Cause;
+use crate::claim::{Batch, Claim, ClaimId, Consumed, Entry, Outcome, Pending, Shortage, key_day, key_day_end};
+use crate::gather::{self, Scope};
+use crate::moves::Till;
+use crate::rows::{BatchRecord, PartitionKind, Refused, Rows};
+use crate::settle::{Settled, bill_pending, settle};
+use crate::store::{Operation, Source};
+use crate::terms::Terms;
+
+/// Bills a batch, or is refused where the ledger stands elsewhere than the reader continued from.
+#[derive(Debug)]
+pub struct Bill<'a> {
+    pub batch: &'a Batch,
+    pub terms: &'a Terms,
+}
+
+/// What became of the batch's claims, in their order, and of others that waited.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Billed {
+    pub outcomes: Vec<Outcome>,
+    pub settled: Settled,
+}
+
+impl Operation for Bill<'_> {
+    type Receipt = Billed;
+
+    fn read<S: Source + ?Sized>(&self, source: &mut S) -> Result<Rows, S::Error> {
+        let mut rows = gather::begin(source)?;
+        self.read_keys(&mut rows, source)?;
+        let leases = self.batch.entries.iter().map(|entry| entry.claim.lease).collect();
+        rows.leases.fill(&leases, source.leases(&leases)?);
+        let mut scope = Scope::default();
+        for entry in &self.batch.entries {
+            scope.chain(Some(entry.claim.tenant), entry.claim.chain);
+        }
+        let accounts: BTreeSet<AdvertiserId> = scope.accounts.clone();
+        let refunded = scope.refunds(source, Some(&accounts))?;
+        scope.pending_of(source, &refunded)?;
+        scope.read(&mut rows, source)?;
+        let copies = self.marked(&rows);
+        gather::read_missing(&mut rows.pending, copies, |ids| source.pending(ids))?;
+        Ok(rows)
+    }
+
+    fn plan(&self, rows: &mut Rows) -> Result<Billed, Refused> {
+        for consumed in &self.batch.consumed {
+            rows.advance(PartitionKind::Events, consumed)?;
+        }
+        let mut till = Till::new(cause(&self.batch.consumed));
+        let mut billed = Billed::default();
+        for entry in &self.batch.entries {
+            self.check_inside(entry)?;
+            let outcome = self.claim(rows, &mut till, entry, &mut billed.settled)?;
+            self.note(rows, entry, outcome)?;
+            billed.outcomes.push(outcome);
+        }
+        settle(rows, &mut till, false, &mut billed.settled)?;
+        till.close(rows)?;
+        rows.batch = Some(self.record(&billed));
+        Ok(billed)
+    }
+}
+
+/// Names the batch by its first partition.
+fn cause(consumed: &[Consumed]) -> Cause {
+    consumed.first().map_or(Cause::Retry, |c| Cause::Batch { partition: c.partition, next: c.next })
+}
+
+impl Bill<'_> {
+    fn read_keys<S: Source + ?Sized>(&self, rows: &mut Rows, source: &mut S) -> Result<(), S::Error> {
+        let kept = self.batch.entries.iter().filter(|entry| Some(key_day(entry.claim.id.decision)) > rows.keys_dropped);
+        let wanted = kept.map(|entry| entry.claim.id.key().0).collect();
+        rows.keys.fill(&wanted, source.keys(&wanted)?);
+        Ok(())
+    }
+
+    /// Claims that had been marked before this batch: copies, whose originals may wait.
+    fn marked(&self, rows: &Rows) -> Vec<ClaimId> {
+        let marked = |id: &&ClaimId| {
+            let (key, bit) = id.key();
+            rows.keys.known(&key).is_some_and(|mask| mask & bit != 0)
+        };
+        self.batch.entries.iter().map(|entry| &entry.claim.id).filter(marked).cloned().collect()
+    }
+
+    fn check_inside(&self, entry: &Entry) -> Result<(), Refused> {
+        let at = entry.position;
+        let holds = |c: &Consumed| c.partition == at.partition && (c.from..c.next).contains(&at.offset);
+        if self.batch.consumed.iter().any(holds) { Ok(()) } else { Err(Refused::Outside(at)) }
+    }
+
+    fn claim(
+        &self,
+        rows: &mut Rows,
+        till: &mut Till,
+        entry: &Entry,
+        settled: &mut Settled,
+    ) -> Result<Outcome, Refused> {
+        let claim = &entry.claim;
+        let gone = rows.keys_dropped >= Some(key_day(claim.id.decision));
+        if gone || entry.appended > self.expires(claim) {
+            return Ok(Outcome::Expired);
+        }
+        let late = entry.appended > claim.hold_expires;
+        if !mark(rows, &claim.id)? {
+            if !late {
+                retry_copy(rows, till, claim, settled)?;
+            }
+            return Ok(Outcome::Repeated);
+        }
+        match rows.spend(claim.chain, claim.amount(), (!late).then_some(claim.lease))? {
+            None => till.ring(claim.tenant, claim.chain, claim.amount()).map(|()| Outcome::Billed),
+            Some(level) => Ok(self.wait(rows, entry, Shortage { level, late })),
+        }
+    }
+
+    /// The token's expiry, but never past the life of the keys of its decision's day.
+    fn expires(&self, claim: &Claim) -> Timestamp {
+        let life = key_day_end(key_day(claim.id.decision)) + self.terms.key_life;
+        claim.token_expires.min(life)
+    }
+
+    fn wait(&self, rows: &mut Rows, entry: &Entry, shortage: Shortage) -> Outcome {
+        let claim = &entry.claim;
+        let pending = Pending {
+            position: entry.position,
+            tenant: claim.tenant,
+            chain: claim.chain,
+            amount: claim.amount(),
+            lease: claim.lease,
+            hold_expires: claim.hold_expires,
+            token_expires: self.expires(claim),
+            shortage,
+        };
+        rows.pending.put(claim.id.clone(), pending);
+        Outcome::Pending(shortage)
+    }
+
+    fn note(&self, rows: &mut Rows, entry: &Entry, outcome: Outcome) -> Result<(), Refused> {
+        let (chain, amount) = (entry.claim.chain, entry.claim.amount());
+        match outcome {
+            // Counted where it is posted.
+            Outcome::Billed => return Ok(()),
+            Outcome::Repeated => rows.tally(chain, |tally| tally.repeated.add(1, amount))?,
+            Outcome::Expired => rows.tally(chain, |tally| tally.expired.add(1, amount))?,
+            Outcome::Pending(_) | Outcome::Unbilled(_) => {}
+        }
+        rows.outcomes.insert(entry.position, outcome);
+        Ok(())
+    }
+
+    fn record(&self, billed: &Billed) -> BatchRecord {
+        let at_once = billed.outcomes.iter().filter(|outcome| **outcome == Outcome::Billed).count();
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        BatchRecord {
+            consumed: self.batch.consumed.clone(),
+            claims: count(billed.outcomes.len()),
+            billed: count(at_once),
+        }
+    }
+}
+
+/// Sets the claim's key; false where it was set before.
+fn mark(rows: &mut Rows, id: &ClaimId) -> Result<bool, Refused> {
+    let (key, bit) = id.key();
+    let mask = rows.keys.slot(&key)?.get_or_insert_default();
+    let new = *mask & bit == 0;
+    *mask |= bit;
+    Ok(new)
+}
+
+/// A copy within its hold lets the waiting original draw on its lease.
+fn retry_copy(rows: &mut Rows, till: &mut Till, claim: &Claim, settled: &mut Settled) -> Result<(), Refused> {
+    // What was marked before this batch was read; what the batch itself marked is in the table where it waits.
+    let original = rows.pending.known(&claim.id).filter(|p| (p.tenant, p.chain) == (claim.tenant, claim.chain));
+    let Some(amount) = original.map(|p| p.amount) else { return Ok(()) };
+    if rows.spend(claim.chain, amount, Some(claim.lease))?.is_none() {
+        bill_pending(rows, till, &claim.id, settled)?;
+    }
+    Ok(())
+}
