@@ -1,0 +1,5 @@
+mod candidates;
+mod overlay;
+mod shop;
+mod signals;
+mod sources;
