@@ -24,6 +24,8 @@ mod command;
 mod control;
 mod gather;
 mod grant;
+mod holds;
+mod index;
 mod lease;
 mod moves;
 mod partitions;
@@ -48,6 +50,7 @@ pub use command::{
 };
 pub use control::{Chain, Control, ControlId, Level, UNLIMITED};
 pub use grant::{GiveBack, Grant};
+pub use holds::{Entrant, Held, HoldRefused, Holds, Monotonic, hold_amount};
 pub use lease::{
     BudgetDay, GrantAnswer, GrantRefusal, GrantRequest, Granted, HolderId, Lease, Remaining, Return, grant_amount,
 };
