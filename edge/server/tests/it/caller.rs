@@ -112,7 +112,10 @@ impl Caller {
         assert_eq!(response.status, 200);
         let text = String::from_utf8(response.body).unwrap();
         let samples = text.lines().filter(|line| !line.starts_with('#'));
-        samples.filter_map(|line| line.rsplit_once(' ')).map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect()
+        samples
+            .filter_map(|line| line.rsplit_once(' '))
+            .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+            .collect()
     }
 
     /// What the live page says was spent by a campaign.

@@ -98,7 +98,10 @@ fn joined(mut own: Value, more: &Value) -> Value {
 pub(crate) fn catalog(sellers: &[Seller]) -> Value {
     let each = |make: &dyn Fn(&Seller) -> Value| sellers.iter().map(make).collect::<Vec<_>>();
     let per_ad = |make: &dyn Fn(&Seller, u64) -> Value| {
-        sellers.iter().flat_map(|seller| (0..seller.ads).map(|index| make(seller, index)).collect::<Vec<_>>()).collect::<Vec<_>>()
+        sellers
+            .iter()
+            .flat_map(|seller| (0..seller.ads).map(|index| make(seller, index)).collect::<Vec<_>>())
+            .collect::<Vec<_>>()
     };
     json!({
         "tenants": [{ "id": 1, "name": "Lamp shop" }, { "id": 2, "name": "Another shop" }],

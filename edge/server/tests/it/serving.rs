@@ -9,7 +9,8 @@ use crate::process::Home;
 #[test]
 fn the_highest_bidders_are_shown_in_the_order_of_their_bids() {
     let home = Home::new();
-    let sellers: Vec<Seller> = (1..=4).map(|n| Seller { bid_micros: 1_000_000 * (n as i64 + 1), ..Seller::by_the_mille(n) }).collect();
+    let sellers: Vec<Seller> =
+        (1..=4).map(|n| Seller { bid_micros: 1_000_000 * (n as i64 + 1), ..Seller::by_the_mille(n) }).collect();
     home.load(&catalog(&sellers));
     let server = home.serve();
     let mut caller = server.caller();
@@ -43,7 +44,8 @@ fn an_answer_holds_assets_and_tracking_but_never_the_user() {
 fn targeting_decides_who_may_be_shown() {
     let home = Home::new();
     let phones = Seller { line_item: json!({ "targeting": { "device": ["mobile"] } }), ..Seller::by_the_mille(1) };
-    let not_phones = Seller { line_item: json!({ "targeting": { "not": { "device": ["mobile"] } } }), ..Seller::by_the_mille(2) };
+    let not_phones =
+        Seller { line_item: json!({ "targeting": { "not": { "device": ["mobile"] } } }), ..Seller::by_the_mille(2) };
     home.load(&catalog(&[phones, not_phones]));
     let server = home.serve();
     let mut caller = server.caller();
@@ -86,7 +88,10 @@ fn the_short_form_finds_its_placement_by_page_type() {
     assert_eq!(response.status, 200, "{answer}");
     let ranked = answer["ranked_ads"].as_array().unwrap();
     assert!(!ranked.is_empty(), "{answer}");
-    assert!(ranked.iter().all(|ad| ad["ad_id"].is_u64() && ad["score"].as_f64().is_some_and(|score| score > 0.0)), "{answer}");
+    assert!(
+        ranked.iter().all(|ad| ad["ad_id"].is_u64() && ad["score"].as_f64().is_some_and(|score| score > 0.0)),
+        "{answer}"
+    );
     assert!(ranked[0]["assets"]["title"].is_string() && ranked[0]["tracking"]["click"].is_string(), "{answer}");
 }
 
