@@ -15,7 +15,7 @@ use crate::bitset::Bitset;
 use crate::model::{Format, FrequencyCap, Placement, Review, Status, Tenant};
 use crate::segment::{
     AdColumns, AdsOf, AdvertiserColumns, AdvertiserIx, CampaignColumns, CampaignIx, CreativeColumns, CreativeIx,
-    LineItemRow, Segment,
+    LineItemRow, Segment, Stretch,
 };
 use crate::surroundings::Surroundings;
 use crate::targeting::Targeting;
@@ -285,8 +285,18 @@ impl Catalog {
     /// When it may run: its own flight and its campaign's.
     #[must_use]
     pub fn flight(&self, line_item: LineItemIx) -> crate::model::Flight {
-        let row = self.line_item(line_item);
-        row.flight.overlap(self.campaign_columns(row.campaign_ix).flight)
+        self.stretch(self.line_item(line_item)).flight()
+    }
+
+    /// Of every line item that is not dead, when it may run.
+    pub(crate) fn flights(&self) -> impl Iterator<Item = (LineItemIx, Stretch)> {
+        let rows = (0..).zip(self.base.line_items.iter().chain(&self.overlay.line_items));
+        let alive = rows.filter(|(row, _)| !self.dead.line_items.contains(*row));
+        alive.map(|(row, line_item)| (LineItemIx(row), self.stretch(line_item)))
+    }
+
+    fn stretch(&self, row: &LineItemRow) -> Stretch {
+        row.stretch.overlap(self.campaign_columns(row.campaign_ix).stretch)
     }
 
     /// Names of its exclusion groups, in the order of their bits.
@@ -300,7 +310,7 @@ impl Catalog {
         let at = self.local_campaign(campaign);
         let row = at.segment.campaigns[at.row as usize];
         let name = at.segment.texts.get(row.name);
-        CampaignRow { id: row.id, advertiser: row.advertiser, status: row.status, flight: row.flight, name }
+        CampaignRow { id: row.id, advertiser: row.advertiser, status: row.status, flight: row.stretch.flight(), name }
     }
 
     #[must_use]
@@ -319,13 +329,20 @@ impl Catalog {
         CreativeRow {
             id: row.id,
             advertiser: row.advertiser,
-            format: row.format,
+            format: row.size.format(),
             review: row.review,
             title,
             text,
             landing_url,
             image_url: (!image_url.is_empty()).then_some(image_url),
         }
+    }
+
+    /// A creative's format and review, without the rest of its row and its texts.
+    #[must_use]
+    pub fn creative_format(&self, creative: CreativeIx) -> (Format, Review) {
+        let row = self.creative_columns(creative);
+        (row.size.format(), row.review)
     }
 
     /// Every frequency cap that an impression of this ad counts against: its own, its line item's, its campaign's.

@@ -56,8 +56,11 @@ impl Catalog {
         self.objects().for_each(|object| builder.replace(object));
         match builder.finish(self.version, order) {
             Ok(catalog) => catalog,
-            // Each object was valid and has its parents; a catalog that cannot be folded still serves.
-            Err(_) => self.clone(),
+            Err(problems) => {
+                debug_assert!(problems.is_empty(), "objects of a catalog are valid together: {problems:?}");
+                // What cannot be folded still serves.
+                self.clone()
+            }
         }
     }
 
@@ -106,7 +109,7 @@ impl Catalog {
             campaign: row.campaign,
             name: self.line_item_name(line_item).to_owned(),
             status: row.status,
-            flight: row.flight,
+            flight: row.stretch.flight(),
             bid: row.bid,
             billable: row.billable,
             pacing: row.pacing,

@@ -1,9 +1,8 @@
 //! Rows of a segment while objects come in, in any order: parents are still ids.
 
-use std::collections::BTreeMap;
-
 use litfass_types::{
-    AdId, AdvertiserId, CampaignId, CreativeId, LineItemId, PlacementId, TermKind, TimeZoneId, Timestamp,
+    AdId, AdvertiserId, CampaignId, CreativeId, LineItemId, PlacementId, Price, TenantId, TermKind, TimeZoneId,
+    Timestamp, hash_pair,
 };
 
 use crate::dnf::unfold;
@@ -16,13 +15,13 @@ use crate::problem::{ObjectKind, ObjectRef, Problems};
 use crate::segment::{CategorySets, item_hash};
 use crate::surroundings::Surroundings;
 use crate::targeting::Targeting;
-use crate::text::{Interner, Span, Texts, Values};
+use crate::text::{FREE, Interner, Span, Texts, Values};
 use crate::validate;
 
 #[derive(Debug)]
 pub(crate) struct DraftAdvertiser {
     pub(crate) id: AdvertiserId,
-    pub(crate) tenant: litfass_types::TenantId,
+    pub(crate) tenant: TenantId,
     pub(crate) name: Span,
     pub(crate) zone: TimeZoneId,
     pub(crate) status: Status,
@@ -44,7 +43,7 @@ pub(crate) struct DraftLineItem {
     pub(crate) name: Span,
     pub(crate) status: Status,
     pub(crate) flight: Flight,
-    pub(crate) bid: litfass_types::Price,
+    pub(crate) bid: Price,
     pub(crate) billable: Billable,
     pub(crate) pacing: PacingMode,
     pub(crate) exclusions: Box<[String]>,
@@ -93,28 +92,48 @@ pub(crate) struct Draft {
     pub(crate) categories: CategoryLists,
 }
 
-/// Distinct lists of categories by their values.
+/// Distinct lists of categories, found by the hash of their values.
 #[derive(Debug, Default)]
 pub(crate) struct CategoryLists {
-    numbers: BTreeMap<Box<[u32]>, u32>,
+    slots: Vec<u32>,
     pub(crate) sets: CategorySets,
 }
 
 impl CategoryLists {
     fn number(&mut self, list: &[u32], values: &Values) -> u32 {
-        if let Some(number) = self.numbers.get(list) {
-            return *number;
+        if self.slots.len() < (self.sets.len() + 1) * 2 {
+            self.grow();
         }
-        let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
-        if self.sets.starts.is_empty() {
-            self.sets.starts.push(0);
+        let mut slot = first_slot(list, self.slots.len());
+        while self.slots[slot] != FREE {
+            if self.sets.values(self.slots[slot]) == list {
+                return self.slots[slot];
+            }
+            slot = (slot + 1) & (self.slots.len() - 1);
         }
-        self.sets.values.extend(list);
-        self.sets.hashes.extend(list.iter().map(|value| values.term(*value).0));
-        self.sets.starts.push(u32::try_from(self.sets.values.len()).unwrap_or(u32::MAX));
-        self.numbers.insert(list.into(), number);
+        // Fewer than 2³² lists: every one belongs to an ad.
+        let number = u32::try_from(self.sets.len()).unwrap_or(FREE - 1);
+        self.slots[slot] = number;
+        self.sets.push(list, values);
         number
     }
+
+    fn grow(&mut self) {
+        let size = (self.sets.len() + 1).next_power_of_two() * 4;
+        self.slots = vec![FREE; size];
+        for number in (0..).take(self.sets.len()) {
+            let mut slot = first_slot(self.sets.values(number), size);
+            while self.slots[slot] != FREE {
+                slot = (slot + 1) & (size - 1);
+            }
+            self.slots[slot] = number;
+        }
+    }
+}
+
+fn first_slot(list: &[u32], size: usize) -> usize {
+    let hash = list.iter().fold(list.len() as u64, |hash, value| hash_pair(hash, u64::from(*value)));
+    usize::try_from(hash & (size as u64 - 1)).unwrap_or(0)
 }
 
 impl Draft {

@@ -44,10 +44,6 @@ impl Hours {
         Self(std::array::from_fn(|i| self.0[i] & other.0[i]))
     }
 
-    pub(crate) fn union(self, other: Self) -> Self {
-        Self(std::array::from_fn(|i| self.0[i] | other.0[i]))
-    }
-
     pub(crate) fn complement(self) -> Self {
         Self(std::array::from_fn(|i| !self.0[i] & Self::ALWAYS.0[i]))
     }

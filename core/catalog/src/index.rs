@@ -240,8 +240,8 @@ fn small(n: usize) -> u32 {
 pub(crate) struct IndexBuilder<'a> {
     values: &'a Values,
     index: Index,
-    /// (term, column, alternative)
-    entries: Vec<(Term, u8, u32)>,
+    /// (value, column, alternative)
+    entries: Vec<(u32, u8, u32)>,
     dayparts: Vec<(TimeZoneId, Hours, u32)>,
     /// Per column, the alternatives that require something in it.
     bound: Vec<Vec<u32>>,
@@ -299,7 +299,7 @@ impl<'a> IndexBuilder<'a> {
     }
 
     fn list(&mut self, values: &[u32], column: u8, number: u32) {
-        self.entries.extend(values.iter().map(|value| (self.values.term(*value), column, number)));
+        self.entries.extend(values.iter().map(|value| (*value, column, number)));
     }
 
     fn place(&mut self, place: &Place, number: u32) {
@@ -333,19 +333,27 @@ impl<'a> IndexBuilder<'a> {
     }
 
     fn sort_terms(&mut self) {
-        self.entries.sort_unstable();
-        let words = self.index.exists.len();
-        for group in self.entries.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-            let (term, column, _) = group[0];
-            if self.index.terms.last() != Some(&term) {
-                self.index.terms.push(term);
-                self.index.starts.push(small(self.index.postings.len()));
-            }
-            let posting = self.index.store.push(group.iter().map(|(_, _, number)| *number), words);
-            self.index.postings.push((column, posting));
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.sort_unstable();
+        let groups = entries.chunk_by(|a, b| a.0 == b.0);
+        let mut terms: Vec<(Term, &[(u32, u8, u32)])> =
+            groups.map(|group| (self.values.term(group[0].0), group)).collect();
+        terms.sort_unstable_by_key(|(term, _)| *term);
+        for (term, group) in terms {
+            self.index.terms.push(term);
+            self.index.starts.push(small(self.index.postings.len()));
+            self.columns_of(group);
         }
         self.index.starts.push(small(self.index.postings.len()));
-        self.entries = Vec::new();
+    }
+
+    /// One posting for each column that one value stands in.
+    fn columns_of(&mut self, entries: &[(u32, u8, u32)]) {
+        let words = self.index.exists.len();
+        for group in entries.chunk_by(|a, b| a.1 == b.1) {
+            let posting = self.index.store.push(group.iter().map(|(_, _, number)| *number), words);
+            self.index.postings.push((group[0].1, posting));
+        }
     }
 
     fn sort_dayparts(&mut self) {

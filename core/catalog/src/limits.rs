@@ -1,6 +1,6 @@
 //! Every limit on what a catalog may hold, by name.
 
-use litfass_types::Duration;
+use litfass_types::{Duration, Timestamp};
 
 /// Bytes of a name, title, text, item key, page type or group name.
 pub const TEXT_BYTES_MAX: usize = 1_024;
@@ -10,6 +10,9 @@ pub const URL_BYTES_MAX: usize = 2_048;
 pub const VALUE_BYTES_MAX: usize = 128;
 /// The largest stable id: what survives a JSON number.
 pub const ID_MAX: u64 = (1 << 53) - 1;
+
+/// The first instant of the year 10000: no flight begins or ends as late.
+pub const INSTANT_MAX: Timestamp = Timestamp(253_402_300_800_000);
 
 pub const CAPS_PER_OBJECT_MAX: usize = 8;
 pub const CAP_IMPRESSIONS_MAX: u32 = 1_000_000;

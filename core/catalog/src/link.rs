@@ -12,8 +12,8 @@ use crate::model::Status;
 use crate::orders::{AdOrder, order_ads};
 use crate::problem::{ObjectKind, ObjectRef, Problems};
 use crate::segment::{
-    AdColumns, AdvertiserColumns, AdvertiserIx, CampaignColumns, CampaignIx, Caps, CreativeColumns, CreativeIx,
-    LineItemRow, Segment,
+    AdColumns, AdvertiserColumns, AdvertiserIx, BannerSize, CampaignColumns, CampaignIx, Caps, CreativeColumns,
+    CreativeIx, LineItemRow, Segment, Stretch,
 };
 use crate::surroundings::Surroundings;
 
@@ -92,7 +92,13 @@ impl Linker<'_> {
         self.segment.campaigns.reserve_exact(drafts.len());
         for d in drafts {
             let advertiser = self.advertiser_of(object(ObjectKind::Campaign, d.id.0), d.advertiser);
-            let row = CampaignColumns { id: d.id, advertiser, status: d.status, name: d.name, flight: d.flight };
+            let row = CampaignColumns {
+                id: d.id,
+                advertiser,
+                status: d.status,
+                name: d.name,
+                stretch: Stretch::of(d.flight),
+            };
             self.segment.campaigns.push(row);
         }
     }
@@ -138,7 +144,7 @@ impl Linker<'_> {
             targets_segments: d.targets_segments,
             targets_placements: !d.placements.is_empty(),
             name: d.name,
-            flight: d.flight,
+            stretch: Stretch::of(d.flight),
             targeting: d.targeting,
         }
     }
@@ -169,12 +175,13 @@ impl Linker<'_> {
 
     fn creatives(&mut self, mut drafts: Vec<DraftCreative>) {
         sort_by_id(&mut drafts, |row| row.id.0, ObjectKind::Creative, self.problems);
-        self.segment.creatives.reserve_exact(drafts.len());
-        for d in drafts {
-            let advertiser = self.advertiser_of(object(ObjectKind::Creative, d.id.0), d.advertiser);
-            let (id, start, lengths, format, review) = (d.id, d.start, d.lengths, d.format, d.review);
-            self.segment.creatives.push(CreativeColumns { id, start, lengths, advertiser, format, review });
-        }
+        self.segment.creatives = drafts.into_iter().map(|d| self.creative_row(&d)).collect();
+    }
+
+    fn creative_row(&mut self, d: &DraftCreative) -> CreativeColumns {
+        let advertiser = self.advertiser_of(object(ObjectKind::Creative, d.id.0), d.advertiser);
+        let (id, start, lengths, size, review) = (d.id, d.start, d.lengths, BannerSize::of(d.format), d.review);
+        CreativeColumns { id, start, lengths, advertiser, size, review }
     }
 
     fn ads(&mut self, drafts: Vec<DraftAd>, order: AdOrder<'_>) {
@@ -269,7 +276,7 @@ impl Linker<'_> {
             advertiser: UNKNOWN_ADVERTISER,
             status: Status::Archived,
             name: crate::text::Span::default(),
-            flight: crate::model::Flight::default(),
+            stretch: Stretch::of(crate::model::Flight::default()),
         };
         found.copied().unwrap_or(none)
     }

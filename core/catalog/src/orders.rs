@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use litfass_types::AdId;
 
 use crate::draft::DraftAd;
-use crate::segment::{AdOrders, Segment};
+use crate::segment::{AdColumns, AdOrders, Segment};
 
 /// How a new base numbers its ads. Any order is correct; a good one keeps together what is read together.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,17 +19,17 @@ pub enum AdOrder<'a> {
 
 /// For each place of the order, which draft stands there. `line_items` are the ads' local line items.
 pub(crate) fn order_ads(drafts: &[DraftAd], line_items: &[u32], order: AdOrder<'_>) -> Vec<u32> {
-    let places: BTreeMap<AdId, usize> = match order {
-        AdOrder::ByLineItem => BTreeMap::new(),
-        // The last mention would win; reversed, the first does.
-        AdOrder::Listed(ids) => ids.iter().enumerate().rev().map(|(place, id)| (*id, place)).collect(),
-    };
     let mut rows: Vec<u32> = (0..).take(drafts.len()).collect();
-    let place = |id: AdId| if places.is_empty() { usize::MAX } else { places.get(&id).copied().unwrap_or(usize::MAX) };
-    rows.sort_by_cached_key(|row| {
-        let ad = &drafts[*row as usize];
-        (place(ad.id), line_items[*row as usize], ad.id)
-    });
+    let by_line_item = |row: u32| (line_items[row as usize], drafts[row as usize].id);
+    match order {
+        AdOrder::ByLineItem => rows.sort_unstable_by_key(|row| by_line_item(*row)),
+        AdOrder::Listed(ids) => {
+            // The last mention would win; reversed, the first does.
+            let places: BTreeMap<AdId, usize> = ids.iter().enumerate().rev().map(|(place, id)| (*id, place)).collect();
+            let place = |row: u32| places.get(&drafts[row as usize].id).copied().unwrap_or(usize::MAX);
+            rows.sort_by_cached_key(|row| (place(*row), by_line_item(*row)));
+        }
+    }
     rows
 }
 
@@ -54,9 +54,7 @@ impl Segment {
         for line_item in &self.line_item_of {
             starts[(line_item.0 - first) as usize + 1] += 1;
         }
-        for i in 1..starts.len() {
-            starts[i] += starts[i - 1];
-        }
+        accumulate(&mut starts);
         if self.line_item_of.is_sorted() {
             return (starts, Vec::new());
         }
@@ -65,25 +63,44 @@ impl Segment {
         (starts, rows)
     }
 
+    /// Counts first and then puts every ad in its place, so that no list of pairs is needed.
     fn by_category(&self) -> (Vec<(u64, u32)>, Vec<u32>) {
-        let mut pairs: Vec<(u64, u32)> = Vec::new();
-        for (row, ad) in (0_u32..).zip(&self.ads) {
-            pairs.extend(self.category_sets.hashes(ad.categories).iter().map(|hash| (*hash, row)));
-        }
-        pairs.sort_unstable();
-        pairs.dedup();
-        let mut categories: Vec<(u64, u32)> = Vec::new();
-        for (at, (hash, _)) in (0_u32..).zip(&pairs) {
-            if categories.last().is_none_or(|(last, _)| last != hash) {
-                categories.push((*hash, at));
+        let sets = &self.category_sets;
+        let mut hashes = sets.hashes.clone();
+        hashes.sort_unstable();
+        hashes.dedup();
+        let numbers: Vec<usize> = sets.hashes.iter().map(|hash| hashes.partition_point(|h| h < hash)).collect();
+        let categories = |ad: &AdColumns| distinct(&numbers[sets.range(ad.categories)]);
+        let mut starts = vec![0_u32; hashes.len() + 1];
+        self.ads.iter().flat_map(categories).for_each(|category| starts[category + 1] += 1);
+        accumulate(&mut starts);
+        let mut next = starts.clone();
+        let mut rows = vec![0; starts[hashes.len()] as usize];
+        for (row, ad) in (0..).zip(&self.ads) {
+            for category in categories(ad) {
+                rows[next[category] as usize] = row;
+                next[category] += 1;
             }
         }
-        (categories, pairs.into_iter().map(|(_, row)| row).collect())
+        (hashes.into_iter().zip(starts).collect(), rows)
     }
 
     pub(crate) fn shrink(&mut self) {
         self.texts.shrink();
         self.values.shrink();
         self.trees.shrink();
+    }
+}
+
+/// Each number of a short list once.
+fn distinct(list: &[usize]) -> impl Iterator<Item = usize> + '_ {
+    list.iter().enumerate().filter(|(i, number)| !list[..*i].contains(number)).map(|(_, number)| *number)
+}
+
+fn accumulate(counts: &mut [u32]) {
+    let mut sum = 0;
+    for count in counts {
+        sum += *count;
+        *count = sum;
     }
 }

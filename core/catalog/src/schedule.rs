@@ -25,14 +25,12 @@ impl Schedule {
             until: Timestamp(i64::MAX),
             running: Bitset::new(catalog.line_items() as usize),
         };
-        for line_item in catalog.live_line_items() {
-            let flight = catalog.flight(line_item);
+        for (line_item, flight) in catalog.flights() {
             if flight.contains(now) {
                 schedule.running.insert(line_item.0);
             }
-            for edge in [flight.start, flight.end].into_iter().flatten() {
-                schedule.narrow(edge, now);
-            }
+            schedule.narrow(flight.start, now);
+            schedule.narrow(flight.end, now);
         }
         schedule
     }

@@ -40,7 +40,7 @@ pub(crate) struct CampaignColumns {
     pub(crate) advertiser: AdvertiserIx,
     pub(crate) status: Status,
     pub(crate) name: Span,
-    pub(crate) flight: Flight,
+    pub(crate) stretch: Stretch,
 }
 
 /// A line item as decisions read it. `bid` and what follows are the line item's own; status and flight of what is above it
@@ -66,8 +66,36 @@ pub struct LineItemRow {
     /// Its targeting mentions placements: it may match at one placement of a page and not at another.
     pub targets_placements: bool,
     pub(crate) name: Span,
-    pub(crate) flight: Flight,
+    pub(crate) stretch: Stretch,
     pub(crate) targeting: TreeRef,
+}
+
+/// A flight in sixteen bytes. No valid instant is as far out as those that stand for an open side.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stretch {
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+}
+
+impl Stretch {
+    pub(crate) fn of(flight: Flight) -> Self {
+        Self { start: flight.start.unwrap_or(Timestamp(i64::MIN)), end: flight.end.unwrap_or(Timestamp(i64::MAX)) }
+    }
+
+    pub(crate) fn flight(self) -> Flight {
+        Flight {
+            start: Some(self.start).filter(|start| start.0 != i64::MIN),
+            end: Some(self.end).filter(|end| end.0 != i64::MAX),
+        }
+    }
+
+    pub(crate) fn contains(self, now: Timestamp) -> bool {
+        self.start <= now && now < self.end
+    }
+
+    pub(crate) fn overlap(self, other: Self) -> Self {
+        Self { start: self.start.max(other.start), end: self.end.min(other.end) }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,8 +105,28 @@ pub(crate) struct CreativeColumns {
     pub(crate) start: Span,
     pub(crate) lengths: [u16; 3],
     pub(crate) advertiser: AdvertiserIx,
-    pub(crate) format: Format,
+    pub(crate) size: BannerSize,
     pub(crate) review: Review,
+}
+
+/// A creative's format in four bytes; 0 × 0 is a sponsored item.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BannerSize(u16, u16);
+
+impl BannerSize {
+    pub(crate) const fn of(format: Format) -> Self {
+        match format {
+            Format::Banner { width, height } => Self(width, height),
+            Format::SponsoredItem => Self(0, 0),
+        }
+    }
+
+    pub(crate) const fn format(self) -> Format {
+        match self {
+            Self(0, 0) => Format::SponsoredItem,
+            Self(width, height) => Format::Banner { width, height },
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -142,7 +190,20 @@ pub(crate) struct CategorySets {
 }
 
 impl CategorySets {
-    fn range(&self, list: u32) -> std::ops::Range<usize> {
+    pub(crate) fn len(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    pub(crate) fn push(&mut self, list: &[u32], values: &Values) {
+        if self.starts.is_empty() {
+            self.starts.push(0);
+        }
+        self.values.extend(list);
+        self.hashes.extend(list.iter().map(|value| values.term(*value).0));
+        self.starts.push(crate::catalog::count(&self.values));
+    }
+
+    pub(crate) fn range(&self, list: u32) -> std::ops::Range<usize> {
         self.starts[list as usize] as usize..self.starts[list as usize + 1] as usize
     }
 
@@ -243,10 +304,35 @@ impl Segment {
 
     /// Local numbers of the ads with that item, newest first.
     pub(crate) fn with_item(&self, item_hash: u64) -> &[u32] {
-        let hash = |ad: &u32| self.ads[*ad as usize].item_hash;
-        let start = self.orders.by_item.partition_point(|ad| hash(ad) < item_hash);
-        let length = self.orders.by_item[start..].partition_point(|ad| hash(ad) == item_hash);
+        let start = self.first_with_item(item_hash);
+        let same = |ad: &u32| self.ads[*ad as usize].item_hash == item_hash;
+        let length = self.orders.by_item[start..].iter().take_while(|ad| same(ad)).count();
         &self.orders.by_item[start..start + length]
+    }
+
+    /// Where the items of this hash begin, or would. Hashes are spread evenly, so a guess by proportion, put right a few times,
+    /// comes close, and a search in growing steps around it ends where halving would: with far fewer rows touched.
+    fn first_with_item(&self, item_hash: u64) -> usize {
+        let by_item = &self.orders.by_item[..];
+        let hash = |at: usize| self.ads[by_item[at] as usize].item_hash;
+        let Some(last) = by_item.len().checked_sub(1) else { return 0 };
+        let share = |distance: u64| (u128::from(distance) * by_item.len() as u128) >> 64;
+        let places = |distance: u64| usize::try_from(share(distance)).unwrap_or(last);
+        let mut at = places(item_hash);
+        for _ in 0..3 {
+            let here = hash(at);
+            let off = places(here.abs_diff(item_hash));
+            at = if here < item_hash { (at + off).min(last) } else { at.saturating_sub(off) };
+        }
+        let (mut low, mut high, mut step) = (at, at + 1, 2);
+        while low > 0 && hash(low) >= item_hash {
+            (low, step) = (low.saturating_sub(step), step * 2);
+        }
+        while high <= last && hash(high) < item_hash {
+            (high, step) = (high + step, step * 2);
+        }
+        let around = &by_item[low..high.min(last + 1)];
+        low + around.partition_point(|ad| self.ads[*ad as usize].item_hash < item_hash)
     }
 
     pub(crate) fn take_fingerprint(&mut self) {

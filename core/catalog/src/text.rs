@@ -70,7 +70,8 @@ pub(crate) struct Interner {
     slots: Vec<u32>,
 }
 
-const FREE: u32 = u32::MAX;
+/// A slot of a hash table that holds nothing.
+pub(crate) const FREE: u32 = u32::MAX;
 
 impl Interner {
     pub(crate) fn intern(&mut self, kind: TermKind, text: &str, values: &mut Values, texts: &mut Texts) -> u32 {

@@ -1,11 +1,11 @@
 //! What can be said of an object by itself. What concerns its neighbours is checked when they are linked.
 
-use litfass_types::{Device, Os, Price, TermKind};
+use litfass_types::{Device, Os, Price, TermKind, Timestamp};
 
 use crate::limits::{
     BLOCKED_PER_PLACEMENT_MAX, CAP_IMPRESSIONS_MAX, CAP_WINDOW_MAX, CAPS_PER_OBJECT_MAX, CATEGORIES_PER_AD_MAX,
-    EXCLUSION_GROUPS_PER_TENANT_MAX, FORMATS_PER_PLACEMENT_MAX, ID_MAX, SLOTS_PER_PLACEMENT_MAX, TARGETING_DEPTH_MAX,
-    TARGETING_NODES_MAX, TARGETING_VALUES_MAX, TEXT_BYTES_MAX, URL_BYTES_MAX, VALUE_BYTES_MAX,
+    FORMATS_PER_PLACEMENT_MAX, ID_MAX, INSTANT_MAX, SLOTS_PER_PLACEMENT_MAX, TARGETING_DEPTH_MAX, TARGETING_NODES_MAX,
+    TARGETING_VALUES_MAX, TEXT_BYTES_MAX, URL_BYTES_MAX, VALUE_BYTES_MAX,
 };
 use crate::model::{
     Ad, Advertiser, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, Placement, Tenant,
@@ -67,7 +67,8 @@ impl Check<'_> {
         let micros = line_item.bid.micros;
         let range = 1..=Price::MAX_MICROS;
         self.require(range.contains(&micros), "bid.micros", || format!("{micros} is not in 1 … 2⁵⁰"));
-        self.list("exclusion_groups", &line_item.exclusions, EXCLUSION_GROUPS_PER_TENANT_MAX);
+        // How many there may be is the tenant's limit.
+        self.values("exclusion_groups", &line_item.exclusions);
         self.targeting(&line_item.targeting);
     }
 
@@ -86,6 +87,7 @@ impl Check<'_> {
             self.name("item", item);
         }
         self.list("categories", &ad.categories, CATEGORIES_PER_AD_MAX);
+        self.instant("created", ad.created);
         self.caps(&ad.caps);
     }
 
@@ -130,8 +132,16 @@ impl Check<'_> {
     }
 
     fn flight(&mut self, flight: Flight) {
+        for (field, instant) in [("start", flight.start), ("end", flight.end)] {
+            instant.into_iter().for_each(|instant| self.instant(field, instant));
+        }
         let (Some(start), Some(end)) = (flight.start, flight.end) else { return };
         self.require(start < end, "end", || "not after start".to_owned());
+    }
+
+    fn instant(&mut self, field: &str, instant: Timestamp) {
+        let known = (0..INSTANT_MAX.0).contains(&instant.0);
+        self.require(known, field, || "not in the years 1970 … 9999".to_owned());
     }
 
     fn caps(&mut self, caps: &[FrequencyCap]) {
@@ -154,7 +164,11 @@ impl Check<'_> {
     /// A list of values, none empty, none too long.
     fn list(&mut self, field: &str, values: &[String], max: usize) {
         self.count(field, values.len(), max);
-        for (i, value) in values.iter().enumerate().take(max) {
+        self.values(field, values);
+    }
+
+    fn values(&mut self, field: &str, values: &[String]) {
+        for (i, value) in values.iter().enumerate() {
             self.value(&|| format!("{field}[{i}]"), value);
         }
     }
