@@ -12,12 +12,12 @@ use crate::shoppers::{History, Shopper};
 /// Share of served ads that are rendered.
 pub const RENDER_RATE: f64 = 0.7;
 
-const BASE: f64 = -4.3;
-const TASTE: f64 = 0.75;
-const SEEN_BEFORE: f64 = 1.3;
-const PER_LOG_LOOK: f64 = 0.35;
-const SEARCHED_DEPARTMENT: f64 = 1.2;
-const SEARCHED_GOOD: f64 = 1.1;
+const BASE: f64 = -4.9;
+const TASTE: f64 = 0.65;
+const SEEN_BEFORE: f64 = 1.1;
+const PER_LOG_LOOK: f64 = 0.25;
+const SEARCHED_DEPARTMENT: f64 = 1.0;
+const SEARCHED_GOOD: f64 = 0.8;
 const SAME_SHELF: f64 = 0.6;
 const BANNER: f64 = -0.6;
 

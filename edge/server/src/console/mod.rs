@@ -27,9 +27,21 @@ pub struct Asset {
 
 /// All of them, to be served under these paths.
 pub const ASSETS: [Asset; 3] = [
-    Asset { path: "/console/console.css", content_type: "text/css; charset=utf-8", body: include_str!("assets/console.css") },
-    Asset { path: "/console/live.js", content_type: "text/javascript; charset=utf-8", body: include_str!("assets/live.js") },
-    Asset { path: "/console/charts.js", content_type: "text/javascript; charset=utf-8", body: include_str!("assets/charts.js") },
+    Asset {
+        path: "/console/console.css",
+        content_type: "text/css; charset=utf-8",
+        body: include_str!("assets/console.css"),
+    },
+    Asset {
+        path: "/console/live.js",
+        content_type: "text/javascript; charset=utf-8",
+        body: include_str!("assets/live.js"),
+    },
+    Asset {
+        path: "/console/charts.js",
+        content_type: "text/javascript; charset=utf-8",
+        body: include_str!("assets/charts.js"),
+    },
 ];
 
 #[cfg(test)]
