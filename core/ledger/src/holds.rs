@@ -178,6 +178,15 @@ impl Holds {
         Ok(Held { lease: open.lease, amount, hold_expires })
     }
 
+    /// Takes back a hold of which nobody was told: no token was issued for it.
+    pub fn cancel(&mut self, line_item: LineItemId, day: Day, held: &Held) {
+        let row = self.index.get((line_item, day)).and_then(|at| self.rows.get_mut(at as usize));
+        let current = row.and_then(|row| row.current.as_mut()).filter(|open| open.lease == held.lease);
+        if let Some(open) = current {
+            open.held = open.held.less(held.amount);
+        }
+    }
+
     /// What this process could still hold for a line item's day without another grant.
     #[must_use]
     pub fn free(&self, line_item: LineItemId, day: Day, now: Monotonic) -> Amount {
@@ -185,6 +194,14 @@ impl Holds {
         let leases = row.into_iter().flat_map(|row| row.current.iter().chain(&row.next));
         let live = leases.filter(|open| now < open.first_sent + self.lease_ms);
         live.fold(Amount::ZERO, |sum, open| sum.plus(open.free()).unwrap_or(Amount::MAX))
+    }
+
+    /// Whether a hold of that price would be granted.
+    #[must_use]
+    pub fn can_hold(&self, line_item: LineItemId, day: Day, price: Price, now: Monotonic) -> bool {
+        let row = self.index.get((line_item, day)).and_then(|at| self.rows.get(at as usize));
+        let mut leases = row.into_iter().flat_map(|row| row.current.iter().chain(&row.next));
+        leases.any(|open| now < open.first_sent + self.lease_ms && open.free() >= Amount::of(price))
     }
 
     /// The grants to ask for now, new ones under ids from `id` and unanswered ones again.
