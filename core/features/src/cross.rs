@@ -28,6 +28,7 @@ const fn halves(cross: Cross) -> Option<(RowId, Half)> {
         Cross::ItemBought => (RowId::Item, Half::Row(RowId::BoughtState)),
         Cross::PopularityStage => (RowId::Popularity, Half::Request(RequestId::Stage)),
         Cross::PopularityBought => (RowId::Popularity, Half::Row(RowId::BoughtState)),
+        Cross::PopularityGap => (RowId::Popularity, Half::Row(RowId::GapState)),
         Cross::BoughtStage => (RowId::BoughtState, Half::Request(RequestId::Stage)),
         Cross::HistoryItem | Cross::HistoryCategory => return None,
     })

@@ -59,6 +59,24 @@ pub struct ItemTally {
     pub purchases: u32,
     pub last: Timestamp,
     pub last_purchase: Option<Timestamp>,
+    /// The viewer's orders, counted from 1, in which the item was first and last bought; 0 if never.
+    pub first_order: u32,
+    pub last_order: u32,
+}
+
+impl ItemTally {
+    const fn new(item: u64) -> Self {
+        Self {
+            item,
+            views: 0,
+            clicks: 0,
+            purchases: 0,
+            last: Timestamp(i64::MIN),
+            last_purchase: None,
+            first_order: 0,
+            last_order: 0,
+        }
+    }
 }
 
 /// How often the viewer did anything in one category.
@@ -202,7 +220,7 @@ impl Viewer {
         let at = match self.items.binary_search_by_key(&item, |t| t.item) {
             Ok(at) => at,
             Err(at) => {
-                let tally = ItemTally { item, views: 0, clicks: 0, purchases: 0, last: time, last_purchase: None };
+                let tally = ItemTally { last: time, ..ItemTally::new(item) };
                 self.items.insert(at, tally);
                 at
             }
@@ -214,6 +232,8 @@ impl Viewer {
             InteractionKind::Click => &mut tally.clicks,
             InteractionKind::Purchase => {
                 tally.last_purchase = tally.last_purchase.max(Some(time));
+                tally.first_order = if tally.purchases == 0 { self.orders } else { tally.first_order };
+                tally.last_order = self.orders;
                 &mut tally.purchases
             }
         };

@@ -99,6 +99,8 @@ fn item_numbers(row: &mut [f32; RowNumber::COUNT], now: Timestamp, viewer: &View
     set(RowNumber::BoughtShare, (logit(bought_share(viewer, tally)) + 5.0) / 2.0);
     set(RowNumber::BoughtRecency, decay(days_between(bought, now), 30.0));
     set(RowNumber::BoughtLastOrder, f64::from(u8::from(viewer.last_order == Some(bought))));
+    set(RowNumber::BoughtSince, logit(again(viewer, tally)) + 2.0);
+    set(RowNumber::BoughtGap, 1.0 / (1.0 + gap(viewer, tally)));
     row[RowNumber::BoughtPopularity.column()] = row[RowNumber::Popularity30.column()];
 }
 
@@ -106,6 +108,18 @@ fn item_numbers(row: &mut [f32; RowNumber::COUNT], now: Timestamp, viewer: &View
 fn bought_share(viewer: &Viewer, tally: &ItemTally) -> f64 {
     let times = f64::from(tally.purchases.min(viewer.orders));
     times / (f64::from(viewer.orders) + 3.0)
+}
+
+/// The share of the orders after the first purchase that had the item again, as if there had been four more with a half.
+fn again(viewer: &Viewer, tally: &ItemTally) -> f64 {
+    let after = f64::from(viewer.orders.saturating_sub(tally.first_order));
+    let times = f64::from(tally.purchases.saturating_sub(1)).min(after);
+    (times + 0.5) / (after + 4.0)
+}
+
+/// Orders since the one that last had the item.
+fn gap(viewer: &Viewer, tally: &ItemTally) -> f64 {
+    f64::from(viewer.orders.saturating_sub(tally.last_order))
 }
 
 fn ids(set: &FeatureSet, now: Timestamp, viewer: &Viewer, ad: &AdFacts) -> [u64; RowId::COUNT] {
@@ -118,6 +132,7 @@ fn ids(set: &FeatureSet, now: Timestamp, viewer: &Viewer, ad: &AdFacts) -> [u64;
         RowId::Popularity => set.row_id(feature, tenths(ad.signal.popularity_30d)),
         RowId::BoughtState => set.row_id(feature, tally.map_or(0, |t| bought_state(now, viewer, t))),
         RowId::ShareState => set.row_id(feature, tally.map_or(0, |t| share_state(viewer, t))),
+        RowId::GapState => set.row_id(feature, tally.map_or(0, |t| gap_state(viewer, t))),
         RowId::SeenState => set.row_id(feature, tally.map_or(0, |t| seen_state(now, t))),
     })
 }
@@ -157,6 +172,18 @@ fn share_state(viewer: &Viewer, tally: &ItemTally) -> u64 {
     let share = bucket(share, &[0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.95]);
     let orders = bucket(f64::from(viewer.orders), &[2.0, 3.0, 4.0, 6.0, 9.0, 15.0, 30.0]);
     1 + share + 16 * orders
+}
+
+/// 0 if never bought.
+fn gap_state(viewer: &Viewer, tally: &ItemTally) -> u64 {
+    if tally.purchases == 0 {
+        return 0;
+    }
+    let times = bucket(f64::from(tally.purchases), &[2.0, 3.0, 4.0, 6.0, 10.0]);
+    let last = bucket(gap(viewer, tally), &[1.0, 2.0, 3.0, 4.0, 6.0, 10.0]);
+    let first =
+        bucket(f64::from(viewer.orders.saturating_sub(tally.first_order)), &[1.0, 2.0, 3.0, 4.0, 6.0, 9.0, 15.0]);
+    1 + times + 8 * (last + 8 * first)
 }
 
 /// 0 if never viewed or clicked.

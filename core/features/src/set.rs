@@ -98,6 +98,8 @@ feature_set! {
         BoughtShare = "bought_share", First, "logit of the smoothed share of the viewer's orders with the item, + 5, / 2; 0 if never";
         BoughtRecency = "bought_recency", First, "1 / (1 + days since the viewer bought the item / 30)";
         BoughtLastOrder = "bought_last_order", First, "1 if the viewer's last order had it";
+        BoughtSince = "bought_since", First, "logit of the smoothed share of the orders after the first purchase that had the item again, + 2; 0 if never";
+        BoughtGap = "bought_gap", First, "1 / (1 + orders since the one that last had the item); 0 if never";
         BoughtPopularity = "bought_popularity_30d", First, "popularity_30d where the viewer bought the item";
         Viewed = "viewed", First, "ln(1 + views of the item by the viewer)";
         Clicked = "clicked", First, "ln(1 + clicks of the viewer on the item)";
@@ -124,6 +126,7 @@ feature_set! {
         Popularity = "popularity", Last, "bucket of popularity_30d";
         BoughtState = "bought_state", Last, "buckets of times bought and days since, and whether the last order had it";
         ShareState = "share_state", Last, "buckets of the share of the viewer's orders with the item and of the orders";
+        GapState = "gap_state", Last, "buckets of times bought, orders since the last and orders since the first purchase";
         SeenState = "seen_state", Last, "buckets of views, clicks and days since anything was done with the item";
     }
     /// Pairs of hashed features.
@@ -139,6 +142,7 @@ feature_set! {
         ItemBought = "item×bought_state", Last, "";
         PopularityStage = "popularity×viewer_stage", Last, "";
         PopularityBought = "popularity×bought_state", Last, "";
+        PopularityGap = "popularity×gap_state", Last, "";
         BoughtStage = "bought_state×viewer_stage", Last, "";
         HistoryItem = "history×item", Last, "each of the viewer's last distinct items with the ad's item";
         HistoryCategory = "history_category×category", Last, "each of the viewer's last distinct categories with the ad's";
