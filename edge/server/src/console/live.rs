@@ -11,7 +11,7 @@ use super::view::{Audience, LiveView};
 pub fn live_page(view: &LiveView) -> String {
     let masthead = html! {
         p.motto { (motto(&view.audience)) }
-        p.status role="status" { i {} span #status { "live" } " · " span #uptime {} }
+        p.status { i {} span #status role="status" { "live" } " · " span #uptime {} }
     };
     let body = html! {
         p.notice #notice { (notice(&view.audience)) }

@@ -92,14 +92,14 @@ function pulse({ seconds }) {
   set($("rate-now"), whole.format(last.decisions));
   set($("events-now"), whole.format(last.events));
   const rate = [{ key: "c-rate", values: seconds.map((s) => s.decisions), area: true }];
-  set($("rate-top"), `top of scale ${whole.format(spark($("rate-chart"), rate, WINDOW))}`);
+  set($("rate-top"), `scale to ${whole.format(spark($("rate-chart"), rate, WINDOW))}`);
   set($("p50-now"), span(last.p50_us));
   set($("p99-now"), span(last.p99_us));
   const latency = [
     { key: "c-p99", values: seconds.map((s) => s.p99_us) },
     { key: "c-p50", values: seconds.map((s) => s.p50_us), area: true },
   ];
-  set($("latency-top"), `top of scale ${span(spark($("latency-chart"), latency, WINDOW))}`);
+  set($("latency-top"), `scale to ${span(spark($("latency-chart"), latency, WINDOW))}`);
 }
 
 function ctr({ ctr: c }) {
@@ -109,7 +109,7 @@ function ctr({ ctr: c }) {
   set($("ctr-rows"), `${whole.format(c.rendered)} rendered impressions, ${whole.format(c.clicks)} clicks`);
   const line = (key) => ({ key, values: c.history.map((p) => p[key] ?? null) });
   const top = spark($("ctr-chart"), [line("truth"), line("observed"), line("predicted")], Math.max(2, c.history.length));
-  set($("ctr-top"), `top of scale ${percent(top, 1)}`);
+  set($("ctr-top"), `scale to ${percent(top, 1)}`);
   calibration($("calibration-chart"), c.deciles, (rate) => percent(rate, rate < 0.02 ? 2 : 1));
 }
 
@@ -215,7 +215,7 @@ function decision(d) {
   const ads = d.shown.length ? d.shown.map(ad) : [h("div", "empty", "No ad was shown.")];
   const others = d.fates.filter((f) => f.code !== "shown").map(lost);
   const late = d.degraded.map((port) => chip(`without ${port}`, "degraded"));
-  return h("li", "decision fresh", when, h("div", "won", ...ads, h("div", "chips", ...late, ...others)));
+  return h("li", "decision", when, h("div", "won", ...ads, h("div", "chips", ...late, ...others)));
 }
 
 // The page lets in at most two decisions a second, so that eyes can follow, and none under a pointer or a focus, so that
@@ -226,11 +226,14 @@ function decisions({ decisions: newest }) {
   const list = $("last-decisions");
   const held = list.matches(":hover") || list.contains(document.activeElement);
   $("decisions-held").hidden = !held;
-  if (held && listed.length > 0) return;
+  const first = listed.length === 0;
+  if (held && !first) return;
   const known = new Set(listed.map((d) => d.id));
-  const fresh = newest.filter((d) => !known.has(d.id)).slice(0, listed.length === 0 ? LISTED : 2);
+  const until = newest.findIndex((d) => known.has(d.id));
+  const fresh = newest.slice(0, until < 0 ? newest.length : until).slice(0, first ? LISTED : 2);
   listed = [...fresh, ...listed].slice(0, LISTED);
   keyed(list, listed, (d) => d.id, decision);
+  for (const d of first ? [] : fresh) list.querySelector(`[data-key="${CSS.escape(d.id)}"]`)?.classList.add("fresh");
 }
 
 function draw(view) {
