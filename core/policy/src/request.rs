@@ -1,6 +1,7 @@
 //! One request's candidates against the table.
 
-use litfass_catalog::{Catalog, Query};
+use litfass_catalog::model::{Format, Review};
+use litfass_catalog::{AdRow, Catalog, LineItemRow, Query};
 use litfass_market::FateBoard;
 use litfass_types::{AdIx, LineItemIx, Row};
 
@@ -21,34 +22,53 @@ pub struct PolicyRequest<'a> {
     pub caps: &'a CapCounts,
 }
 
+/// What the rules read of one candidate, wherever it would be placed.
+struct Facts<'a> {
+    ad: AdRow<'a>,
+    line_item: &'a LineItemRow,
+    format: Format,
+    review: Review,
+    cap_reached: bool,
+}
+
 impl PolicyRequest<'_> {
     /// Marks every cell whose candidate breaks a rule. Row i of the board is `ads[i]`; ads past 2¹⁶ have no row.
     pub fn mark(&self, ads: &[AdIx], board: &mut FateBoard) {
-        for (row, ad) in (0..=u16::MAX).map(Row).zip(ads) {
-            self.mark_row(row, *ad, board);
+        for (row, facts) in (0..=u16::MAX).map(Row).zip(&self.facts(ads)) {
+            for (p, placement) in self.placements.iter().enumerate() {
+                if let Some(rule) = first_broken(&self.case(facts, placement)) {
+                    board.mark(row, p, rule.fate);
+                }
+            }
         }
     }
 
-    fn mark_row(&self, row: Row, ix: AdIx, board: &mut FateBoard) {
-        let ad = self.catalog.ad(ix);
-        let line_item = self.catalog.line_item(ad.line_item);
-        let creative = self.catalog.creative(ad.creative);
-        let cap_reached = !self.caps.is_empty() && self.caps.stop(self.catalog, ix, &ad, line_item);
-        for (p, placement) in self.placements.iter().enumerate() {
-            let case = Case {
-                format: creative.format,
-                review: creative.review,
-                needs_consent: line_item.needs_consent,
-                advertiser: line_item.advertiser,
-                categories: ad.categories,
-                off_target: line_item.targets_placements && !self.matches(ad.line_item, placement),
-                cap_reached,
-                personalise: self.personalise,
-                placement,
-            };
-            if let Some(rule) = first_broken(&case) {
-                board.mark(row, p, rule.fate);
-            }
+    /// Table by table: rows of one table can be fetched at the same time, where a row's line item has to wait for the row.
+    fn facts(&self, ads: &[AdIx]) -> Vec<Facts<'_>> {
+        let catalog = self.catalog;
+        let rows: Vec<AdRow<'_>> = ads.iter().map(|ad| catalog.ad(*ad)).collect();
+        let line_items: Vec<&LineItemRow> = rows.iter().map(|ad| catalog.line_item(ad.line_item)).collect();
+        let creatives: Vec<(Format, Review)> = rows.iter().map(|ad| catalog.creative_format(ad.creative)).collect();
+        let columns = ads.iter().zip(rows).zip(line_items).zip(creatives);
+        let facts = columns.map(|(((ix, ad), line_item), (format, review))| {
+            let cap_reached = !self.caps.is_empty() && self.caps.stop(catalog, *ix, &ad, line_item);
+            Facts { ad, line_item, format, review, cap_reached }
+        });
+        facts.collect()
+    }
+
+    fn case<'c>(&self, facts: &'c Facts<'_>, placement: &'c PlacementRules) -> Case<'c> {
+        let Facts { ad, line_item, format, review, cap_reached } = facts;
+        Case {
+            format: *format,
+            review: *review,
+            needs_consent: line_item.needs_consent,
+            advertiser: line_item.advertiser,
+            categories: ad.categories,
+            off_target: line_item.targets_placements && !self.matches(ad.line_item, placement),
+            cap_reached: *cap_reached,
+            personalise: self.personalise,
+            placement,
         }
     }
 

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use litfass_catalog::model::Status;
 use litfass_catalog::{Catalog, Layout};
 use litfass_market::value;
-use litfass_types::{AdId, AdIx, LineItemIx, PPM, TenantId, Timestamp};
+use litfass_types::{AdId, AdIx, LineItemIx, PPM, TenantId, Timestamp, Value};
 
-use crate::signals::AdSignals;
+use crate::signals::{AdSignals, Signal};
 
 /// How many ads one order of a tenant keeps: what a source may read for one request.
 pub const ORDER_LENGTH_MAX: usize = 8_192;
@@ -44,52 +44,80 @@ impl Orders {
     }
 }
 
-/// One ad as the orders compare it. There is one for every ad while an index is made, so it is kept small.
+/// One ad as the orders compare it.
 #[derive(Clone, Copy)]
 struct Entry {
-    id: AdId,
-    /// At its bid and its prior rates, in 2⁻¹² nanos: enough to order by.
-    value: u64,
-    created: Timestamp,
     ad: AdIx,
+    id: AdId,
     popularity: u32,
+    /// At its bid and its prior rates.
+    value: Value,
+    created: Timestamp,
 }
+
+type ByPopularity = (Reverse<u32>, Reverse<Value>, AdId);
+type ByValue = (Reverse<Value>, AdId);
+type ByAge = (Reverse<Timestamp>, AdId);
 
 impl Entry {
-    const fn by_popularity(&self) -> impl Ord + use<> {
+    const fn by_popularity(&self) -> ByPopularity {
         (Reverse(self.popularity), Reverse(self.value), self.id)
-    }
-
-    const fn by_value(&self) -> impl Ord + use<> {
-        (Reverse(self.value), self.id)
-    }
-
-    const fn by_age(&self) -> impl Ord + use<> {
-        (Reverse(self.created), self.id)
     }
 }
 
-/// One tenant's ads.
-#[derive(Default)]
-struct Entries {
-    all: Vec<Entry>,
-    /// Category and position in `all`.
-    of_category: Vec<(u64, u32)>,
+/// The first `n` of a stream, in memory for no more than twice as many.
+struct First<K> {
+    n: usize,
+    kept: Vec<(K, AdIx)>,
+}
+
+impl<K: Ord> First<K> {
+    const fn new(n: usize) -> Self {
+        Self { n, kept: Vec::new() }
+    }
+
+    fn push(&mut self, key: K, ad: AdIx) {
+        self.kept.push((key, ad));
+        if self.kept.len() == 2 * self.n {
+            self.kept.select_nth_unstable(self.n);
+            self.kept.truncate(self.n);
+        }
+    }
+
+    fn finish(mut self) -> Vec<AdIx> {
+        self.kept.sort_unstable();
+        self.kept.into_iter().take(self.n).map(|(_, ad)| ad).collect()
+    }
+}
+
+/// One tenant's orders while they are made.
+struct Draft {
+    popular: First<ByPopularity>,
+    valuable: First<ByValue>,
+    newest: First<ByAge>,
+    categories: BTreeMap<u64, First<ByPopularity>>,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        let (popular, valuable) = (First::new(ORDER_LENGTH_MAX), First::new(ORDER_LENGTH_MAX));
+        Self { popular, valuable, newest: First::new(ORDER_LENGTH_MAX), categories: BTreeMap::new() }
+    }
 }
 
 impl SourceIndex {
     /// Orders the active ads of line items that are active and whose flight is not over at `now`. `signals` must fit.
     #[must_use]
     pub fn build(catalog: &Catalog, signals: &AdSignals, now: Timestamp) -> Self {
-        let mut tenants: BTreeMap<TenantId, Entries> = BTreeMap::new();
+        let mut tenants: BTreeMap<TenantId, Draft> = BTreeMap::new();
         for line_item in catalog.live_line_items() {
             let row = catalog.line_item(line_item);
             let over = catalog.flight(line_item).end.is_some_and(|end| end <= now);
             if row.status == Status::Active && !over {
-                tenants.entry(row.tenant).or_default().add(catalog, signals, line_item);
+                tenants.entry(row.tenant).or_default().add_line_item(catalog, signals, line_item);
             }
         }
-        let tenants = tenants.into_iter().map(|(tenant, entries)| (tenant, entries.orders())).collect();
+        let tenants = tenants.into_iter().map(|(tenant, draft)| (tenant, draft.finish())).collect();
         Self { layout: Some(catalog.layout()), base_layout: Some(catalog.base_layout()), tenants }
     }
 
@@ -116,52 +144,54 @@ impl SourceIndex {
     }
 }
 
-impl Entries {
-    fn add(&mut self, catalog: &Catalog, signals: &AdSignals, line_item: LineItemIx) {
+impl Draft {
+    fn add_line_item(&mut self, catalog: &Catalog, signals: &AdSignals, line_item: LineItemIx) {
         let bid = catalog.line_item(line_item).bid;
         for ix in catalog.ads_of(line_item) {
             let ad = catalog.ad(ix);
-            if ad.status != Status::Active {
-                continue;
+            if ad.status == Status::Active {
+                let Signal { prior, popularity, .. } = *signals.get(ix);
+                let value = value(bid, prior, PPM, PPM);
+                self.add(&Entry { ad: ix, id: ad.id, popularity, value, created: ad.created }, ad.categories);
             }
-            let signal = signals.get(ix);
-            let worth = u64::try_from(value(bid, signal.prior, PPM, PPM).0 >> 20).unwrap_or(u64::MAX);
-            let at = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-            self.all.push(Entry {
-                id: ad.id,
-                value: worth,
-                created: ad.created,
-                ad: ix,
-                popularity: signal.popularity,
-            });
-            self.of_category.extend(ad.categories.iter().map(|category| (*category, at)));
         }
     }
 
-    fn orders(mut self) -> Orders {
-        self.of_category.sort_unstable();
-        let everything = || (0..).take(self.all.len());
-        let popular = everything().filter(|at: &u32| self.all[*at as usize].popularity > 0).collect();
-        let of_category = |group: &[(u64, u32)]| {
-            let members = group.iter().map(|(_, at)| *at).collect();
-            (group[0].0, self.first(members, Entry::by_popularity, CATEGORY_LENGTH_MAX))
-        };
+    fn add(&mut self, entry: &Entry, categories: &[u64]) {
+        if entry.popularity > 0 {
+            self.popular.push(entry.by_popularity(), entry.ad);
+        }
+        self.valuable.push((Reverse(entry.value), entry.id), entry.ad);
+        self.newest.push((Reverse(entry.created), entry.id), entry.ad);
+        for category in categories {
+            let order = self.categories.entry(*category).or_insert_with(|| First::new(CATEGORY_LENGTH_MAX));
+            order.push(entry.by_popularity(), entry.ad);
+        }
+    }
+
+    fn finish(self) -> Orders {
         Orders {
-            popular: self.first(popular, Entry::by_popularity, ORDER_LENGTH_MAX),
-            valuable: self.first(everything().collect(), Entry::by_value, ORDER_LENGTH_MAX),
-            newest: self.first(everything().collect(), Entry::by_age, ORDER_LENGTH_MAX),
-            categories: self.of_category.chunk_by(|a, b| a.0 == b.0).map(of_category).collect(),
+            popular: self.popular.finish(),
+            valuable: self.valuable.finish(),
+            newest: self.newest.finish(),
+            categories: self.categories.into_iter().map(|(category, order)| (category, order.finish())).collect(),
         }
     }
+}
 
-    /// The first `n` of `members` by `key`, in order.
-    fn first<K: Ord>(&self, mut members: Vec<u32>, key: impl Fn(&Entry) -> K, n: usize) -> Vec<AdIx> {
-        let key = |at: &u32| key(&self.all[*at as usize]);
-        if members.len() > n {
-            members.select_nth_unstable_by_key(n, key);
-            members.truncate(n);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_first_of_a_stream_are_those_of_the_sorted_stream(keys in proptest::collection::vec(0_u16..200, 0..99), n in 1_usize..20) {
+            let mut first = First::new(n);
+            keys.iter().zip(0..).for_each(|(key, ad)| first.push(*key, AdIx(ad)));
+            let mut sorted: Vec<(u16, AdIx)> = keys.iter().copied().zip((0..).map(AdIx)).collect();
+            sorted.sort_unstable();
+            prop_assert_eq!(first.finish(), sorted.into_iter().take(n).map(|(_, ad)| ad).collect::<Vec<_>>());
         }
-        members.sort_unstable_by_key(key);
-        members.into_iter().map(|at| self.all[at as usize].ad).collect()
     }
 }

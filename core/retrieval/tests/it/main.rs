@@ -1,4 +1,5 @@
 mod candidates;
+mod items;
 mod overlay;
 mod shop;
 mod signals;
