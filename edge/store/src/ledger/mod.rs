@@ -1,1 +1,11 @@
-//! (in the making)
+//! The ledger's ports and the SQLite adapter behind them.
+//!
+//! What a transaction reads and writes is planned by `litfass_ledger`; an adapter finds rows, writes rows and commits, and
+//! every database gives the same ledger. Grants and closes only reserve; what bills comes from the log, and its position is
+//! committed with it.
+
+mod port;
+mod sqlite;
+
+pub use port::{BudgetAuthority, Delivery, LedgerAdmin, LedgerError, LedgerReader, funds};
+pub use sqlite::{SqliteLedger, SqliteLedgerReader};

@@ -1,0 +1,133 @@
+//! What deciding, billing and administering processes may ask of the ledger.
+
+use litfass_ledger::check::Audit;
+use litfass_ledger::{
+    Amount, Applied, Balance, Batch, Billed, Chain, CommandId, CommandRecord, Commands, Control, ControlId, Count,
+    GrantAnswer, GrantRequest, LedgerAccount, Membership, Partition, Refused, Return, Settled, Swept, Tally,
+    UnbilledId,
+};
+
+/// Why the ledger did not do what it was asked. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The caller's where it names a position, a partition or an entry: read the log again from where the ledger stands. Else
+    /// ours. Asking the same again does not help.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The database's: busy, full, gone. The same call may be repeated; every operation of these ports changes nothing when
+    /// it has been done before.
+    #[error("the ledger's database: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The operator's: the file was written by a later version.
+    #[error("the ledger has schema version {found}; this program knows versions up to {known}")]
+    NewerSchema { found: u32, known: u32 },
+}
+
+/// Budget for deciding processes, and billing of what they delivered.
+///
+/// Every call is one database transaction, or for `sweep` several: after an error or a crash it has happened entirely or not at
+/// all. Calls may come from any thread.
+pub trait BudgetAuthority: Send + Sync {
+    /// Moves available to leased at every level of each request's chain, or refuses it. An id that was granted before gets the
+    /// first answer again and changes nothing. Answers come in the order of the requests.
+    ///
+    /// # Errors
+    /// The database's; then nothing was granted, and the same ids may be sent again.
+    fn grant(&self, requests: &[GrantRequest]) -> Result<Vec<GrantAnswer>, LedgerError>;
+
+    /// Gives every claim of a batch its one outcome and moves the positions over it.
+    ///
+    /// # Errors
+    /// [`Refused::Position`] where the ledger does not stand where the batch begins: somebody else has billed it.
+    fn bill(&self, batch: &Batch) -> Result<Billed, LedgerError>;
+
+    /// Takes back what was not held. The total is what was returned so far: a smaller one than before changes nothing.
+    ///
+    /// # Errors
+    /// The database's.
+    fn give_back(&self, returns: &[Return]) -> Result<Settled, LedgerError>;
+
+    /// Closes leases that the watermark has passed, tries again what waits, ends what is past its token's life, and drops keys
+    /// that no token needs any more. To be called every few seconds by at least one process.
+    ///
+    /// # Errors
+    /// The database's; then a part of the work may have been done.
+    fn sweep(&self) -> Result<Swept, LedgerError>;
+}
+
+/// The applier of the admin partition, and whoever starts and fences log writers.
+pub trait LedgerAdmin: Send + Sync {
+    /// Gives every command its one outcome and moves the admin partition's position over it.
+    ///
+    /// # Errors
+    /// [`Refused::Position`] where the ledger does not stand where the range begins.
+    fn apply(&self, commands: &Commands) -> Result<Applied, LedgerError>;
+
+    /// Opens partitions before they are read, and seals those whose writer is gone. Doing so again changes nothing.
+    ///
+    /// # Errors
+    /// [`Refused::Partition`] where one is known to carry entries of another kind, or is not known.
+    fn partitions(&self, changes: &[Membership]) -> Result<(), LedgerError>;
+
+    /// What became of a command; none while it has not been applied.
+    ///
+    /// # Errors
+    /// The database's.
+    fn outcome(&self, command: CommandId) -> Result<Option<CommandRecord>, LedgerError>;
+}
+
+/// What became of the claims of one line item's budget day.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Delivery {
+    pub chain: Chain,
+    pub tally: Tally,
+    /// Waiting to fit.
+    pub pending: Count,
+    /// Delivered, never billed, by reason.
+    pub unbilled: Vec<(UnbilledId, Count)>,
+}
+
+/// Committed state, for pages, pacing, eligibility and readers of the log. Never blocks writers, never is blocked by them.
+pub trait LedgerReader: Send + Sync {
+    /// How far each partition was consumed: where its reader goes on.
+    ///
+    /// # Errors
+    /// The database's.
+    fn positions(&self) -> Result<Vec<(u16, Partition)>, LedgerError>;
+
+    /// Every account of the money ledger.
+    ///
+    /// # Errors
+    /// The database's.
+    fn balances(&self) -> Result<Vec<(LedgerAccount, Balance)>, LedgerError>;
+
+    /// Those controls, in their order, all as of one instant; one that nothing happened to yet is in its first state.
+    ///
+    /// # Errors
+    /// The database's.
+    fn controls(&self, ids: &[ControlId]) -> Result<Vec<Control>, LedgerError>;
+
+    /// Every line item's budget day that had a claim, by chain.
+    ///
+    /// # Errors
+    /// The database's.
+    fn delivery(&self) -> Result<Vec<Delivery>, LedgerError>;
+
+    /// Everything that the invariants of `litfass_ledger::check` are checked on, as of one instant.
+    ///
+    /// # Errors
+    /// The database's; a row that cannot be one is reported as damaged.
+    fn audit(&self) -> Result<Audit, LedgerError>;
+}
+
+/// What could still be leased for each chain: the least that any of its levels has available. A line item has funds for an
+/// auction where this, or what its process still holds free, covers its bid for one unit.
+///
+/// # Errors
+/// The database's.
+pub fn funds(reader: &dyn LedgerReader, chains: &[Chain]) -> Result<Vec<Amount>, LedgerError> {
+    let ids: Vec<ControlId> = chains.iter().flat_map(|chain| chain.controls()).collect();
+    let controls = reader.controls(&ids)?;
+    let least = |levels: &[Control]| levels.iter().map(Control::available).min().unwrap_or_default();
+    Ok(controls.chunks(4).map(least).collect())
+}

@@ -1,0 +1,173 @@
+//! Tables of the ledger, all named `ledger_…`; the file is shared with others, so each brings its own migrations.
+//!
+//! Amounts are pairs (hi, lo) of nanos, lo below 10¹⁸. The key tables, one per UTC day of the decision id, are made when first
+//! needed; a table of a dropped day is never made again.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::ledger::LedgerError;
+
+/// One script per version, in order; a script that was released never changes.
+const MIGRATIONS: [&str; 1] = [V1];
+
+const V1: &str = "
+CREATE TABLE ledger_state (
+  one INTEGER PRIMARY KEY CHECK (one = 1),
+  keys_dropped INTEGER -- the last UTC day whose key table is gone
+) STRICT;
+INSERT INTO ledger_state (one, keys_dropped) VALUES (1, NULL);
+
+CREATE TABLE ledger_partition (
+  partition INTEGER PRIMARY KEY,
+  kind INTEGER NOT NULL, -- 0 events, 1 admin
+  next INTEGER NOT NULL, -- the first offset not consumed
+  appended INTEGER, -- running maximum of consumed append times, ms
+  sealed INTEGER
+) STRICT;
+
+CREATE TABLE ledger_key_day (day INTEGER PRIMARY KEY) STRICT;
+
+CREATE TABLE ledger_lease (
+  id BLOB PRIMARY KEY,
+  holder INTEGER NOT NULL,
+  account INTEGER NOT NULL, campaign INTEGER NOT NULL, line_item INTEGER NOT NULL, day INTEGER NOT NULL,
+  granted_hi INTEGER NOT NULL, granted_lo INTEGER NOT NULL,
+  spent_hi INTEGER NOT NULL, spent_lo INTEGER NOT NULL,
+  returned_hi INTEGER NOT NULL, returned_lo INTEGER NOT NULL,
+  granted_at INTEGER NOT NULL, expires INTEGER NOT NULL, closed INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ledger_lease_open ON ledger_lease (expires, id) WHERE closed = 0;
+CREATE INDEX ledger_lease_closed ON ledger_lease (expires) WHERE closed = 1;
+
+CREATE TABLE ledger_control (
+  level INTEGER NOT NULL, -- 0 account, 1 campaign, 2 campaign day, 3 line item
+  object INTEGER NOT NULL,
+  day INTEGER NOT NULL, -- 0 where the level has none
+  unit INTEGER NOT NULL DEFAULT 0 CHECK (unit = 0), -- nanos
+  limit_hi INTEGER NOT NULL, limit_lo INTEGER NOT NULL,
+  restored_hi INTEGER NOT NULL, restored_lo INTEGER NOT NULL,
+  leased_hi INTEGER NOT NULL, leased_lo INTEGER NOT NULL,
+  spent_hi INTEGER NOT NULL, spent_lo INTEGER NOT NULL,
+  ceiling_hi INTEGER NOT NULL, ceiling_lo INTEGER NOT NULL,
+  PRIMARY KEY (level, object, day),
+  CHECK (min(limit_hi, limit_lo, restored_hi, restored_lo, leased_hi, leased_lo, spent_hi, spent_lo, ceiling_hi, ceiling_lo) >= 0),
+  CHECK (max(limit_lo, restored_lo, leased_lo, spent_lo, ceiling_lo) < 1000000000000000000),
+  CHECK (max(limit_hi, restored_hi, leased_hi, spent_hi, ceiling_hi) <= 4000000000000000000),
+  CHECK ((restored_hi, restored_lo) <= (spent_hi, spent_lo)),
+  CONSTRAINT spent_and_leased_within_ceiling_and_restored CHECK (
+    (spent_hi + leased_hi + (spent_lo + leased_lo) / 1000000000000000000, (spent_lo + leased_lo) % 1000000000000000000)
+    <= (ceiling_hi + restored_hi + (ceiling_lo + restored_lo) / 1000000000000000000, (ceiling_lo + restored_lo) % 1000000000000000000))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ledger_funding (
+  account INTEGER PRIMARY KEY,
+  added_hi INTEGER NOT NULL, added_lo INTEGER NOT NULL,
+  removed_hi INTEGER NOT NULL, removed_lo INTEGER NOT NULL,
+  credit_hi INTEGER NOT NULL, credit_lo INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE ledger_daily_limit (
+  campaign INTEGER NOT NULL,
+  from_day INTEGER NOT NULL, -- in force from this day on, until the next step
+  limit_hi INTEGER NOT NULL, limit_lo INTEGER NOT NULL,
+  PRIMARY KEY (campaign, from_day)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ledger_pending (
+  decision BLOB NOT NULL, slot INTEGER NOT NULL, kind INTEGER NOT NULL, order_id TEXT NOT NULL,
+  partition INTEGER NOT NULL, at INTEGER NOT NULL,
+  tenant INTEGER NOT NULL,
+  account INTEGER NOT NULL, campaign INTEGER NOT NULL, line_item INTEGER NOT NULL, day INTEGER NOT NULL,
+  amount_hi INTEGER NOT NULL, amount_lo INTEGER NOT NULL,
+  lease BLOB NOT NULL, hold_expires INTEGER NOT NULL, token_expires INTEGER NOT NULL,
+  short_level INTEGER NOT NULL, late INTEGER NOT NULL,
+  PRIMARY KEY (decision, slot, kind, order_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ledger_pending_chain ON ledger_pending (account, campaign, line_item, day, amount_hi, amount_lo, decision, slot, kind, order_id);
+CREATE INDEX ledger_pending_expiry ON ledger_pending (token_expires, decision, slot, kind, order_id);
+
+CREATE TABLE ledger_command (
+  id BLOB PRIMARY KEY,
+  partition INTEGER NOT NULL, at INTEGER NOT NULL, appended INTEGER NOT NULL,
+  tenant INTEGER NOT NULL,
+  effect INTEGER NOT NULL, -- 0 deposit, 1 credit, 2 lifetime, 3 daily, 4 line item, 5 refund, 6 adjustment
+  account INTEGER NOT NULL, campaign INTEGER, line_item INTEGER, day INTEGER, day_ends INTEGER,
+  nanos TEXT, -- decimal, as asked for; null for no limit
+  outcome INTEGER NOT NULL, -- 0 applied, 1 waiting, 2 and up refused
+  CHECK (outcome BETWEEN 0 AND 5)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ledger_command_waiting ON ledger_command (partition, at) WHERE outcome = 1;
+
+CREATE TABLE ledger_posting (
+  id INTEGER PRIMARY KEY,
+  kind INTEGER NOT NULL, -- 0 bill, 1 deposit, 2 refund, 3 adjustment
+  cause_partition INTEGER, cause_next INTEGER, cause_command BLOB, -- all null: a retry
+  tenant INTEGER NOT NULL,
+  debit_kind INTEGER NOT NULL, debit_owner INTEGER NOT NULL, -- 0 funds, 1 revenue, 2 refunds, 3 house, 4 residue
+  credit_kind INTEGER NOT NULL, credit_owner INTEGER NOT NULL,
+  hi INTEGER NOT NULL CHECK (hi >= 0), lo INTEGER NOT NULL CHECK (lo BETWEEN 0 AND 999999999999999999),
+  events INTEGER NOT NULL CHECK (events > 0),
+  account INTEGER, campaign INTEGER, line_item INTEGER, day INTEGER,
+  restores_day INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER ledger_posting_stays BEFORE UPDATE ON ledger_posting BEGIN SELECT RAISE(ABORT, 'postings are append-only'); END;
+CREATE TRIGGER ledger_posting_is_kept BEFORE DELETE ON ledger_posting BEGIN SELECT RAISE(ABORT, 'postings are append-only'); END;
+
+CREATE TABLE ledger_balance (
+  kind INTEGER NOT NULL, owner INTEGER NOT NULL,
+  debits_hi INTEGER NOT NULL, debits_lo INTEGER NOT NULL,
+  credits_hi INTEGER NOT NULL, credits_lo INTEGER NOT NULL,
+  PRIMARY KEY (kind, owner)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ledger_tally (
+  account INTEGER NOT NULL, campaign INTEGER NOT NULL, line_item INTEGER NOT NULL, day INTEGER NOT NULL,
+  billed_events INTEGER NOT NULL, billed_hi INTEGER NOT NULL, billed_lo INTEGER NOT NULL,
+  repeated_events INTEGER NOT NULL, repeated_hi INTEGER NOT NULL, repeated_lo INTEGER NOT NULL,
+  expired_events INTEGER NOT NULL, expired_hi INTEGER NOT NULL, expired_lo INTEGER NOT NULL,
+  PRIMARY KEY (account, campaign, line_item, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ledger_unbilled (
+  account INTEGER NOT NULL, campaign INTEGER NOT NULL, line_item INTEGER NOT NULL, day INTEGER NOT NULL,
+  short_level INTEGER NOT NULL, late INTEGER NOT NULL,
+  events INTEGER NOT NULL, hi INTEGER NOT NULL, lo INTEGER NOT NULL,
+  PRIMARY KEY (account, campaign, line_item, day, short_level, late)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ledger_batch (
+  id INTEGER PRIMARY KEY,
+  claims INTEGER NOT NULL, billed INTEGER NOT NULL -- at once; the others have a row in ledger_outcome
+) STRICT;
+CREATE TABLE ledger_batch_range (
+  partition INTEGER NOT NULL, first INTEGER NOT NULL, next INTEGER NOT NULL, appended INTEGER NOT NULL,
+  batch INTEGER NOT NULL,
+  PRIMARY KEY (partition, first, batch)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE ledger_outcome (
+  partition INTEGER NOT NULL, at INTEGER NOT NULL,
+  outcome INTEGER NOT NULL, -- 0 billed, 1 repeated, 2 expired, 3 pending, 4 unbilled
+  short_level INTEGER, late INTEGER,
+  PRIMARY KEY (partition, at)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Brings the ledger's tables to this program's version.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.execute_batch("CREATE TABLE IF NOT EXISTS ledger_migration (version INTEGER PRIMARY KEY) STRICT")?;
+    let found = version(&tx)?;
+    if found > known {
+        return Err(LedgerError::NewerSchema { found, known });
+    }
+    for (version, script) in (1_u32..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
+        tx.execute_batch(script)?;
+        tx.execute("INSERT INTO ledger_migration (version) VALUES (?1)", [version])?;
+    }
+    Ok(tx.commit()?)
+}
+
+fn version(tx: &Transaction<'_>) -> rusqlite::Result<u32> {
+    tx.query_row("SELECT coalesce(max(version), 0) FROM ledger_migration", [], |row| row.get(0))
+}

@@ -1,0 +1,318 @@
+//! Writing the rows that a plan changed, table by table in lock order, each through one prepared statement.
+
+use std::collections::BTreeSet;
+
+use litfass_ledger::{
+    Amount, BatchRecord, Cause, ClaimId, Control, ControlId, KeyId, Lease, Pending, Posting, Rows as Plan, Store,
+    Table, key_day,
+};
+use litfass_types::{Day, LeaseId};
+use rusqlite::{Connection, Params, Result, Statement, params};
+
+use super::columns::{
+    billable_code, chain_columns, control_columns, ledger_account_columns, level_code, outcome_columns,
+    partition_kind_code, posting_kind_code,
+};
+use super::command;
+use super::read::{Rows, key_table};
+
+impl Store for Rows<'_> {
+    fn write(&mut self, plan: &Plan) -> Result<()> {
+        let tx = self.0;
+        partitions(tx, plan)?;
+        keys(tx, plan)?;
+        leases(tx, plan)?;
+        controls(tx, plan)?;
+        limits(tx, plan)?;
+        pending(tx, plan)?;
+        plan.commands.changes().filter_map(|change| change.now).try_for_each(|record| command::write(tx, record))?;
+        books(tx, plan)?;
+        counters(tx, plan)?;
+        batch(tx, plan)?;
+        forget(tx, plan)
+    }
+}
+
+/// Writes every changed row that there is now; the ledger deletes nothing here.
+fn upsert<K: Ord + Clone, V: Clone + PartialEq>(
+    tx: &Connection,
+    table: &Table<K, V>,
+    sql: &str,
+    mut write: impl FnMut(&mut Statement<'_>, &K, &V) -> Result<usize>,
+) -> Result<()> {
+    let mut changes = table.changes().filter_map(|change| Some((change.key, change.now?))).peekable();
+    if changes.peek().is_none() {
+        return Ok(());
+    }
+    let mut statement = tx.prepare_cached(sql)?;
+    changes.try_for_each(|(key, row)| write(&mut statement, key, row).map(drop))
+}
+
+fn run(tx: &Connection, sql: &str, bind: impl Params) -> Result<()> {
+    tx.prepare_cached(sql)?.execute(bind).map(drop)
+}
+
+fn partitions(tx: &Connection, plan: &Plan) -> Result<()> {
+    let sql = "REPLACE INTO ledger_partition VALUES (?1, ?2, ?3, ?4, ?5)";
+    upsert(tx, &plan.partitions, sql, |statement, partition, row| {
+        statement.execute(params![
+            partition,
+            partition_kind_code(row.kind),
+            row.next.cast_signed(),
+            row.appended.map(|t| t.0),
+            row.sealed.map(u64::cast_signed),
+        ])
+    })
+}
+
+fn keys(tx: &Connection, plan: &Plan) -> Result<()> {
+    let days: BTreeSet<Day> = plan.keys.changes().map(|change| key_day(change.key.decision)).collect();
+    for day in days {
+        make_key_table(tx, day)?;
+        let sql = format!(
+            "INSERT INTO {} VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET mask = excluded.mask",
+            key_table(day)
+        );
+        upsert(tx, &plan.keys, &sql, |statement, key: &KeyId, mask| {
+            if key_day(key.decision) != day {
+                return Ok(0);
+            }
+            statement.execute(params![key.decision.0.to_be_bytes(), key.part, key.order, mask.cast_signed()])
+        })?;
+    }
+    Ok(())
+}
+
+/// A plan sets no key of a dropped day, so no table is made again.
+fn make_key_table(tx: &Connection, day: Day) -> Result<()> {
+    let mut register = tx.prepare_cached("INSERT INTO ledger_key_day (day) VALUES (?1) ON CONFLICT DO NOTHING")?;
+    if register.execute([day.0])? == 0 {
+        return Ok(());
+    }
+    tx.execute_batch(&format!(
+        "CREATE TABLE {} (decision BLOB NOT NULL, part INTEGER NOT NULL, order_id TEXT NOT NULL, mask INTEGER NOT NULL,
+         PRIMARY KEY (decision, part, order_id)) STRICT, WITHOUT ROWID",
+        key_table(day)
+    ))
+}
+
+fn leases(tx: &Connection, plan: &Plan) -> Result<()> {
+    let sql = "INSERT INTO ledger_lease VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+               ON CONFLICT DO UPDATE SET spent_hi = excluded.spent_hi, spent_lo = excluded.spent_lo,
+               returned_hi = excluded.returned_hi, returned_lo = excluded.returned_lo, closed = excluded.closed";
+    upsert(tx, &plan.leases, sql, |statement, id: &LeaseId, lease: &Lease| {
+        let [account, campaign, line_item, day] = chain_columns(&lease.chain);
+        let (granted, spent, returned) = (lease.granted.to_pair(), lease.spent.to_pair(), lease.returned.to_pair());
+        statement.execute(params![
+            id.0.to_be_bytes(),
+            lease.holder.0.cast_signed(),
+            account,
+            campaign,
+            line_item,
+            day,
+            granted.0,
+            granted.1,
+            spent.0,
+            spent.1,
+            returned.0,
+            returned.1,
+            lease.granted_at.0,
+            lease.expires.0,
+            lease.closed,
+        ])
+    })
+}
+
+fn controls(tx: &Connection, plan: &Plan) -> Result<()> {
+    let sql = "INSERT INTO ledger_control (level, object, day, limit_hi, limit_lo, restored_hi, restored_lo, leased_hi,
+               leased_lo, spent_hi, spent_lo, ceiling_hi, ceiling_lo)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+               ON CONFLICT DO UPDATE SET limit_hi = excluded.limit_hi, limit_lo = excluded.limit_lo,
+               restored_hi = excluded.restored_hi, restored_lo = excluded.restored_lo,
+               leased_hi = excluded.leased_hi, leased_lo = excluded.leased_lo,
+               spent_hi = excluded.spent_hi, spent_lo = excluded.spent_lo,
+               ceiling_hi = excluded.ceiling_hi, ceiling_lo = excluded.ceiling_lo";
+    upsert(tx, &plan.controls, sql, |statement, id: &ControlId, control: &Control| {
+        let [level, object, day] = control_columns(*id);
+        let Control { limit, restored, leased, spent, ceiling } = *control;
+        let [limit, restored, leased, spent, ceiling] = [limit, restored, leased, spent, ceiling].map(Amount::to_pair);
+        statement.execute(params![
+            level, object, day, limit.0, limit.1, restored.0, restored.1, leased.0, leased.1, spent.0, spent.1,
+            ceiling.0, ceiling.1,
+        ])
+    })
+}
+
+fn limits(tx: &Connection, plan: &Plan) -> Result<()> {
+    let sql = "REPLACE INTO ledger_funding VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    upsert(tx, &plan.funding, sql, |statement, account, row| {
+        let [added, removed, credit] = [row.added, row.removed, row.credit].map(Amount::to_pair);
+        statement.execute(params![account.0.cast_signed(), added.0, added.1, removed.0, removed.1, credit.0, credit.1])
+    })?;
+    for change in plan.daily.changes() {
+        let campaign = change.key.0.cast_signed();
+        run(tx, "DELETE FROM ledger_daily_limit WHERE campaign = ?1", [campaign])?;
+        for (from, limit) in change.now.iter().flat_map(|steps| &steps.0) {
+            let (hi, lo) = limit.to_pair();
+            run(tx, "INSERT INTO ledger_daily_limit VALUES (?1, ?2, ?3, ?4)", (campaign, from.0, hi, lo))?;
+        }
+    }
+    Ok(())
+}
+
+fn pending(tx: &Connection, plan: &Plan) -> Result<()> {
+    for change in plan.pending.changes() {
+        match change.now {
+            Some(row) => put_pending(tx, change.key, row)?,
+            None => {
+                let sql =
+                    "DELETE FROM ledger_pending WHERE decision = ?1 AND slot = ?2 AND kind = ?3 AND order_id = ?4";
+                let ClaimId { decision, slot, kind, order } = change.key;
+                run(tx, sql, (decision.0.to_be_bytes(), slot, billable_code(*kind), order))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn put_pending(tx: &Connection, id: &ClaimId, row: &Pending) -> Result<()> {
+    let [account, campaign, line_item, day] = chain_columns(&row.chain);
+    let (hi, lo) = row.amount.to_pair();
+    let sql = "REPLACE INTO ledger_pending
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+    let bind = params![
+        id.decision.0.to_be_bytes(),
+        id.slot,
+        billable_code(id.kind),
+        id.order,
+        row.position.partition,
+        row.position.offset.cast_signed(),
+        row.tenant.0.cast_signed(),
+        account,
+        campaign,
+        line_item,
+        day,
+        hi,
+        lo,
+        row.lease.0.to_be_bytes(),
+        row.hold_expires.0,
+        row.token_expires.0,
+        level_code(row.shortage.level),
+        row.shortage.late,
+    ];
+    run(tx, sql, bind)
+}
+
+fn books(tx: &Connection, plan: &Plan) -> Result<()> {
+    plan.postings.iter().try_for_each(|posting| post(tx, posting))?;
+    let sql = "REPLACE INTO ledger_balance VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    upsert(tx, &plan.balances, sql, |statement, account, row| {
+        let [kind, owner] = ledger_account_columns(*account);
+        let (debits, credits) = (row.debits.to_pair(), row.credits.to_pair());
+        statement.execute(params![kind, owner, debits.0, debits.1, credits.0, credits.1])
+    })
+}
+
+fn post(tx: &Connection, posting: &Posting) -> Result<()> {
+    let (partition, next, command) = match posting.cause {
+        Cause::Batch { partition, next } => (Some(partition), Some(next.cast_signed()), None),
+        Cause::Command(id) => (None, None, Some(id.0.to_be_bytes())),
+        Cause::Retry => (None, None, None),
+    };
+    let [debit, credit] = [posting.debit, posting.credit].map(ledger_account_columns);
+    let (hi, lo) = posting.amount.to_pair();
+    let chain = posting.chain.as_ref().map(chain_columns);
+    let level = |at: usize| chain.and_then(|columns| columns.get(at).copied());
+    let sql = "INSERT INTO ledger_posting
+               VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+    let bind = params![
+        posting_kind_code(posting.kind),
+        partition,
+        next,
+        command,
+        posting.tenant.0.cast_signed(),
+        debit[0],
+        debit[1],
+        credit[0],
+        credit[1],
+        hi,
+        lo,
+        posting.events.cast_signed(),
+        level(0),
+        level(1),
+        level(2),
+        level(3),
+        posting.restores_day,
+    ];
+    run(tx, sql, bind)
+}
+
+fn counters(tx: &Connection, plan: &Plan) -> Result<()> {
+    let sql = "REPLACE INTO ledger_tally VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    upsert(tx, &plan.tallies, sql, |statement, chain, row| {
+        let [account, campaign, line_item, day] = chain_columns(chain);
+        let [billed, repeated, expired] =
+            [row.billed, row.repeated, row.expired].map(|count| (count.events.cast_signed(), count.amount.to_pair()));
+        statement.execute(params![
+            account,
+            campaign,
+            line_item,
+            day,
+            billed.0,
+            billed.1.0,
+            billed.1.1,
+            repeated.0,
+            repeated.1.0,
+            repeated.1.1,
+            expired.0,
+            expired.1.0,
+            expired.1.1,
+        ])
+    })?;
+    let sql = "REPLACE INTO ledger_unbilled VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    upsert(tx, &plan.unbilled, sql, |statement, id, count| {
+        let [account, campaign, line_item, day] = chain_columns(&id.chain);
+        let (level, (hi, lo)) = (level_code(id.shortage.level), count.amount.to_pair());
+        let events = count.events.cast_signed();
+        statement.execute(params![account, campaign, line_item, day, level, id.shortage.late, events, hi, lo])
+    })
+}
+
+fn batch(tx: &Connection, plan: &Plan) -> Result<()> {
+    if let Some(record) = &plan.batch {
+        put_batch(tx, record)?;
+    }
+    let sql = "REPLACE INTO ledger_outcome VALUES (?1, ?2, ?3, ?4, ?5)";
+    for (position, outcome) in &plan.outcomes {
+        let (code, level, late) = outcome_columns(*outcome);
+        run(tx, sql, (position.partition, position.offset.cast_signed(), code, level, late))?;
+    }
+    Ok(())
+}
+
+fn put_batch(tx: &Connection, record: &BatchRecord) -> Result<()> {
+    let bind = (record.claims.cast_signed(), record.billed.cast_signed());
+    run(tx, "INSERT INTO ledger_batch VALUES (NULL, ?1, ?2)", bind)?;
+    let batch = tx.last_insert_rowid();
+    for range in &record.consumed {
+        let (from, next) = (range.from.cast_signed(), range.next.cast_signed());
+        let bind = (range.partition, from, next, range.appended.0, batch);
+        run(tx, "INSERT INTO ledger_batch_range VALUES (?1, ?2, ?3, ?4, ?5)", bind)?;
+    }
+    Ok(())
+}
+
+/// Drops key tables of days that are gone for ever, and closed leases as old.
+fn forget(tx: &Connection, plan: &Plan) -> Result<()> {
+    if let Some(before) = plan.leases_forgotten {
+        run(tx, "DELETE FROM ledger_lease WHERE closed = 1 AND expires < ?1", [before.0])?;
+    }
+    let Some(dropped) = plan.keys_dropped.filter(|_| plan.leases_forgotten.is_some()) else { return Ok(()) };
+    run(tx, "UPDATE ledger_state SET keys_dropped = ?1", [dropped.0])?;
+    let days =
+        Rows(tx).all("SELECT day FROM ledger_key_day WHERE day <= ?1", [dropped.0], |row| row.get(0).map(Day))?;
+    for day in days {
+        tx.execute_batch(&format!("DROP TABLE {}", key_table(day)))?;
+    }
+    run(tx, "DELETE FROM ledger_key_day WHERE day <= ?1", [dropped.0])
+}
