@@ -167,7 +167,7 @@ fn decision(title: &str, n: u32) -> DecisionRow {
 fn won(title: &str, slot: u32) -> WonView {
     WonView {
         placement: "Search results".to_owned(),
-        slot: u8::try_from(slot).unwrap(),
+        slot: u8::try_from(slot).unwrap_or(0),
         ad_id: 300_017,
         title: title.to_owned(),
         advertiser: "Lindenwerk".to_owned(),
