@@ -12,7 +12,7 @@ use crate::model::{
     Status,
 };
 use crate::problem::{ObjectKind, ObjectRef, Problems};
-use crate::segment::{CategorySets, item_hash};
+use crate::segment::{CategorySets, CreativeIx, item_hash};
 use crate::surroundings::Surroundings;
 use crate::targeting::Targeting;
 use crate::text::{FREE, Interner, Span, Texts, Values};
@@ -73,6 +73,9 @@ pub(crate) struct DraftAd {
     pub(crate) item_hash: u64,
     pub(crate) categories: u32,
     pub(crate) status: Status,
+    /// Its line item's row in the segment and its creative's number, once they are linked.
+    pub(crate) line_item_row: u32,
+    pub(crate) creative_ix: CreativeIx,
 }
 
 #[derive(Debug, Default)]
@@ -225,6 +228,8 @@ impl Draft {
             item_hash: o.item.as_deref().map_or(0, item_hash),
             categories,
             status: o.status,
+            line_item_row: 0,
+            creative_ix: CreativeIx(0),
         });
     }
 

@@ -235,13 +235,20 @@ fn small(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
+/// An alternative that a value stands in, and where; sorts by value, then column, then alternative.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Entry {
+    value: u32,
+    column: u8,
+    alternative: u32,
+}
+
 /// Collects alternatives line item by line item.
 #[derive(Debug)]
 pub(crate) struct IndexBuilder<'a> {
     values: &'a Values,
     index: Index,
-    /// (value, column, alternative)
-    entries: Vec<(u32, u8, u32)>,
+    entries: Vec<Entry>,
     dayparts: Vec<(TimeZoneId, Hours, u32)>,
     /// Per column, the alternatives that require something in it.
     bound: Vec<Vec<u32>>,
@@ -299,7 +306,7 @@ impl<'a> IndexBuilder<'a> {
     }
 
     fn list(&mut self, values: &[u32], column: u8, number: u32) {
-        self.entries.extend(values.iter().map(|value| (*value, column, number)));
+        self.entries.extend(values.iter().map(|value| Entry { value: *value, column, alternative: number }));
     }
 
     fn place(&mut self, place: &Place, number: u32) {
@@ -323,7 +330,7 @@ impl<'a> IndexBuilder<'a> {
 
     fn free_columns(&mut self) {
         let words = self.index.exists.len();
-        let excludes_placements = self.entries.iter().any(|(_, column, _)| *column == NOT_PLACEMENT);
+        let excludes_placements = self.entries.iter().any(|entry| entry.column == NOT_PLACEMENT);
         for (column, bound) in self.bound.iter().enumerate() {
             let used = !bound.is_empty() || column == PLACEMENT && excludes_placements;
             let mut free = vec![u64::MAX; if used { words } else { 0 }];
@@ -335,9 +342,8 @@ impl<'a> IndexBuilder<'a> {
     fn sort_terms(&mut self) {
         let mut entries = std::mem::take(&mut self.entries);
         entries.sort_unstable();
-        let groups = entries.chunk_by(|a, b| a.0 == b.0);
-        let mut terms: Vec<(Term, &[(u32, u8, u32)])> =
-            groups.map(|group| (self.values.term(group[0].0), group)).collect();
+        let groups = entries.chunk_by(|a, b| a.value == b.value);
+        let mut terms: Vec<(Term, &[Entry])> = groups.map(|group| (self.values.term(group[0].value), group)).collect();
         terms.sort_unstable_by_key(|(term, _)| *term);
         for (term, group) in terms {
             self.index.terms.push(term);
@@ -348,11 +354,11 @@ impl<'a> IndexBuilder<'a> {
     }
 
     /// One posting for each column that one value stands in.
-    fn columns_of(&mut self, entries: &[(u32, u8, u32)]) {
+    fn columns_of(&mut self, entries: &[Entry]) {
         let words = self.index.exists.len();
-        for group in entries.chunk_by(|a, b| a.1 == b.1) {
-            let posting = self.index.store.push(group.iter().map(|(_, _, number)| *number), words);
-            self.index.postings.push((group[0].1, posting));
+        for group in entries.chunk_by(|a, b| a.column == b.column) {
+            let posting = self.index.store.push(group.iter().map(|entry| entry.alternative), words);
+            self.index.postings.push((group[0].column, posting));
         }
     }
 

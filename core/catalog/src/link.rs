@@ -5,11 +5,12 @@
 
 use litfass_types::{AdvertiserId, CampaignId, CreativeId, LineItemIx, TenantId};
 
+use crate::catalog::count;
 use crate::dnf::unfold;
 use crate::draft::{Draft, DraftAd, DraftCampaign, DraftCreative, DraftLineItem};
 use crate::index::{Index, IndexBuilder};
 use crate::model::Status;
-use crate::orders::{AdOrder, order_ads};
+use crate::orders::{AdOrder, sort_ads};
 use crate::problem::{ObjectKind, ObjectRef, Problems};
 use crate::segment::{
     AdColumns, AdvertiserColumns, AdvertiserIx, BannerSize, CampaignColumns, CampaignIx, Caps, CreativeColumns,
@@ -184,60 +185,50 @@ impl Linker<'_> {
         CreativeColumns { id, start, lengths, advertiser, size, review }
     }
 
-    fn ads(&mut self, drafts: Vec<DraftAd>, order: AdOrder<'_>) {
-        let line_items: Vec<u32> = drafts.iter().map(|ad| self.line_item_of(ad)).collect();
-        let creatives: Vec<u32> = drafts.iter().zip(&line_items).map(|(ad, li)| self.creative_of(ad, *li)).collect();
-        if !self.problems.is_empty() {
-            self.duplicate_ads(&drafts);
-            return;
+    fn ads(&mut self, mut drafts: Vec<DraftAd>, order: AdOrder<'_>) {
+        for ad in &mut drafts {
+            self.link_ad(ad);
         }
-        let order = order_ads(&drafts, &line_items, order);
-        let first = u32::try_from(self.base.line_items.len()).unwrap_or(u32::MAX);
+        sort_ads(&mut drafts, order);
+        let first = count(&self.base.line_items);
         let segment = &mut self.segment;
-        let ad = |at: &u32| &drafts[*at as usize];
-        segment.line_item_of = order.iter().map(|at| LineItemIx(first + line_items[*at as usize])).collect();
-        segment.ad_status = order.iter().map(|at| ad(at).status).collect();
+        segment.line_item_of = drafts.iter().map(|ad| LineItemIx(first.saturating_add(ad.line_item_row))).collect();
+        segment.ad_status = drafts.iter().map(|ad| ad.status).collect();
         segment.active_ads =
             (0..).zip(&segment.ad_status).filter(|(_, s)| **s == Status::Active).map(|(i, _)| i).collect();
-        segment.ads = order.iter().map(|at| row(ad(at), CreativeIx(creatives[*at as usize]))).collect();
+        segment.ads = drafts.iter().map(row).collect();
         drop(drafts);
-        segment.order_rows(first);
+        self.segment.orders.by_id = self.segment.rows_by_id();
         self.ads_given_twice();
-    }
-
-    fn duplicate_ads(&mut self, drafts: &[DraftAd]) {
-        let mut ids: Vec<u64> = drafts.iter().map(|ad| ad.id.0).collect();
-        ids.sort_unstable();
-        given_twice(ids.windows(2), ObjectKind::Ad, self.problems);
+        if self.problems.is_empty() {
+            self.segment.order_rows(first);
+        }
     }
 
     fn ads_given_twice(&mut self) {
-        let ids: Vec<u64> = self.segment.orders.by_id.iter().map(|ad| self.segment.ads[*ad as usize].id.0).collect();
-        given_twice(ids.windows(2), ObjectKind::Ad, self.problems);
+        let id = |row: u32| self.segment.ads[row as usize].id;
+        for pair in self.segment.orders.by_id.windows(2).filter(|pair| id(pair[0]) == id(pair[1])) {
+            self.problems.add(object(ObjectKind::Ad, id(pair[0]).0), "id", "is given twice");
+        }
     }
 
-    /// The local number of its line item: an ad and its line item are always in one segment.
-    fn line_item_of(&mut self, ad: &DraftAd) -> u32 {
-        self.segment.line_item(ad.line_item).unwrap_or_else(|| {
-            self.unknown(object(ObjectKind::Ad, ad.id.0), ObjectKind::LineItem, ad.line_item.0);
-            u32::MAX
-        })
-    }
-
-    fn creative_of(&mut self, ad: &DraftAd, line_item: u32) -> u32 {
+    /// An ad and its line item are always in one segment.
+    fn link_ad(&mut self, ad: &mut DraftAd) {
         let reference = object(ObjectKind::Ad, ad.id.0);
-        let Some(creative) = self.creative_ix(ad.creative) else {
+        let (line_item, creative) = (self.segment.line_item(ad.line_item), self.creative_ix(ad.creative));
+        if line_item.is_none() {
+            self.unknown(reference, ObjectKind::LineItem, ad.line_item.0);
+        }
+        if creative.is_none() {
             self.unknown(reference, ObjectKind::Creative, ad.creative.0);
-            return u32::MAX;
-        };
-        let owner = self.segment.line_items.get(line_item as usize).map(|row| row.advertiser_ix);
-        let other = self.creative(creative).advertiser;
-        let known = |owner: &AdvertiserIx| *owner != UNKNOWN_ADVERTISER;
-        if owner.filter(known).is_some_and(|owner| owner != other) && known(&other) {
+        }
+        let (Some(line_item), Some(creative)) = (line_item, creative) else { return };
+        (ad.line_item_row, ad.creative_ix) = (line_item, CreativeIx(creative));
+        let owners = [self.segment.line_items[line_item as usize].advertiser_ix, self.creative(creative).advertiser];
+        if owners[0] != owners[1] && !owners.contains(&UNKNOWN_ADVERTISER) {
             let message = format!("creative {} belongs to another advertiser than the ad's line item", ad.creative);
             self.problems.add(reference, "creative", message);
         }
-        creative
     }
 
     fn advertiser_of(&mut self, reference: ObjectRef, id: AdvertiserId) -> AdvertiserIx {
@@ -301,16 +292,13 @@ impl Linker<'_> {
 const UNKNOWN_ADVERTISER: AdvertiserIx = AdvertiserIx(u32::MAX);
 const UNKNOWN_CAMPAIGN: CampaignIx = CampaignIx(u32::MAX);
 
-fn row(d: &DraftAd, creative: CreativeIx) -> AdColumns {
-    AdColumns { id: d.id, created: d.created, item: d.item, item_hash: d.item_hash, creative, categories: d.categories }
+fn row(d: &DraftAd) -> AdColumns {
+    let (creative, categories) = (d.creative_ix, d.categories);
+    AdColumns { id: d.id, created: d.created, item: d.item, item_hash: d.item_hash, creative, categories }
 }
 
 const fn object(kind: ObjectKind, id: u64) -> ObjectRef {
     ObjectRef { kind, id }
-}
-
-fn count<T>(rows: &[T]) -> u32 {
-    u32::try_from(rows.len()).unwrap_or(u32::MAX)
 }
 
 fn sort_by_id<T>(rows: &mut [T], id: impl Fn(&T) -> u64, kind: ObjectKind, problems: &mut Problems) {
@@ -319,11 +307,5 @@ fn sort_by_id<T>(rows: &mut [T], id: impl Fn(&T) -> u64, kind: ObjectKind, probl
         if id(&pair[0]) == id(&pair[1]) {
             problems.add(object(kind, id(&pair[0])), "id", "is given twice");
         }
-    }
-}
-
-fn given_twice<'a>(pairs: impl Iterator<Item = &'a [u64]>, kind: ObjectKind, problems: &mut Problems) {
-    for pair in pairs.filter(|pair| pair[0] == pair[1]) {
-        problems.add(object(kind, pair[0]), "id", "is given twice");
     }
 }

@@ -1,5 +1,6 @@
 //! In which order the ads of a segment stand, and the orders in which they are looked for.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use litfass_types::AdId;
@@ -17,35 +18,40 @@ pub enum AdOrder<'a> {
     Listed(&'a [AdId]),
 }
 
-/// For each place of the order, which draft stands there. `line_items` are the ads' local line items.
-pub(crate) fn order_ads(drafts: &[DraftAd], line_items: &[u32], order: AdOrder<'_>) -> Vec<u32> {
-    let mut rows: Vec<u32> = (0..).take(drafts.len()).collect();
-    let by_line_item = |row: u32| (line_items[row as usize], drafts[row as usize].id);
+/// Puts linked drafts in order.
+pub(crate) fn sort_ads(drafts: &mut [DraftAd], order: AdOrder<'_>) {
     match order {
-        AdOrder::ByLineItem => rows.sort_unstable_by_key(|row| by_line_item(*row)),
+        AdOrder::ByLineItem => drafts.sort_unstable_by_key(|ad| (ad.line_item_row, ad.id)),
         AdOrder::Listed(ids) => {
             // The last mention would win; reversed, the first does.
             let places: BTreeMap<AdId, usize> = ids.iter().enumerate().rev().map(|(place, id)| (*id, place)).collect();
-            let place = |row: u32| places.get(&drafts[row as usize].id).copied().unwrap_or(usize::MAX);
-            rows.sort_by_cached_key(|row| (place(*row), by_line_item(*row)));
+            let place = |id: AdId| places.get(&id).copied().unwrap_or(usize::MAX);
+            drafts.sort_by_cached_key(|ad| (place(ad.id), ad.line_item_row, ad.id));
         }
     }
-    rows
 }
 
 impl Segment {
-    /// Fills `orders` from the ads as they stand; `first` is the number of the segment's first line item.
+    /// The ads in ascending order of id.
+    pub(crate) fn rows_by_id(&self) -> Vec<u32> {
+        let mut rows: Vec<u32> = (0..).take(self.ads.len()).collect();
+        rows.sort_unstable_by_key(|row| self.ads[*row as usize].id);
+        rows
+    }
+
+    /// Fills the rest of `orders` from the ads as they stand; `first` is the number of the segment's first line item.
     pub(crate) fn order_rows(&mut self, first: u32) {
         let rows = || (0..).take(self.ads.len());
         let ad = |row: &u32| &self.ads[*row as usize];
-        let mut by_id: Vec<u32> = rows().collect();
-        by_id.sort_by_key(|row| ad(row).id);
         let mut newest: Vec<u32> = rows().collect();
-        newest.sort_by_key(|row| (std::cmp::Reverse(ad(row).created), ad(row).id));
-        let mut by_item: Vec<u32> = newest.iter().copied().filter(|row| !ad(row).item.is_empty()).collect();
-        by_item.sort_by_key(|row| ad(row).item_hash);
+        let age = |row: &u32| (Reverse(ad(row).created), ad(row).id);
+        newest.sort_unstable_by_key(age);
+        let mut by_item: Vec<u32> = rows().filter(|row| !ad(row).item.is_empty()).collect();
+        by_item.shrink_to_fit();
+        by_item.sort_unstable_by_key(|row| (ad(row).item_hash, age(row)));
         let (line_item_starts, of_line_item) = self.by_line_item(first);
         let (categories, of_category) = self.by_category();
+        let by_id = std::mem::take(&mut self.orders.by_id);
         self.orders = AdOrders { by_id, newest, by_item, line_item_starts, of_line_item, categories, of_category };
     }
 
@@ -59,7 +65,7 @@ impl Segment {
             return (starts, Vec::new());
         }
         let mut rows: Vec<u32> = (0..).take(self.ads.len()).collect();
-        rows.sort_by_key(|row| self.line_item_of[*row as usize]);
+        rows.sort_unstable_by_key(|row| (self.line_item_of[*row as usize], *row));
         (starts, rows)
     }
 
