@@ -25,7 +25,7 @@ fn fine(micros: i64) -> String {
     let tenths_of_mill = (micros.unsigned_abs() + 50) / 100;
     let (whole, mut rest) = (tenths_of_mill / 10_000, tenths_of_mill % 10_000);
     let mut digits = 4;
-    while digits > 2 && rest % 10 == 0 {
+    while digits > 2 && rest.is_multiple_of(10) {
         rest /= 10;
         digits -= 1;
     }

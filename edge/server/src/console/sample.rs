@@ -239,7 +239,7 @@ fn placement(title: &str, index: u8, name: &str) -> PlacementView {
 }
 
 fn candidate(title: &str, n: u32) -> CandidateView {
-    let entered = n % 2 == 0;
+    let entered = n.is_multiple_of(2);
     let mut first = Ending::of(if n == 0 {
         Fate::Shown
     } else if entered {
@@ -262,7 +262,7 @@ fn candidate(title: &str, n: u32) -> CandidateView {
         bid: Some(Money { micros: 300_000, per: Per::Click }),
         pctr: entered.then_some(0.061 / f64::from(n + 1)),
         pcvr: entered.then_some(0.11),
-        pacing_ppm: Some(if n % 4 == 0 { 1_000_000 } else { 420_000 }),
+        pacing_ppm: Some(if n.is_multiple_of(4) { 1_000_000 } else { 420_000 }),
         value_micros: entered.then_some(18.3e6 / f64::from(n + 1)),
         fates: vec![first, Ending::of(Fate::FormatMismatch)],
         features: if entered {
