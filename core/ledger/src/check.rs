@@ -24,15 +24,21 @@ pub struct Violation {
     pub detail: String,
 }
 
-/// What a ledger holds, and what its postings, leases and outcomes add up to.
-#[derive(Clone, Debug, Default)]
-pub struct Audit {
+/// What a ledger keeps as sums.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Kept {
     pub controls: BTreeMap<ControlId, Control>,
     pub funding: BTreeMap<AdvertiserId, Funding>,
     pub daily: BTreeMap<CampaignId, DailyLimits>,
     pub balances: BTreeMap<LedgerAccount, Balance>,
     pub tallies: BTreeMap<Chain, Tally>,
     pub unbilled: BTreeMap<UnbilledId, Count>,
+}
+
+/// What a ledger keeps, and what its postings, leases and outcomes add up to.
+#[derive(Clone, Debug, Default)]
+pub struct Audit {
+    kept: Kept,
     commands: BTreeMap<CommandId, CommandRecord>,
     set: BTreeMap<ControlId, (Position, Amount)>,
     sums: BTreeMap<ControlId, Sums>,
@@ -63,18 +69,28 @@ struct Outcomes {
 }
 
 impl Audit {
+    /// To be completed with every command, posting, open lease, batch, outcome and pending claim.
+    #[must_use]
+    pub fn new(kept: Kept) -> Self {
+        Self { kept, ..Self::default() }
+    }
+
+    #[must_use]
+    pub const fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
     /// Every row of a ledger in memory.
     #[must_use]
     pub fn of(book: &Book) -> Self {
-        let mut audit = Self {
+        let mut audit = Self::new(Kept {
             controls: book.controls.clone(),
             funding: book.funding.clone(),
             daily: book.daily.clone(),
             balances: book.balances.clone(),
             tallies: book.tallies.clone(),
             unbilled: book.unbilled.clone(),
-            ..Self::default()
-        };
+        });
         book.commands.values().for_each(|record| audit.command(record));
         book.postings.iter().for_each(|posting| audit.posting(posting));
         book.leases.values().for_each(|lease| audit.lease(lease));
@@ -165,14 +181,14 @@ impl Audit {
     }
 
     fn control(&self, id: ControlId) -> Control {
-        self.controls.get(&id).copied().unwrap_or_else(|| Control::with_limit(self.limit(id)))
+        self.kept.controls.get(&id).copied().unwrap_or_else(|| Control::with_limit(self.limit(id)))
     }
 
     /// What commands say that the limit is.
     fn limit(&self, id: ControlId) -> Amount {
         match id {
-            ControlId::Account(account) => self.funding.get(&account).copied().unwrap_or_default().limit(),
-            ControlId::CampaignDay(campaign, day) => self.daily.get(&campaign).map_or(UNLIMITED, |steps| steps.on(day)),
+            ControlId::Account(account) => self.kept.funding.get(&account).copied().unwrap_or_default().limit(),
+            ControlId::CampaignDay(campaign, day) => self.kept.daily.get(&campaign).map_or(UNLIMITED, |steps| steps.on(day)),
             ControlId::Campaign(_) | ControlId::LineItem(_) => self.set.get(&id).map_or(UNLIMITED, |(_, limit)| *limit),
         }
     }
@@ -206,7 +222,7 @@ fn same<T: PartialEq + Display + Copy>(
 }
 
 pub fn spent_and_leased_within_ceiling_and_restored(audit: &Audit) -> Result<(), Violation> {
-    audit.controls.iter().try_for_each(|(id, control)| {
+    audit.kept.controls.iter().try_for_each(|(id, control)| {
         ensure("spent + leased ≤ ceiling + restored", control.holds(), || format!("{id:?} is {control:?}"))
     })
 }
@@ -214,7 +230,7 @@ pub fn spent_and_leased_within_ceiling_and_restored(audit: &Audit) -> Result<(),
 /// Every operation moves all four levels: whatever was spent and leased at one was at each of them.
 pub fn levels_agree(audit: &Audit) -> Result<(), Violation> {
     let total = |level: Level, of: fn(&Control) -> Amount| -> i128 {
-        audit.controls.iter().filter(|(id, _)| id.level() == level).map(|(_, c)| of(c).nanos()).sum()
+        audit.kept.controls.iter().filter(|(id, _)| id.level() == level).map(|(_, c)| of(c).nanos()).sum()
     };
     for level in Level::ALL {
         let name = level.name();
@@ -235,7 +251,7 @@ pub fn levels_agree(audit: &Audit) -> Result<(), Violation> {
 }
 
 pub fn open_leases_are_what_is_leased(audit: &Audit) -> Result<(), Violation> {
-    let ids = audit.controls.keys().chain(audit.sums.keys());
+    let ids = audit.kept.controls.keys().chain(audit.sums.keys());
     ids.copied().try_for_each(|id| {
         let leased = audit.control(id).leased.nanos();
         same("Σ open leases = leased", format!("leased of {id:?}"), leased, audit.sums(id).leased)
@@ -244,7 +260,7 @@ pub fn open_leases_are_what_is_leased(audit: &Audit) -> Result<(), Violation> {
 
 pub fn controls_are_folds_of_postings(audit: &Audit) -> Result<(), Violation> {
     let name = "controls are folds of postings";
-    let ids = audit.controls.keys().chain(audit.sums.keys());
+    let ids = audit.kept.controls.keys().chain(audit.sums.keys());
     ids.copied().try_for_each(|id| {
         let (control, sums) = (audit.control(id), audit.sums(id));
         same(name, format!("spent of {id:?}"), control.spent.nanos(), sums.spent)?;
@@ -254,23 +270,23 @@ pub fn controls_are_folds_of_postings(audit: &Audit) -> Result<(), Violation> {
 
 pub fn limits_are_what_commands_set(audit: &Audit) -> Result<(), Violation> {
     let name = "limits are what commands set";
-    audit.controls.iter().try_for_each(|(id, control)| {
+    audit.kept.controls.iter().try_for_each(|(id, control)| {
         same(name, format!("limit of {id:?}"), control.limit, audit.limit(*id))?;
         ensure(name, control.ceiling >= control.limit, || format!("{id:?} has its ceiling below its limit"))
     })
 }
 
 pub fn ledger_sums_to_zero(audit: &Audit) -> Result<(), Violation> {
-    let debits: i128 = audit.balances.values().map(|b| b.debits.nanos()).sum();
-    let credits: i128 = audit.balances.values().map(|b| b.credits.nanos()).sum();
+    let debits: i128 = audit.kept.balances.values().map(|b| b.debits.nanos()).sum();
+    let credits: i128 = audit.kept.balances.values().map(|b| b.credits.nanos()).sum();
     same("the ledger sums to zero", "the sum of debits", debits, credits)
 }
 
 pub fn balances_are_folds_of_postings(audit: &Audit) -> Result<(), Violation> {
     let name = "balances are folds of postings";
-    let accounts = audit.balances.keys().chain(audit.sides.keys());
+    let accounts = audit.kept.balances.keys().chain(audit.sides.keys());
     accounts.copied().try_for_each(|account| {
-        let stored = audit.balances.get(&account).copied().unwrap_or_default();
+        let stored = audit.kept.balances.get(&account).copied().unwrap_or_default();
         let derived = audit.sides.get(&account).copied().unwrap_or_default();
         same(name, format!("debits of {account:?}"), stored.debits.nanos(), derived.0)?;
         same(name, format!("credits of {account:?}"), stored.credits.nanos(), derived.1)
@@ -280,9 +296,9 @@ pub fn balances_are_folds_of_postings(audit: &Audit) -> Result<(), Violation> {
 /// limit = deposits + adjustments + credit; while nothing is overdrawn, available + leased = ledger funds + credit.
 pub fn books_meet_at_the_account(audit: &Audit) -> Result<(), Violation> {
     let name = "the books meet at the account";
-    let accounts = audit.funding.keys().chain(audit.moved.keys());
+    let accounts = audit.kept.funding.keys().chain(audit.moved.keys());
     accounts.copied().try_for_each(|account| {
-        let funding = audit.funding.get(&account).copied().unwrap_or_default();
+        let funding = audit.kept.funding.get(&account).copied().unwrap_or_default();
         let moved = audit.moved.get(&account).copied().unwrap_or_default();
         same(name, format!("what came to {account}"), funding.added.nanos(), moved.0)?;
         same(name, format!("what left {account}"), funding.removed.nanos(), moved.1)?;
@@ -292,7 +308,7 @@ pub fn books_meet_at_the_account(audit: &Audit) -> Result<(), Violation> {
         if free < 0 || exact != control.limit.nanos() {
             return Ok(()); // overdrawn by a cut of its limit, or clamped
         }
-        let funds = audit.balances.get(&LedgerAccount::Funds(account)).copied().unwrap_or_default().net();
+        let funds = audit.kept.balances.get(&LedgerAccount::Funds(account)).copied().unwrap_or_default().net();
         let promised = control.available().nanos() + control.leased.nanos();
         same(name, format!("what {account} can still spend"), promised, funds + funding.credit.nanos())
     })
@@ -313,15 +329,15 @@ pub fn postings_are_folds_of_outcomes(audit: &Audit) -> Result<(), Violation> {
     let name = "postings are folds of outcomes";
     let events: u64 = audit.billed.values().map(|(events, _)| events).sum();
     same(name, "the number of events posted", events, audit.billed_at_once + audit.outcomes.billed)?;
-    for (chain, tally) in &audit.tallies {
+    for (chain, tally) in &audit.kept.tallies {
         let (events, nanos) = audit.billed.get(chain).copied().unwrap_or_default();
         same(name, format!("events billed for {chain:?}"), tally.billed.events, events)?;
         same(name, format!("nanos billed for {chain:?}"), tally.billed.amount.nanos(), nanos)?;
     }
-    let count = |of: fn(&Tally) -> u64| -> u64 { audit.tallies.values().map(of).sum() };
+    let count = |of: fn(&Tally) -> u64| -> u64 { audit.kept.tallies.values().map(of).sum() };
     same(name, "the number of repeated claims", count(|t| t.repeated.events), audit.outcomes.repeated)?;
     same(name, "the number of expired claims", count(|t| t.expired.events), audit.outcomes.expired)?;
-    let unbilled: u64 = audit.unbilled.values().map(|count| count.events).sum();
+    let unbilled: u64 = audit.kept.unbilled.values().map(|count| count.events).sum();
     same(name, "the number of unbilled claims", unbilled, audit.outcomes.unbilled)
 }
 

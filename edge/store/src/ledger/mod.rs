@@ -7,5 +7,5 @@
 mod port;
 mod sqlite;
 
-pub use port::{BudgetAuthority, Delivery, LedgerAdmin, LedgerError, LedgerReader, funds};
-pub use sqlite::{SqliteLedger, SqliteLedgerReader};
+pub use port::{BudgetAuthority, Delivery, LedgerAdmin, LedgerError, LedgerReader, funds, verify};
+pub use sqlite::{Clock, SqliteLedger, SqliteLedgerReader};

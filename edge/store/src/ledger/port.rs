@@ -1,6 +1,6 @@
 //! What deciding, billing and administering processes may ask of the ledger.
 
-use litfass_ledger::check::Audit;
+use litfass_ledger::check::{Audit, Violation, violations};
 use litfass_ledger::{
     Amount, Applied, Balance, Batch, Billed, Chain, CommandId, CommandRecord, Commands, Control, ControlId, Count,
     GrantAnswer, GrantRequest, LedgerAccount, Membership, Partition, Refused, Return, Settled, Swept, Tally,
@@ -130,4 +130,13 @@ pub fn funds(reader: &dyn LedgerReader, chains: &[Chain]) -> Result<Vec<Amount>,
     let controls = reader.controls(&ids)?;
     let least = |levels: &[Control]| levels.iter().map(Control::available).min().unwrap_or_default();
     Ok(controls.chunks(4).map(least).collect())
+}
+
+/// Derives every balance, control and limit again from postings, leases and commands: every invariant that does not hold, with
+/// the first place where it does not.
+///
+/// # Errors
+/// The database's.
+pub fn verify(reader: &dyn LedgerReader) -> Result<Vec<Violation>, LedgerError> {
+    Ok(violations(&reader.audit()?))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use litfass_ledger::check::Audit;
+use litfass_ledger::check::{Audit, Kept};
 use litfass_ledger::{
     Balance, Cause, Chain, CommandId, Control, ControlId, Count, DailyLimits, Funding, LedgerAccount, Partition,
     Posting, Shortage, Source, Tally, UNLIMITED, UnbilledId,
@@ -128,15 +128,14 @@ fn delivery(tx: &Transaction<'_>) -> Result<Vec<Delivery>> {
 
 fn audit(tx: &Transaction<'_>) -> Result<Audit> {
     let rows = Rows(tx);
-    let mut audit = Audit {
+    let mut audit = Audit::new(Kept {
         controls: all_controls(&rows)?,
         funding: all_funding(&rows)?,
         daily: all_daily(&rows)?,
         balances: balances(tx)?,
         tallies: tallies(tx)?,
         unbilled: unbilled(tx)?,
-        ..Audit::default()
-    };
+    });
     let commands = format!("SELECT {} FROM ledger_command", command::COLUMNS);
     rows.for_each(&commands, |row| command::read(row).map(|(_, record)| audit.command(&record)))?;
     rows.for_each(POSTINGS, |row| posting(row).map(|posting| audit.posting(&posting)))?;
