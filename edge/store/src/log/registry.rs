@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{BadRegister, OpenError};
-use crate::storage::{Storage, StorageError, SyncSite, ensure_dir, read_whole, write_atomic};
+use crate::storage::{Storage, StorageError, ensure_dir, read_whole, write_atomic};
 
 const FILE: &str = "partitions";
 const PARTITIONS_MAX: u16 = 256;
@@ -47,8 +47,6 @@ pub(super) fn register(
 ) -> Result<Vec<Registered>, OpenError> {
     check_name(writer, partitions)?;
     let mut all = registered::<OpenError>(storage, root)?;
-    // A killed process may have left the file's name unsynced, and numbers are about to be relied on.
-    storage.sync_dir(root, SyncSite::FoundNames)?;
     let known = all.iter().filter(|line| line.writer == writer).count();
     let known = u16::try_from(known).unwrap_or(u16::MAX);
     if known > partitions {
@@ -62,6 +60,7 @@ pub(super) fn register(
         write_atomic(storage, &root.join(FILE), render(&all).as_bytes())?;
     }
     all.retain(|line| line.writer == writer);
+    // This syncs the register's name too, which a process that was killed may have left unsynced.
     for line in &all {
         ensure_dir(storage, &line.dir(root))?;
     }

@@ -214,14 +214,10 @@ impl SegmentLog {
         readers.iter().map(|reader| reader.head()).collect()
     }
 
-    fn push(&self, entry: NewEntry, until: Until, answer: super::appended::Answer) {
-        let NewEntry { partition, id, payload } = entry;
-        if payload.is_empty() || payload.len() > MAX_PAYLOAD_BYTES {
-            return answer.give(Err(AppendError::BadSize { bytes: payload.len() }));
-        }
+    fn push(&self, partition: u16, entries: Vec<Queued>) {
         match self.workers.get(&partition) {
-            Some(worker) => worker.push(Queued { id, payload, until, answer }),
-            None => answer.give(Err(AppendError::NotOurs { partition })),
+            Some(worker) => worker.push(entries),
+            None => entries.into_iter().for_each(|entry| entry.answer.give(Err(AppendError::NotOurs { partition }))),
         }
     }
 
@@ -245,8 +241,16 @@ impl EventLog for SegmentLog {
 
     fn append(&self, entries: Vec<NewEntry>, until: Until) -> Appended {
         let (appended, answers) = Appended::expecting(entries.len());
-        for (entry, answer) in entries.into_iter().zip(answers) {
-            self.push(entry, until, answer);
+        let mut queued: BTreeMap<u16, Vec<Queued>> = BTreeMap::new();
+        for (NewEntry { partition, id, payload }, answer) in entries.into_iter().zip(answers) {
+            if payload.is_empty() || payload.len() > MAX_PAYLOAD_BYTES {
+                answer.give(Err(AppendError::BadSize { bytes: payload.len() }));
+            } else {
+                queued.entry(partition).or_default().push(Queued { id, payload, until, answer });
+            }
+        }
+        for (partition, entries) in queued {
+            self.push(partition, entries);
         }
         appended
     }

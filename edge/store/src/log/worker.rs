@@ -77,14 +77,15 @@ impl Worker {
         Ok(Self { number, desk, entries_max: options.queue_entries, bytes_max: options.queue_bytes, threads })
     }
 
-    pub(super) fn push(&self, entry: Queued) {
+    /// All of them or, where the queue is full before the first, none.
+    pub(super) fn push(&self, entries: Vec<Queued>) {
         let mut queue = self.desk.queue();
         if let Some(refusal) = self.refusal(&queue) {
             drop(queue);
-            return entry.answer.give(Err(refusal));
+            return entries.into_iter().for_each(|entry| entry.answer.give(Err(refusal.clone())));
         }
-        queue.bytes += entry.payload.len();
-        queue.entries.push_back(entry);
+        queue.bytes += entries.iter().map(|entry| entry.payload.len()).sum::<usize>();
+        queue.entries.extend(entries);
         drop(queue);
         self.desk.to_write.notify_one();
     }

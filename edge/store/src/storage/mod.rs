@@ -71,12 +71,10 @@ pub enum SyncSite {
     WholeFile,
     /// That name.
     WholeFileName,
-    /// The names that were found on opening, which a killed process may have left unsynced.
-    FoundNames,
 }
 
 impl SyncSite {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::Commit,
         Self::Seal,
         Self::SegmentName,
@@ -84,7 +82,6 @@ impl SyncSite {
         Self::DirectoryName,
         Self::WholeFile,
         Self::WholeFileName,
-        Self::FoundNames,
     ];
 }
 

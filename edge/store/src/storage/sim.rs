@@ -2,8 +2,8 @@
 //!
 //! It keeps two states of everything: what a running process sees, and what is on the platter. A sync copies from the first
 //! to the second. [`SimDisk::after_power_loss`] starts again from the platter plus, drawn per file and per directory, some of
-//! what was still on its way there: nothing, a prefix, single sectors with holes of zeros between them, or all of it. Reads
-//! and locks are of the running process; a kill without a power cut is dropping its handles and going on with the same disk.
+//! what was still on its way there: nothing, a prefix, single sectors with holes of zeros between them, or all of it.
+//! [`SimDisk::after_kill`] goes on with what the killed process had written, synced or not; its own handles are dead.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,9 +16,12 @@ use super::{Lock, Open, Storage, StorageError, StoredFile, SyncSite};
 
 const SECTOR: usize = 512;
 
-/// One simulated disk; clones share it.
+/// One simulated disk, as one process has it; clones share it.
 #[derive(Clone, Debug)]
-pub struct SimDisk(Arc<Mutex<State>>);
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+    process: u64,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Node {
@@ -49,7 +52,10 @@ struct State {
     files: BTreeMap<u64, Bytes>,
     locks: BTreeSet<PathBuf>,
     operations: u64,
-    cut: Option<(u64, Seed)>,
+    /// The process that is alive.
+    process: u64,
+    /// At which change it ends, and how much of that one is done.
+    end: Option<(u64, Seed)>,
     left_out: Option<SyncSite>,
     syncs: BTreeMap<SyncSite, u64>,
 }
@@ -66,12 +72,13 @@ impl SimDisk {
     pub fn new() -> Self {
         let root = BTreeMap::from([(PathBuf::from("/"), Node::Directory)]);
         let state = State { names: root.clone(), durable_names: root, ..State::default() };
-        Self(Arc::new(Mutex::new(state)))
+        Self { state: Arc::new(Mutex::new(state)), process: 0 }
     }
 
-    /// The power goes at the `operation`-th change from the start: that one is done in part, and from then on everything fails.
-    pub fn cut_power_at(&self, operation: u64, seed: Seed) {
-        self.state().cut = Some((operation, seed));
+    /// The process ends at the `operation`-th change from the start: that one is done in part, and from then on everything
+    /// fails. Whether it was killed or the power went is up to which of the two disks is gone on with.
+    pub fn end_at(&self, operation: u64, seed: Seed) {
+        self.state().end = Some((operation, seed));
     }
 
     /// Leaves out every sync of that site from now on: what a test of the test breaks.
@@ -91,9 +98,21 @@ impl SimDisk {
         self.state().syncs.clone()
     }
 
+    /// Has it not ended?
     #[must_use]
-    pub fn has_power(&self) -> bool {
-        self.state().powered()
+    pub fn is_alive(&self) -> bool {
+        self.state().is_alive(self.process)
+    }
+
+    /// The disk as the next process finds it when this one was killed now: whatever was written is there, synced or not.
+    /// Handles of the killed one do nothing any more.
+    #[must_use]
+    pub fn after_kill(&self) -> Self {
+        let mut state = self.state();
+        state.process += 1;
+        state.end = None;
+        state.locks.clear();
+        Self { state: Arc::clone(&self.state), process: state.process }
     }
 
     /// The disk as a machine finds it that starts again after the power went now. This one is not touched, so one run can be
@@ -113,7 +132,7 @@ impl SimDisk {
         });
         let files = files.collect();
         let fresh = State { durable_names: names.clone(), names, files, left_out: state.left_out, ..State::default() };
-        Self(Arc::new(Mutex::new(fresh)))
+        Self { state: Arc::new(Mutex::new(fresh)), process: 0 }
     }
 
     /// What is in a file now, as a running process sees it: for tests that damage it.
@@ -133,7 +152,22 @@ impl SimDisk {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For what changes nothing.
+    fn look(&self, doing: &'static str, path: &Path) -> Result<MutexGuard<'_, State>, StorageError> {
+        let state = self.state();
+        state.check(self.process, doing, path)?;
+        Ok(state)
+    }
+
+    /// For what counts as one change; fails where the process has ended or ends with it.
+    fn change(&self, doing: &'static str, path: &Path) -> Result<MutexGuard<'_, State>, StorageError> {
+        let mut state = self.state();
+        state.count(self.process);
+        state.check(self.process, doing, path)?;
+        Ok(state)
     }
 }
 
@@ -211,18 +245,21 @@ impl Bytes {
 }
 
 impl State {
-    fn powered(&self) -> bool {
-        self.cut.is_none_or(|(at, _)| self.operations <= at)
+    fn is_alive(&self, process: u64) -> bool {
+        self.process == process && self.end.is_none_or(|(at, _)| self.operations <= at)
     }
 
-    fn check(&self, doing: &'static str, path: &Path) -> Result<(), StorageError> {
-        if self.powered() { Ok(()) } else { Err(power_is_gone(doing, path)) }
+    fn count(&mut self, process: u64) {
+        if self.process == process {
+            self.operations += 1;
+        }
     }
 
-    /// Counts one change; fails where the power went before or goes during it.
-    fn change(&mut self, doing: &'static str, path: &Path) -> Result<(), StorageError> {
-        self.operations += 1;
-        self.check(doing, path)
+    fn check(&self, process: u64, doing: &'static str, path: &Path) -> Result<(), StorageError> {
+        if self.is_alive(process) {
+            return Ok(());
+        }
+        Err(StorageError::new(doing, path, io::Error::other("the process has ended")))
     }
 
     fn file(&self, path: &Path) -> Result<u64, StorageError> {
@@ -251,16 +288,10 @@ impl State {
     }
 }
 
-fn power_is_gone(doing: &'static str, path: &Path) -> StorageError {
-    StorageError::new(doing, path, io::Error::other("the power is gone"))
-}
-
 impl Storage for SimDisk {
     fn open(&self, path: &Path, how: Open) -> Result<Box<dyn StoredFile>, StorageError> {
-        let mut state = self.state();
-        state.check("open", path)?;
+        let mut state = if how == Open::Create { self.change("create", path)? } else { self.look("open", path)? };
         if how == Open::Create {
-            state.change("create", path)?;
             let dir = state.directory_of(path)?;
             let id = state.files.keys().next_back().map_or(0, |last| last + 1);
             state.files.insert(id, Bytes::default());
@@ -271,20 +302,17 @@ impl Storage for SimDisk {
     }
 
     fn make_dir(&self, path: &Path) -> Result<(), StorageError> {
-        let mut state = self.state();
-        state.check("make the directory", path)?;
-        if state.names.get(path) == Some(&Node::Directory) {
+        if self.look("make the directory", path)?.names.get(path) == Some(&Node::Directory) {
             return Ok(());
         }
-        state.change("make the directory", path)?;
+        let mut state = self.change("make the directory", path)?;
         let dir = state.directory_of(path)?;
         state.rename_durably_later(&dir, Naming { gone: None, given: Some((path.to_owned(), Node::Directory)) });
         Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), StorageError> {
-        let mut state = self.state();
-        state.change("rename", from)?;
+        let mut state = self.change("rename", from)?;
         let id = state.file(from)?;
         let dir = state.directory_of(to)?;
         if from.parent() != to.parent() {
@@ -296,8 +324,7 @@ impl Storage for SimDisk {
     }
 
     fn remove(&self, path: &Path) -> Result<(), StorageError> {
-        let mut state = self.state();
-        state.change("remove", path)?;
+        let mut state = self.change("remove", path)?;
         state.file(path)?;
         let dir = state.directory_of(path)?;
         state.rename_durably_later(&dir, Naming { gone: Some(path.to_owned()), given: None });
@@ -305,8 +332,7 @@ impl Storage for SimDisk {
     }
 
     fn list(&self, dir: &Path) -> Result<Vec<String>, StorageError> {
-        let state = self.state();
-        state.check("list", dir)?;
+        let state = self.look("list", dir)?;
         if state.names.get(dir) != Some(&Node::Directory) {
             return Err(StorageError::new("list", dir, io::ErrorKind::NotFound.into()));
         }
@@ -315,8 +341,7 @@ impl Storage for SimDisk {
     }
 
     fn sync_dir(&self, dir: &Path, site: SyncSite) -> Result<(), StorageError> {
-        let mut state = self.state();
-        state.change("sync the directory", dir)?;
+        let mut state = self.change("sync the directory", dir)?;
         if state.is_left_out(site) {
             return Ok(());
         }
@@ -327,8 +352,7 @@ impl Storage for SimDisk {
     }
 
     fn lock(&self, path: &Path) -> Result<Box<dyn Lock>, StorageError> {
-        let mut state = self.state();
-        state.check("lock", path)?;
+        let mut state = self.look("lock", path)?;
         if !state.locks.insert(path.to_owned()) {
             return Err(StorageError::new("lock", path, io::ErrorKind::WouldBlock.into()));
         }
@@ -346,7 +370,10 @@ impl Lock for SimLock {}
 
 impl Drop for SimLock {
     fn drop(&mut self) {
-        self.disk.state().locks.remove(&self.path);
+        let mut state = self.disk.state();
+        if state.process == self.disk.process {
+            state.locks.remove(&self.path);
+        }
     }
 }
 
@@ -366,8 +393,7 @@ impl SimFile {
 
 impl StoredFile for SimFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, StorageError> {
-        let mut state = self.disk.state();
-        state.check("read", &self.path)?;
+        let mut state = self.disk.look("read", &self.path)?;
         self.with(&mut state, |file| {
             let from = file.seen.get(at(offset)..).unwrap_or_default();
             let length = from.len().min(buffer.len());
@@ -378,11 +404,12 @@ impl StoredFile for SimFile {
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), StorageError> {
         let mut state = self.disk.state();
-        let was_on = state.powered();
-        let result = state.change("write", &self.path);
-        let written = match (&result, state.cut) {
+        let was_alive = state.is_alive(self.disk.process);
+        state.count(self.disk.process);
+        let result = state.check(self.disk.process, "write", &self.path);
+        let written = match (&result, state.end) {
             (Ok(()), _) => bytes.len(),
-            (Err(_), Some((_, seed))) if was_on => fraction(seed, bytes.len()),
+            (Err(_), Some((_, seed))) if was_alive => fraction(seed, bytes.len()),
             _ => 0,
         };
         self.with(&mut state, |file| file.write(at(offset), bytes.get(..written).unwrap_or_default()))?;
@@ -390,14 +417,12 @@ impl StoredFile for SimFile {
     }
 
     fn set_len(&self, length: u64) -> Result<(), StorageError> {
-        let mut state = self.disk.state();
-        state.change("cut", &self.path)?;
+        let mut state = self.disk.change("cut", &self.path)?;
         self.with(&mut state, |file| file.cut(at(length)))
     }
 
     fn sync(&self, site: SyncSite) -> Result<(), StorageError> {
-        let mut state = self.disk.state();
-        state.change("sync", &self.path)?;
+        let mut state = self.disk.change("sync", &self.path)?;
         if state.is_left_out(site) {
             return Ok(());
         }
@@ -405,8 +430,7 @@ impl StoredFile for SimFile {
     }
 
     fn length(&self) -> Result<u64, StorageError> {
-        let mut state = self.disk.state();
-        state.check("measure", &self.path)?;
+        let mut state = self.disk.look("measure", &self.path)?;
         self.with(&mut state, |file| file.seen.len() as u64)
     }
 }

@@ -1,3 +1,7 @@
 //! What the stores promise, through their public boundary.
 
 mod catalog;
+mod damage;
+mod event_log;
+mod power_loss;
+mod wire;

@@ -1,0 +1,304 @@
+//! The port's contract, on the disk in memory and on a real one.
+#![expect(clippy::unwrap_used, reason = "a test whose helpers cannot go on fails here")]
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+use litfass_events::PartitionKey;
+use litfass_store::log::{
+    AppendError, Clock, Entry, EventLog, LogOptions, MAX_PAYLOAD_BYTES, NewEntry, OFFSETS_PER_SEGMENT, OpenError,
+    SegmentLog, Until,
+};
+use litfass_store::storage::{Disk, SimDisk, Storage, ensure_dir};
+use litfass_types::{DecisionId, EventId, Position, Timestamp};
+
+const LONG: Duration = Duration::from_secs(3_600);
+
+fn options(writers: &[(&str, u16)]) -> LogOptions {
+    LogOptions { heartbeat: None, commit_interval: LONG, ..LogOptions::new(writers) }
+}
+
+fn open_at(storage: &Arc<dyn Storage>, root: &Path, options: &LogOptions, now: i64) -> SegmentLog {
+    SegmentLog::open(Arc::clone(storage), root, options, &Clock::new(move || Timestamp(now))).unwrap().log
+}
+
+fn open(storage: &Arc<dyn Storage>, options: &LogOptions) -> SegmentLog {
+    open_at(storage, Path::new("/log"), options, 1_000)
+}
+
+fn sim() -> Arc<dyn Storage> {
+    Arc::new(SimDisk::new())
+}
+
+fn entry(partition: u16, id: u128) -> NewEntry {
+    NewEntry { partition, id: EventId(id), payload: Bytes::from(format!("entry {id}")) }
+}
+
+fn append(log: &SegmentLog, partition: u16, id: u128, until: Until) -> Position {
+    log.append(vec![entry(partition, id)], until).wait().remove(0).unwrap()
+}
+
+fn read(log: &SegmentLog, partition: u16) -> Vec<Entry> {
+    let mut from = Position { partition, offset: 0 };
+    let mut entries = Vec::new();
+    loop {
+        let batch = log.read(from, 64).unwrap();
+        if batch.entries.is_empty() {
+            return entries;
+        }
+        from = batch.next;
+        entries.extend(batch.entries);
+    }
+}
+
+fn ids(log: &SegmentLog, partition: u16) -> Vec<u128> {
+    read(log, partition).iter().map(|entry| entry.id.0).collect()
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// What every file system must do for it.
+fn keeps_what_it_is_given(storage: &Arc<dyn Storage>, root: &Path) {
+    let small = LogOptions { segment_bytes: 300, ..options(&[("server", 2), ("admin", 1)]) };
+    let log = open_at(storage, root, &small, 1_000);
+    for id in 0..40 {
+        append(&log, u16::try_from(id % 3).unwrap(), id, Until::Written);
+    }
+    drop(log);
+    let log = open_at(storage, root, &small, 2_000);
+    append(&log, 0, 100, Until::Committed);
+    let expected: Vec<u128> = (0..40).filter(|id| id % 3 == 0).chain([100]).collect();
+    assert_eq!(ids(&log, 0), expected);
+    assert_eq!(ids(&log, 2), (0..40).filter(|id| id % 3 == 2).collect::<Vec<_>>());
+    let again = SegmentLog::open(Arc::clone(storage), root, &small, &Clock::new(|| Timestamp(0))).unwrap_err();
+    assert!(matches!(again, OpenError::InUse { .. }), "{again}");
+}
+
+#[test]
+fn a_simulated_disk_keeps_what_it_is_given() {
+    keeps_what_it_is_given(&sim(), Path::new("/log"));
+}
+
+#[test]
+fn a_real_disk_keeps_what_it_is_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage: Arc<dyn Storage> = Arc::new(Disk);
+    let data = dir.path().join("data");
+    ensure_dir(&*storage, &data).unwrap();
+    keeps_what_it_is_given(&storage, &data.join("log"));
+}
+
+#[test]
+fn nobody_sees_an_entry_before_it_is_committed() {
+    let storage = sim();
+    let log = open(&storage, &options(&[("server", 1)]));
+    let elsewhere = open(&storage, &options(&[]));
+    append(&log, 0, 1, Until::Written);
+    assert_eq!((ids(&log, 0), ids(&elsewhere, 0)), (vec![], vec![]));
+    append(&log, 0, 2, Until::Committed);
+    assert_eq!((ids(&log, 0), ids(&elsewhere, 0)), (vec![1, 2], vec![1, 2]));
+}
+
+#[test]
+fn entries_that_nobody_waits_for_are_committed_after_a_while() {
+    let quick = LogOptions { commit_interval: Duration::from_millis(1), ..options(&[("server", 1)]) };
+    let log = open(&sim(), &quick);
+    let at = append(&log, 0, 1, Until::Written);
+    let heads = log.wait(&[at], LONG).unwrap();
+    assert_eq!((heads[0].next.offset, ids(&log, 0)), (at.offset + 1, vec![1]));
+}
+
+#[test]
+fn another_process_follows_by_what_is_committed() {
+    let storage = sim();
+    let small = LogOptions { segment_bytes: 400, ..options(&[("server", 1)]) };
+    let log = open(&storage, &small);
+    let elsewhere = open(&storage, &options(&[]));
+    let follower = std::thread::spawn(move || {
+        let (mut from, mut seen) = (Position { partition: 0, offset: 0 }, Vec::new());
+        while seen.len() < 200 {
+            elsewhere.wait(&[from], LONG).unwrap();
+            let batch = elsewhere.read(from, 50).unwrap();
+            from = batch.next;
+            seen.extend(batch.entries.into_iter().map(|entry| entry.id.0));
+        }
+        seen
+    });
+    for id in 0..200 {
+        append(&log, 0, id, if id % 7 == 0 { Until::Written } else { Until::Committed });
+    }
+    append(&log, 0, 200, Until::Committed);
+    assert_eq!(follower.join().unwrap()[..200], (0..200).collect::<Vec<_>>());
+}
+
+#[test]
+fn partitions_that_another_process_registers_later_are_found() {
+    let storage = sim();
+    let early = open(&storage, &options(&[]));
+    assert_eq!(early.wait(&[], LONG).unwrap(), []);
+    let log = open(&storage, &options(&[("admin", 1)]));
+    append(&log, 0, 1, Until::Committed);
+    assert_eq!(early.wait(&[], LONG).unwrap()[0].next, Position { partition: 0, offset: 1 });
+    assert_eq!(ids(&early, 0), [1]);
+}
+
+#[test]
+fn offsets_go_on_above_everything_that_was_ever_handed_out() {
+    let storage = sim();
+    let log = open(&storage, &options(&[("server", 1)]));
+    let before = append(&log, 0, 1, Until::Committed);
+    drop(log);
+    let log = open(&storage, &options(&[("server", 1)]));
+    let after = append(&log, 0, 2, Until::Committed);
+    assert_eq!((before.offset, after.offset), (0, OFFSETS_PER_SEGMENT));
+    let batch = log.read(Position { partition: 0, offset: 5 }, 1_000).unwrap();
+    assert_eq!((batch.entries[0].id, batch.next.offset), (EventId(2), after.offset + 1));
+}
+
+#[test]
+fn append_times_never_go_back_not_even_with_the_clock() {
+    let storage = sim();
+    let (clock, first) = (Arc::new(AtomicI64::new(5_000)), options(&[("server", 1)]));
+    let now = Arc::clone(&clock);
+    let ticking = Clock::new(move || Timestamp(now.load(Ordering::Relaxed)));
+    let log = SegmentLog::open(Arc::clone(&storage), Path::new("/log"), &first, &ticking).unwrap().log;
+    append(&log, 0, 1, Until::Committed);
+    clock.store(3_000, Ordering::Relaxed);
+    append(&log, 0, 2, Until::Committed);
+    drop(log);
+    let log = open_at(&storage, Path::new("/log"), &first, 4_000);
+    append(&log, 0, 3, Until::Committed);
+    let times: Vec<i64> = read(&log, 0).iter().map(|entry| entry.append_time.0).collect();
+    assert_eq!(times, [5_000, 5_000, 5_000]);
+}
+
+#[test]
+fn an_idle_partition_says_that_time_has_passed() {
+    let beating = LogOptions {
+        heartbeat: Some(Duration::from_millis(1)),
+        commit_interval: Duration::from_millis(1),
+        ..options(&[("server", 1)])
+    };
+    let log = open(&sim(), &beating);
+    let heads = log.wait(&[Position { partition: 0, offset: 0 }], LONG).unwrap();
+    assert_eq!(heads[0].append_time, Timestamp(1_000));
+    assert!(read(&log, 0).iter().all(Entry::is_heartbeat));
+}
+
+#[test]
+fn a_key_always_falls_into_the_same_partition_of_its_writer() {
+    let storage = sim();
+    let log = open(&storage, &options(&[("admin", 1), ("server", 4)]));
+    let placed: Vec<_> = (0..100).map(|key| log.partition("server", PartitionKey(key)).unwrap()).collect();
+    assert!((1..=4).all(|partition| placed.contains(&partition)), "{placed:?}");
+    drop(log);
+    let log = open(&storage, &options(&[("server", 4)]));
+    let again: Vec<_> = (0..100).map(|key| log.partition("server", PartitionKey(key)).unwrap()).collect();
+    assert_eq!((placed, log.partition("admin", PartitionKey(0))), (again, None));
+}
+
+#[test]
+fn a_writer_can_get_more_partitions_but_not_fewer() {
+    let storage = sim();
+    drop(open(&storage, &options(&[("server", 2)])));
+    drop(open(&storage, &options(&[("server", 3)])));
+    let clock = Clock::new(|| Timestamp(0));
+    let fewer = SegmentLog::open(storage, Path::new("/log"), &options(&[("server", 2)]), &clock).unwrap_err();
+    assert!(matches!(fewer, OpenError::Shrunk { registered: 3, asked: 2, .. }), "{fewer}");
+}
+
+#[test]
+fn what_cannot_be_appended_is_an_error_for_that_entry_alone() {
+    let log = open(&sim(), &options(&[("server", 1)]));
+    let huge = NewEntry { payload: Bytes::from(vec![0; MAX_PAYLOAD_BYTES + 1]), ..entry(0, 2) };
+    let empty = NewEntry { payload: Bytes::new(), ..entry(0, 3) };
+    let results = log.append(vec![entry(0, 1), huge, empty, entry(9, 4), entry(0, 5)], Until::Committed).wait();
+    assert!(results[0].is_ok() && results[4].is_ok());
+    assert_eq!(results[1], Err(AppendError::BadSize { bytes: MAX_PAYLOAD_BYTES + 1 }));
+    assert_eq!(results[2], Err(AppendError::BadSize { bytes: 0 }));
+    assert_eq!(results[3], Err(AppendError::NotOurs { partition: 9 }));
+    assert_eq!(ids(&log, 0), [1, 5]);
+}
+
+#[test]
+fn a_full_queue_is_an_error_at_once() {
+    let log = open(&sim(), &LogOptions { queue_entries: 0, ..options(&[("server", 1)]) });
+    let results = log.append(vec![entry(0, 1)], Until::Written).wait();
+    assert_eq!(results, [Err(AppendError::Overloaded { partition: 0, queued: 0 })]);
+}
+
+#[test]
+fn an_append_can_be_awaited() {
+    let log = open(&sim(), &options(&[("server", 2)]));
+    let appended = log.append((0..100).map(|id| entry(u16::try_from(id % 2).unwrap(), id)).collect(), Until::Committed);
+    let positions = block_on(appended);
+    assert!(positions.iter().enumerate().all(|(i, at)| at.as_ref().unwrap().offset == i as u64 / 2));
+    assert_eq!(block_on(log.append(Vec::new(), Until::Committed)), []);
+}
+
+#[test]
+fn a_decision_is_found_by_its_id_in_whichever_segment_it_lies() {
+    let storage = sim();
+    let clock = Arc::new(AtomicI64::new(0));
+    let now = Arc::clone(&clock);
+    let small = LogOptions { segment_bytes: 2_000, ..options(&[("server", 2)]) };
+    let ticking = Clock::new(move || Timestamp(now.load(Ordering::Relaxed)));
+    let log = SegmentLog::open(Arc::clone(&storage), Path::new("/log"), &small, &ticking).unwrap().log;
+    let decisions: Vec<DecisionId> =
+        (0..300).map(|i| DecisionId::new(Timestamp(i * 700), 1, i.unsigned_abs())).collect();
+    for id in &decisions {
+        clock.store(id.time().0 + 3, Ordering::Relaxed);
+        append(&log, 1, id.0, Until::Committed);
+    }
+    let elsewhere = open(&storage, &options(&[]));
+    for id in &decisions {
+        assert_eq!(log.find(*id).unwrap().unwrap().id.0, id.0);
+        assert_eq!(elsewhere.find(*id).unwrap().unwrap().id.0, id.0);
+    }
+    assert_eq!(log.find(DecisionId::new(Timestamp(700), 1, 99)).unwrap(), None);
+    assert_eq!(log.find(DecisionId::new(Timestamp(700), 77, 1)).unwrap(), None);
+}
+
+#[test]
+fn the_record_of_a_slow_decision_is_found_too() {
+    let log = open_at(&sim(), Path::new("/log"), &options(&[("server", 1)]), 50_000);
+    let late = DecisionId::new(Timestamp(20_000), 0, 1);
+    let early = DecisionId::new(Timestamp(55_000), 0, 2);
+    append(&log, 0, late.0, Until::Committed);
+    append(&log, 0, early.0, Until::Committed);
+    assert_eq!(log.find(late).unwrap().unwrap().id.0, late.0);
+    assert_eq!(log.find(early).unwrap().unwrap().id.0, early.0);
+}
+
+#[test]
+fn closing_commits_what_was_written() {
+    let storage = sim();
+    let log = open(&storage, &options(&[("server", 1)]));
+    append(&log, 0, 1, Until::Written);
+    drop(log);
+    assert_eq!(ids(&open(&storage, &options(&[])), 0), [1]);
+}

@@ -1,0 +1,95 @@
+//! The log and files written whole, through power cuts and kills at any operation: nothing promised is lost, nothing torn is
+//! shown, no offset is used twice.
+
+pub(crate) mod machine;
+
+use litfass_store::storage::{SimDisk, SyncSite};
+use litfass_types::Seed;
+
+use machine::{Broken, End, Machine};
+
+/// Lives of one machine: the last is looked at only.
+const LIVES: u64 = 4;
+const STEPS: u64 = 40;
+
+#[derive(Debug, Default)]
+struct Seen {
+    power_cuts: u64,
+    kills: u64,
+    lost: u64,
+}
+
+/// One machine through its lives.
+fn live(seed: Seed, left_out: Option<SyncSite>) -> Result<Seen, Broken> {
+    let mut machine = Machine::new(SimDisk::new());
+    if let Some(site) = left_out {
+        machine.disk.leave_out(site);
+    }
+    let mut seen = Seen::default();
+    for life in 0..LIVES {
+        let end = one_life(&mut machine, seed.derive(life))?;
+        seen.power_cuts += u64::from(end == End::Power);
+        seen.kills += u64::from(end == End::Kill);
+    }
+    if !machine.start(seed)? {
+        return Err("the last life ended".to_owned());
+    }
+    machine.check()?;
+    let there = machine.told.promised.len() as u64;
+    seen.lost = machine.told.sent.len() as u64 - there;
+    Ok(seen)
+}
+
+/// Starts, checks what is there, works until the end that was drawn or until there is nothing more to do.
+fn one_life(machine: &mut Machine, seed: Seed) -> Result<End, Broken> {
+    let end = [End::Power, End::Power, End::Kill, End::Kill, End::Close]
+        [usize::try_from(seed.derive(1).below(5)).unwrap_or(0)];
+    if end != End::Close {
+        let operation =
+            machine.disk.operations() + 1 + seed.derive(2).below(if seed.derive(3).below(3) == 0 { 30 } else { 200 });
+        machine.disk.end_at(operation, seed.derive(4));
+    }
+    if machine.start(seed)? {
+        machine.check()?;
+        for step in 0..STEPS {
+            if !machine.step(seed.derive(100 + step))? {
+                break;
+            }
+        }
+    }
+    machine.end(end, seed.derive(5));
+    Ok(end)
+}
+
+#[test]
+fn nothing_promised_is_lost_and_nothing_torn_is_shown_whatever_is_cut() {
+    let mut total = Seen::default();
+    for seed in 0..600 {
+        let seen = live(Seed(seed), None).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+        total.power_cuts += seen.power_cuts;
+        total.kills += seen.kills;
+        total.lost += seen.lost;
+    }
+    assert!(total.power_cuts > 600 && total.kills > 600, "{total:?}");
+    assert!(total.lost > 100, "the cuts hurt nobody: {total:?}");
+}
+
+#[test]
+fn leaving_out_any_one_sync_is_caught() {
+    for site in SyncSite::ALL {
+        let caught = (0..2_000).find_map(|seed| live(Seed(seed), Some(site)).err().map(|broken| (seed, broken)));
+        assert!(caught.is_some(), "nobody misses the sync of {site:?}");
+    }
+}
+
+#[test]
+fn a_seed_determines_every_operation() {
+    let run = |seed: Seed| {
+        let mut machine = Machine::new(SimDisk::new());
+        one_life(&mut machine, seed).unwrap();
+        (machine.disk.operations(), machine.disk.syncs())
+    };
+    for seed in 0..20 {
+        assert_eq!(run(Seed(seed)), run(Seed(seed)));
+    }
+}
