@@ -77,6 +77,11 @@ fn numbers(now: Timestamp, viewer: &Viewer, ad: &AdFacts) -> [f32; RowNumber::CO
     row[RowNumber::ClickRate.column()] = ad.signal.click_rate;
     row[RowNumber::ConversionRate.column()] = ad.signal.conversion_rate;
     row[RowNumber::Freshness.column()] = single(decay(days_between(ad.created, now), 14.0));
+    if viewer.orders == 0 {
+        for (own, newcomer) in NEWCOMER {
+            row[newcomer.column()] = row[own.column()];
+        }
+    }
     if let Some(tally) = known_item(viewer, ad.item) {
         item_numbers(&mut row, now, viewer, tally);
     }
@@ -87,6 +92,14 @@ fn numbers(now: Timestamp, viewer: &Viewer, ad: &AdFacts) -> [f32; RowNumber::CO
     }
     row
 }
+
+/// What weighs differently for those who never bought.
+const NEWCOMER: [(RowNumber, RowNumber); 4] = [
+    (RowNumber::Popularity30, RowNumber::NewcomerPopularity30),
+    (RowNumber::Popularity7, RowNumber::NewcomerPopularity7),
+    (RowNumber::ClickRate, RowNumber::NewcomerClickRate),
+    (RowNumber::Freshness, RowNumber::NewcomerFreshness),
+];
 
 fn item_numbers(row: &mut [f32; RowNumber::COUNT], now: Timestamp, viewer: &Viewer, tally: &ItemTally) {
     let mut set = |feature: RowNumber, value: f64| row[feature.column()] = single(value);
@@ -102,6 +115,7 @@ fn item_numbers(row: &mut [f32; RowNumber::COUNT], now: Timestamp, viewer: &View
     set(RowNumber::BoughtSince, logit(again(viewer, tally)) + 2.0);
     set(RowNumber::BoughtGap, 1.0 / (1.0 + gap(viewer, tally)));
     row[RowNumber::BoughtPopularity.column()] = row[RowNumber::Popularity30.column()];
+    row[RowNumber::BoughtClickRate.column()] = row[RowNumber::ClickRate.column()];
 }
 
 /// The share of the viewer's orders that had the item, as if there had been three more without it.

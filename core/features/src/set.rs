@@ -101,6 +101,11 @@ feature_set! {
         BoughtSince = "bought_since", First, "logit of the smoothed share of the orders after the first purchase that had the item again, + 2; 0 if never";
         BoughtGap = "bought_gap", First, "1 / (1 + orders since the one that last had the item); 0 if never";
         BoughtPopularity = "bought_popularity_30d", First, "popularity_30d where the viewer bought the item";
+        BoughtClickRate = "bought_click_rate", First, "click_rate where the viewer bought the item";
+        NewcomerPopularity30 = "newcomer_popularity_30d", First, "popularity_30d where the viewer has no orders";
+        NewcomerPopularity7 = "newcomer_popularity_7d", First, "popularity_7d where the viewer has no orders";
+        NewcomerClickRate = "newcomer_click_rate", First, "click_rate where the viewer has no orders";
+        NewcomerFreshness = "newcomer_freshness", First, "freshness where the viewer has no orders";
         Viewed = "viewed", First, "ln(1 + views of the item by the viewer)";
         Clicked = "clicked", First, "ln(1 + clicks of the viewer on the item)";
         SeenRecency = "seen_recency", First, "1 / (1 + days since the viewer did anything with the item)";
