@@ -6,6 +6,7 @@ use litfass_types::{CatalogVersion, PlacementId, hash_pair};
 
 use crate::catalog::{Catalog, Dead, Layout};
 use crate::draft::Draft;
+use crate::limits::OBJECTS_MAX;
 use crate::link::link;
 use crate::model::{Object, Placement};
 use crate::orders::AdOrder;
@@ -20,6 +21,7 @@ pub struct Builder {
     draft: Draft,
     around: Surroundings,
     problems: Problems,
+    objects: usize,
 }
 
 impl Builder {
@@ -53,6 +55,11 @@ impl Builder {
 
     /// Takes one object that is valid by itself or already complained of; a tenant or placement replaces its predecessor.
     pub(crate) fn replace(&mut self, object: Object) {
+        self.objects += 1;
+        if self.objects > OBJECTS_MAX {
+            let message = format!("the catalog has more than {OBJECTS_MAX} objects");
+            return self.problems.add(object.reference(), "id", message);
+        }
         self.draft.push(object, &mut self.around, &mut self.problems);
     }
 

@@ -35,8 +35,8 @@ pub const FORMATS_PER_PLACEMENT_MAX: usize = 64;
 pub const BLOCKED_PER_PLACEMENT_MAX: usize = 1_000;
 pub const SLOTS_PER_PLACEMENT_MAX: u8 = 20;
 
-/// Rows of one kind in one catalog.
-pub const ROWS_MAX: usize = 1 << 30;
+/// Objects of one catalog: its alternatives of targeting can then be numbered by 32 bits.
+pub const OBJECTS_MAX: usize = 1 << 25;
 
 /// Problems reported of one catalog.
 pub const PROBLEMS_MAX: usize = 1_000;

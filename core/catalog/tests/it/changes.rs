@@ -25,15 +25,11 @@ pub(crate) fn same_content(catalog: &Catalog, world: &Naive) -> Result<(), TestC
 
 /// Groups come back in the order of their bits and hours in that of the week.
 fn sorted(object: Object) -> Object {
-    match object {
-        Object::LineItem(mut line_item) => {
-            line_item.exclusions.sort_unstable();
-            line_item.exclusions.dedup();
-            line_item.targeting = sorted_hours(line_item.targeting);
-            Object::LineItem(line_item)
-        }
-        other => other,
-    }
+    let Object::LineItem(mut line_item) = object else { return object };
+    line_item.exclusions.sort_unstable();
+    line_item.exclusions.dedup();
+    line_item.targeting = sorted_hours(line_item.targeting);
+    Object::LineItem(line_item)
 }
 
 fn sorted_hours(targeting: Targeting) -> Targeting {
@@ -44,7 +40,7 @@ fn sorted_hours(targeting: Targeting) -> Targeting {
         Targeting::Daypart(hours) => {
             Targeting::Daypart(hours.into_iter().collect::<BTreeSet<_>>().into_iter().collect())
         }
-        other => other,
+        Targeting::In(kind, values) => Targeting::In(kind, values),
     }
 }
 

@@ -30,11 +30,11 @@ pub(crate) struct Found {
 
 /// A seventh has no funds and a fifth is held back; which ones depends on nothing but the id.
 pub(crate) const fn is_funded(id: LineItemId) -> bool {
-    id.0 % 7 != 0
+    !id.0.is_multiple_of(7)
 }
 
 pub(crate) const fn is_paced_out(id: LineItemId) -> bool {
-    id.0 % 5 == 0
+    id.0.is_multiple_of(5)
 }
 
 macro_rules! lookup {

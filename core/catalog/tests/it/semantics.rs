@@ -79,7 +79,7 @@ fn an_empty_list_never_matches_and_its_negation_always_does() {
     let targetings = [
         never.clone(),
         Targeting::Not(Box::new(never.clone())),
-        Targeting::Any(vec![never.clone(), one_of("age", &["3"])]),
+        Targeting::Any(vec![never, one_of("age", &["3"])]),
         Targeting::Any(Vec::new()),
         Targeting::run_of_network(),
         Targeting::Not(Box::new(Targeting::run_of_network())),

@@ -109,7 +109,7 @@ pub(crate) fn creative(id: u64) -> Creative {
         title: format!("title {id}"),
         text: String::new(),
         landing_url: format!("https://shop.example/{id}"),
-        image_url: (id % 2 == 0).then(|| format!("http://images.example/{id}.png")),
+        image_url: id.is_multiple_of(2).then(|| format!("http://images.example/{id}.png")),
         review: Review::Approved,
     }
 }
@@ -217,7 +217,7 @@ fn shift_placements(targeting: &Targeting, shift: u64) -> Targeting {
             let shifted = ids.iter().map(|id| (id.parse::<u64>().unwrap() + shift).to_string());
             Targeting::In(TermKind::Placement, shifted.collect())
         }
-        other => other.clone(),
+        Targeting::In(..) | Targeting::Daypart(_) => targeting.clone(),
     }
 }
 
