@@ -64,16 +64,26 @@ impl Context {
         terms
     }
 
-    /// `US`, `US-CA`, `US-CA/Fresno`: every level that is known.
+    /// The most specific level of place that is known, as targeting names it; empty where none is.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.places().pop().unwrap_or_default()
+    }
+
     fn geo_terms(&self) -> Vec<Term> {
+        self.places().iter().map(|place| Term::new(TermKind::Geo, place)).collect()
+    }
+
+    /// `US`, `US-CA`, `US-CA/Fresno`: every level that is known.
+    fn places(&self) -> Vec<String> {
         let mut place = String::new();
-        let mut terms = Vec::new();
+        let mut places = Vec::new();
         for (separator, level) in [("", &self.country), ("-", &self.region), ("/", &self.city)] {
             let Some(name) = level else { break };
             place.push_str(separator);
             place.push_str(name);
-            terms.push(Term::new(TermKind::Geo, &place));
+            places.push(place.clone());
         }
-        terms
+        places
     }
 }

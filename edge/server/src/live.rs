@@ -17,6 +17,8 @@ use crate::console::view::{CtrPoint, CtrView, Decile, DecisionRow, Second};
 const SECONDS_MAX: usize = 120;
 /// Decisions listed.
 const DECISIONS_MAX: usize = 20;
+/// A row of the list stands at least that long before the next one is made.
+const DECISION_GAP_MS: i64 = 100;
 /// Impressions that deciles are made of.
 const RENDERED_MAX: usize = 20_000;
 /// Points of the history, and how many impressions each stands for.
@@ -94,6 +96,13 @@ impl Live {
     #[must_use]
     pub fn new(truth: Option<Box<Truth>>) -> Self {
         Self { state: Mutex::default(), truth }
+    }
+
+    /// Whether the page would notice another row: at most ten a second are worth making.
+    #[must_use]
+    pub fn wants_decision(&self, now: Timestamp) -> bool {
+        let state = self.lock();
+        state.decisions.front().is_none_or(|newest| now.0 - newest.time_ms >= DECISION_GAP_MS)
     }
 
     pub fn decided(&self, now: Timestamp, took_us: u32, row: Option<DecisionRow>) {

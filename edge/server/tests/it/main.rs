@@ -1,6 +1,7 @@
 //! End to end: the real binary, started on a directory of its own and driven over HTTP as its callers drive it.
 
 mod billing;
+mod browser;
 mod caller;
 mod catalog_changes;
 mod catalogs;

@@ -1,0 +1,49 @@
+//! The command line: one subcommand, one file.
+
+mod catalog;
+mod demo;
+mod evaluate;
+mod import;
+mod run;
+mod train;
+
+use clap::{Parser, Subcommand};
+
+/// A self-hosted ad platform: decisions, auctions, budgets, tracking, billing and learning in one binary.
+#[derive(Parser, Debug)]
+#[command(name = "litfass", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Serve ads with every role in this process.
+    Run(run::Args),
+    /// A shop with simulated shoppers, or a real shop's log replayed, served and learned from, with a live page.
+    Demo(demo::Args),
+    /// Load the catalog file that describes advertisers, campaigns, ads and placements.
+    Catalog(catalog::Args),
+    /// Train a rank profile on what was served and make it the next one to serve.
+    Train(train::Args),
+    /// Turn a real shop's log into a dataset: catalog, requests and outcomes.
+    Import(import::Args),
+    /// Judge ranking on a dataset against simple rules, with confidence intervals.
+    Evaluate(evaluate::Args),
+}
+
+impl Cli {
+    /// # Errors
+    /// Whatever the command could not do, said for the person who typed it.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Run(args) => args.run(),
+            Command::Demo(args) => args.run(),
+            Command::Catalog(args) => args.run(),
+            Command::Train(args) => args.run(),
+            Command::Import(args) => args.run(),
+            Command::Evaluate(args) => args.run(),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The request path on one screen: gather → shortlist → predict → settle and hold → record.
+//!
+//! Never fails for want of a dependency: what did not answer is in the record. The one error is that the record could not be
+//! appended; then nothing was promised to anybody and the caller may ask again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use litfass_decide::{
+    AdRequest, DecisionRecord, Made, Market, Observed, ShownRecord, Shortlist, StageName, Workspace, World, shortlist,
+};
+use litfass_events::{Billable, EventKind, PartitionKey, Token, named_id};
+use litfass_store::log::{AppendError, Clock, EventLog, Until};
+use litfass_store::wire::{self, Body};
+use litfass_types::{Day, DecisionId, Duration, Seed};
+
+use crate::api::decisions::Tracking;
+use crate::gather::Gather;
+use crate::live::Live;
+use crate::live_rows::decision_row;
+use crate::metrics::Metrics;
+use crate::metrics::label::{DecisionResult, Step};
+use crate::promises::Promises;
+use crate::secrets::SecretError;
+use crate::tokens::Tokens;
+use crate::world::SwappedWorld;
+
+/// The writer whose partitions decisions and events go to.
+pub const WRITER: &str = "server";
+
+#[derive(Debug)]
+pub struct Decider {
+    pub world: Arc<SwappedWorld>,
+    pub gather: Gather,
+    pub promises: Arc<Promises>,
+    pub tokens: Arc<Tokens>,
+    pub log: Arc<dyn EventLog>,
+    pub clock: Clock,
+    pub metrics: Arc<Metrics>,
+    pub live: Arc<Live>,
+    /// How long an event of a decision may bill.
+    pub token_ttl: Duration,
+    /// Idle ones; as many as requests were in progress at once.
+    pub workspaces: Mutex<Vec<Workspace>>,
+}
+
+/// A decision that is in the log, with the tracking paths of what it shows, in the record's order.
+#[derive(Debug)]
+pub struct Decided {
+    pub world: Arc<World>,
+    pub record: Arc<DecisionRecord>,
+    pub tracking: Vec<Tracking>,
+}
+
+/// Nothing was promised; asking again may help.
+#[derive(Debug, thiserror::Error)]
+pub enum Unavailable {
+    #[error("the decision could not be recorded: {0}")]
+    NotAppended(#[from] AppendError),
+    #[error("the decision could not be made: {0}")]
+    NoRandomness(#[from] getrandom::Error),
+    #[error("the decision's tracking URLs could not be sealed: {0}")]
+    NotSealed(#[from] SecretError),
+}
+
+/// A decision that is not recorded yet.
+struct Computed {
+    decided: Decided,
+    /// Budget days of the shown ads.
+    days: Vec<Day>,
+    key: PartitionKey,
+    watch: Stopwatch,
+}
+
+impl Decider {
+    /// `explain` records every candidate, whatever the sample says.
+    ///
+    /// # Errors
+    /// When the record could not be appended.
+    pub async fn decide(&self, request: AdRequest, explain: bool) -> Result<Decided, Unavailable> {
+        let Computed { decided, days, key, mut watch } = self.compute(request, explain)?;
+        let appended = self.append(&decided.record, key).await;
+        watch.lap(Step::Commit, &self.metrics);
+        if let Err(error) = appended {
+            self.promises.break_off(&decided.record, &days);
+            self.metrics.decisions.add(DecisionResult::NotRecorded, 1);
+            return Err(error.into());
+        }
+        self.count(&decided, watch.began.elapsed());
+        Ok(decided)
+    }
+
+    /// Everything up to the record, without waiting for anything.
+    fn compute(&self, request: AdRequest, explain: bool) -> Result<Computed, Unavailable> {
+        let mut watch = Stopwatch::start();
+        let (now, random, seed) = (self.clock.now(), getrandom::u64()?, Seed(getrandom::u64()?));
+        let world = self.world.at(now);
+        let observed = self.gather.observe(request, now, seed);
+        watch.lap_stage(StageName::Gather, Step::Gather, &self.metrics);
+        let shortlist = self.shortlist(&world, &observed);
+        watch.lap_stage(StageName::Shortlist, Step::Shortlist, &self.metrics);
+        let market = predict(&world, &shortlist);
+        watch.lap_stage(StageName::Predict, Step::Predict, &self.metrics);
+        let promised = self.promises.settle_and_hold(&world, &observed, &shortlist, &market);
+        watch.lap_stage(StageName::Settle, Step::Settle, &self.metrics);
+
+        let key = observed.request.user.map_or(PartitionKey(random), PartitionKey::of_user);
+        let partition = self.log.partition(WRITER, key).unwrap_or_default();
+        let id = DecisionId::new(now, partition, random);
+        let timings = watch.timings.clone();
+        let (settled, holds, days) = (promised.settled, promised.holds, promised.days);
+        let made =
+            Made { id, world: &world, observed, shortlist, market, settled, holds, explain, timings };
+        let record = Arc::new(made.into_record());
+        let tracking = self.tracking(&record, &world, &days)?;
+        Ok(Computed { decided: Decided { world, record, tracking }, days, key, watch })
+    }
+
+    fn shortlist(&self, world: &World, observed: &Observed) -> Shortlist {
+        let idle = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut workspace = idle.unwrap_or_default();
+        let shortlist = shortlist(world, observed, &mut workspace);
+        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).push(workspace);
+        shortlist
+    }
+
+    async fn append(&self, record: &Arc<DecisionRecord>, key: PartitionKey) -> Result<(), AppendError> {
+        let event = named_id("decision", &record.id.0.to_be_bytes());
+        let body = Body::Decision(Box::new(DecisionRecord::clone(record)));
+        let entry = wire::entry(record.id.partition(), event, record.inputs.now, key, &body);
+        self.log.append(vec![entry], Until::Written).await.into_iter().try_for_each(|result| result.map(|_| ()))
+    }
+
+    // ── tracking ──
+
+    fn tracking(&self, record: &DecisionRecord, world: &World, days: &[Day]) -> Result<Vec<Tracking>, SecretError> {
+        let shown = record.shown.iter().zip(days).zip(0_u8..);
+        shown.map(|((shown, day), slot)| self.sealed(&self.token(record, world, shown, *day, slot))).collect()
+    }
+
+    fn sealed(&self, token: &Token) -> Result<Tracking, SecretError> {
+        Ok(Tracking {
+            impression: format!("/t/i/{}", self.tokens.seal(token, EventKind::Impression)?),
+            viewable: format!("/t/v/{}", self.tokens.seal(token, EventKind::Viewable)?),
+            click: format!("/t/c/{}", self.tokens.seal(token, EventKind::Click)?),
+        })
+    }
+
+    fn token(&self, record: &DecisionRecord, world: &World, shown: &ShownRecord, day: Day, slot: u8) -> Token {
+        let request = &record.inputs.request;
+        let ad = world.catalog.ad_by_id(shown.ad).map(|ix| world.catalog.ad(ix));
+        let billable = ad.as_ref().map(|ad| world.catalog.line_item(ad.line_item).billable);
+        Token {
+            decision: record.id,
+            slot,
+            rank: shown.slot,
+            tenant: request.tenant,
+            advertiser: shown.advertiser,
+            campaign: shown.campaign,
+            line_item: shown.line_item,
+            ad: shown.ad,
+            creative: shown.creative,
+            placement: shown.placement_id,
+            geo: request.context.place(),
+            price: shown.price,
+            billable: match billable {
+                Some(litfass_catalog::model::Billable::Viewable) => Billable::Viewable,
+                Some(litfass_catalog::model::Billable::Impression) | None => Billable::Impression,
+            },
+            lease: shown.lease,
+            budget_day: day,
+            hold_expires: shown.hold_expires,
+            expires: record.inputs.now + self.token_ttl,
+            user: request.user.filter(|_| request.personalise),
+            item: ad.as_ref().and_then(|ad| ad.item),
+            category: ad.as_ref().and_then(|ad| ad.categories.first().copied()),
+            click: shown.click_in_slot,
+        }
+    }
+
+    // ── counting, after the fact ──
+
+    fn count(&self, decided: &Decided, took: std::time::Duration) {
+        let (record, metrics) = (&decided.record, &self.metrics);
+        let result = if record.shown.is_empty() { DecisionResult::Empty } else { DecisionResult::Filled };
+        metrics.decisions.add(result, 1);
+        metrics.decision_latency.observe((), took);
+        metrics.slots_shown.add((), record.shown.len() as u64);
+        record.inputs.degraded.iter().for_each(|port| metrics.degraded.add(*port, 1));
+        for (fate, n) in record.counts.iter().flatten() {
+            metrics.candidates.add(*fate, u64::from(*n));
+        }
+        for (why, n) in record.full.iter().flat_map(|full| &full.ineligible) {
+            metrics.ineligible.add(*why, u64::from(*n));
+        }
+        let took_us = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        let row = self.live.wants_decision(record.inputs.now).then(|| decision_row(record, &decided.world.catalog, took_us));
+        self.live.decided(record.inputs.now, took_us, row);
+    }
+}
+
+/// In process: a function call. It ends with calibration, so what it hands on are integers.
+fn predict(world: &World, shortlist: &Shortlist) -> Market {
+    Market {
+        exploration_ppm: world.rules.exploration_ppm,
+        placements: shortlist.placements.clone(),
+        entrants: shortlist.entrants.clone(),
+        predictions: world.profile.last_phase(&shortlist.viewer, &shortlist.rows),
+    }
+}
+
+impl Stopwatch {
+    fn start() -> Self {
+        let now = Instant::now();
+        Self { began: now, last: now, timings: Vec::with_capacity(StageName::ALL.len()) }
+    }
+
+    fn lap(&mut self, step: Step, metrics: &Metrics) -> std::time::Duration {
+        let now = Instant::now();
+        let took = now - std::mem::replace(&mut self.last, now);
+        metrics.step_latency.observe(step, took);
+        took
+    }
+
+    fn lap_stage(&mut self, stage: StageName, step: Step, metrics: &Metrics) {
+        let took = self.lap(step, metrics);
+        self.timings.push((stage, u32::try_from(took.as_micros()).unwrap_or(u32::MAX)));
+    }
+}

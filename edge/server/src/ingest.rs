@@ -1,0 +1,287 @@
+//! What happened after a decision, on its way into the log: tokens are opened, users hashed, copies recognised.
+//!
+//! Invariants: an accepted event is on disk before it is acknowledged; a copy changes nothing; an expired one is counted and
+//! not kept. What is recognised here only spares the log: the ledger and the folds tell copies apart by themselves.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use litfass_catalog::category_hash;
+use litfass_events::{
+    Conversion, DedupeKey, Delivery, EventKind, ItemView, PartitionKey, Purchased, Seen, Token, conversion_id, delivery_id, view_id,
+};
+use litfass_features::item_hash;
+use litfass_store::log::{AppendError, Appended, Clock, EventLog, NewEntry, Until};
+use litfass_store::wire::{self, Body};
+use litfass_types::{EventId, TenantId, Timestamp};
+use serde_json::Value;
+
+use crate::api::events::{ConversionAsk, EventAsk, EventResult, ItemAsk, TokenAsk, ViewAsk};
+use crate::api::invalid::Invalid;
+use crate::decider::WRITER;
+use crate::memory::Memory;
+use crate::metrics::{Metrics, label};
+use crate::problem::{Code, Problem};
+use crate::secrets::UserKeys;
+use crate::tokens::Tokens;
+use crate::world::SwappedWorld;
+
+/// How far ahead of the server's clock an event's own time may lie; what lies further is taken for now.
+const CLOCK_SKEW_MS: i64 = 60_000;
+
+#[derive(Debug)]
+pub struct Ingest {
+    pub log: Arc<dyn EventLog>,
+    pub tokens: Arc<Tokens>,
+    pub users: Arc<UserKeys>,
+    pub memory: Arc<Memory>,
+    pub world: Arc<SwappedWorld>,
+    pub clock: Clock,
+    pub metrics: Arc<Metrics>,
+}
+
+/// An event that is worth keeping, and by what it is recognised.
+struct Taken {
+    id: EventId,
+    dedupe: DedupeKey,
+    at: Timestamp,
+    key: PartitionKey,
+    body: Body,
+    kind: EventKind,
+}
+
+/// What became of one event before the log was asked.
+enum Sorted {
+    New(Box<NewEntry>, EventId, EventKind),
+    Done(EventResult),
+}
+
+/// A click's way into the log, which its redirect does not have to wait for.
+#[derive(Debug)]
+pub struct Recorded {
+    pending: Option<Appended>,
+    metrics: Arc<Metrics>,
+}
+
+impl Recorded {
+    /// Waits at most that long; what is not on disk by then is counted, and still on its way.
+    pub async fn within(self, wait: Duration) {
+        let Some(appended) = self.pending else { return };
+        let recorded = tokio::time::timeout(wait, appended).await;
+        let on_disk = recorded.is_ok_and(|results| results.iter().all(Result::is_ok));
+        if !on_disk {
+            self.metrics.clicks_unrecorded.add((), 1);
+        }
+    }
+}
+
+impl From<AppendError> for Problem {
+    fn from(error: AppendError) -> Self {
+        Self::new(Code::RecordNotAppended, error.to_string())
+    }
+}
+
+impl Ingest {
+    /// An impression, viewable or click reported by its URL; returns once it is on disk.
+    ///
+    /// # Errors
+    /// When the token is not ours or has expired, or the log does not take the event.
+    pub async fn delivered(&self, kind: EventKind, token: &str, time: Option<i64>) -> Result<(), Problem> {
+        let taken = self.delivery(kind, token, time)?;
+        match self.sort(taken) {
+            Sorted::New(entry, _, kind) => {
+                self.append(vec![*entry]).await.into_iter().try_for_each(|result| result.map(|_| ()))?;
+                self.count(kind, label::EventResult::Accepted);
+                Ok(())
+            }
+            Sorted::Done(EventResult::Expired { .. }) => Err(Problem::new(Code::Expired, "this token has expired")),
+            Sorted::Done(_) => Ok(()),
+        }
+    }
+
+    /// A click, and its way into the log: nothing when it was taken before or has expired.
+    ///
+    /// # Errors
+    /// When the token is not ours.
+    pub fn clicked(&self, token: &str) -> Result<(Token, Recorded), Problem> {
+        let opened = self.open(EventKind::Click, token)?;
+        let taken = self.delivery(EventKind::Click, token, None)?;
+        let pending = match self.sort(taken) {
+            Sorted::New(entry, _, kind) => {
+                self.count(kind, label::EventResult::Accepted);
+                Some(self.log.append(vec![*entry], Until::Committed))
+            }
+            Sorted::Done(_) => None,
+        };
+        Ok((opened, Recorded { pending, metrics: Arc::clone(&self.metrics) }))
+    }
+
+    /// A result per event, in order; returns once everything accepted is on disk.
+    ///
+    /// # Errors
+    /// When the log takes nothing: then none of them was acknowledged.
+    pub async fn batch(&self, events: Vec<Value>) -> Result<Vec<EventResult>, Problem> {
+        let mut results = Vec::with_capacity(events.len());
+        let mut entries = Vec::new();
+        let mut places = Vec::new();
+        let mut in_batch = BTreeSet::new();
+        for event in events {
+            let sorted = match self.read(event) {
+                Err(problem) => Sorted::Done(EventResult::Rejected { problem }),
+                Ok(taken) if !in_batch.insert(taken.dedupe) => {
+                    Sorted::Done(EventResult::Repeated { event_id: taken.id.to_string() })
+                }
+                Ok(taken) => self.sort(taken),
+            };
+            match sorted {
+                Sorted::Done(result) => results.push(result),
+                Sorted::New(entry, id, kind) => {
+                    places.push((results.len(), kind));
+                    entries.push(*entry);
+                    results.push(EventResult::Accepted { event_id: id.to_string() });
+                }
+            }
+        }
+        for (result, (place, kind)) in self.append(entries).await.into_iter().zip(places) {
+            match result {
+                Ok(_) => self.count(kind, label::EventResult::Accepted),
+                Err(error) => results[place] = EventResult::Rejected { problem: error.into() },
+            }
+        }
+        Ok(results)
+    }
+
+    async fn append(&self, entries: Vec<NewEntry>) -> Vec<Result<litfass_types::Position, AppendError>> {
+        if entries.is_empty() { Vec::new() } else { self.log.append(entries, Until::Committed).await }
+    }
+
+    fn count(&self, kind: EventKind, result: label::EventResult) {
+        let kind = match kind {
+            EventKind::Impression => label::EventKind::Impression,
+            EventKind::Viewable => label::EventKind::Viewable,
+            EventKind::Click => label::EventKind::Click,
+            EventKind::Conversion => label::EventKind::Conversion,
+            EventKind::View => label::EventKind::View,
+        };
+        self.metrics.events.add((kind, result), 1);
+    }
+
+    // ── what it is ──
+
+    fn read(&self, event: Value) -> Result<Taken, Problem> {
+        let ask: EventAsk = serde_path_to_error::deserialize(event)
+            .map_err(|e| Problem::invalid(e.path().to_string(), e.inner().to_string()))?;
+        match ask {
+            EventAsk::Impression(ask) => self.read_delivery(EventKind::Impression, &ask),
+            EventAsk::Viewable(ask) => self.read_delivery(EventKind::Viewable, &ask),
+            EventAsk::Click(ask) => self.read_delivery(EventKind::Click, &ask),
+            EventAsk::Conversion(ask) => self.conversion(ask),
+            EventAsk::View(ask) => self.view(&ask),
+        }
+    }
+
+    fn read_delivery(&self, kind: EventKind, ask: &TokenAsk) -> Result<Taken, Problem> {
+        ask.check()?;
+        self.delivery(kind, &ask.token, ask.time)
+    }
+
+    fn open(&self, kind: EventKind, token: &str) -> Result<Token, Problem> {
+        let opened = self.tokens.open(token, kind);
+        opened.map(|o| o.token).map_err(|e| Problem::new(Code::UnknownToken, e.to_string()).at("token"))
+    }
+
+    fn delivery(&self, kind: EventKind, token: &str, time: Option<i64>) -> Result<Taken, Problem> {
+        let token = self.open(kind, token)?;
+        let (decision, slot) = (token.decision, token.slot);
+        Ok(Taken {
+            id: delivery_id(decision, slot, kind),
+            dedupe: DedupeKey::Slot { decision, slot, kind },
+            at: self.time(time),
+            key: PartitionKey::of_viewer(token.user, decision),
+            body: Body::Delivery(Box::new(Delivery { kind, token })),
+            kind,
+        })
+    }
+
+    fn conversion(&self, ask: ConversionAsk) -> Result<Taken, Problem> {
+        ask.check()?;
+        let click = ask.token.as_deref().map(|token| self.open(EventKind::Click, token)).transpose()?;
+        let tenant = click.as_ref().map(|token| token.tenant).or(ask.tenant.map(TenantId));
+        let tenant = tenant.ok_or_else(|| Invalid::new("tenant", "is needed where there is no token"))?;
+        let user = ask.user_id.as_deref().map(|user| self.user(tenant, user)).transpose()?;
+        let items = ask.items.iter().map(purchased).collect();
+        let conversion =
+            Conversion { tenant, user, click, order_id: ask.order_id, value_micros: ask.value_micros, items };
+        let (id, at) = (conversion_id(&conversion), self.time(ask.time));
+        let dedupe = match &conversion.click {
+            Some(token) => DedupeKey::Order { decision: token.decision, id },
+            None => DedupeKey::Loose { at, id },
+        };
+        let key = match (conversion.buyer(), &conversion.click) {
+            (Some(user), _) => PartitionKey::of_user(user),
+            (None, Some(token)) => PartitionKey::of_decision(token.decision),
+            (None, None) => PartitionKey::of_order(tenant, &conversion.order_id),
+        };
+        Ok(Taken { id, dedupe, at, key, body: Body::Conversion(Box::new(conversion)), kind: EventKind::Conversion })
+    }
+
+    fn view(&self, ask: &ViewAsk) -> Result<Taken, Problem> {
+        ask.check()?;
+        let tenant = TenantId(ask.tenant);
+        let user = self.user(tenant, &ask.user_id)?;
+        let (item, category) = (item_hash(&ask.item), ask.category.as_deref().map(category_hash));
+        let (view, at) = (ItemView { tenant, user, item, category }, self.time(ask.time));
+        let id = view_id(&view, at);
+        let dedupe = DedupeKey::Loose { at, id };
+        Ok(Taken { id, dedupe, at, key: PartitionKey::of_user(user), body: Body::ItemView(view), kind: EventKind::View })
+    }
+
+    fn user(&self, tenant: TenantId, user: &str) -> Result<litfass_types::UserHash, Problem> {
+        if self.world.load().catalog.tenant(tenant).is_none() {
+            return Err(Problem::new(Code::UnknownTenant, format!("there is no tenant {tenant}")).at("tenant"));
+        }
+        self.users.hash(tenant, user).map_err(|e| Problem::new(Code::Internal, e.to_string()))
+    }
+
+    /// When it happened, as its sender says: never ahead of our clock by more than skew.
+    fn time(&self, said: Option<i64>) -> Timestamp {
+        let now = self.clock.now();
+        said.map(Timestamp).filter(|at| at.0 >= 0 && at.0 <= now.0 + CLOCK_SKEW_MS).unwrap_or(now)
+    }
+
+    // ── is it new ──
+
+    fn sort(&self, taken: Taken) -> Sorted {
+        let event_id = taken.id.to_string();
+        match self.seen(&taken) {
+            Seen::Repeated => {
+                self.count(taken.kind, label::EventResult::Repeated);
+                Sorted::Done(EventResult::Repeated { event_id })
+            }
+            Seen::Expired => {
+                self.count(taken.kind, label::EventResult::Expired);
+                Sorted::Done(EventResult::Expired { event_id })
+            }
+            Seen::First => match self.log.partition(WRITER, taken.key) {
+                Some(partition) => {
+                    let entry = wire::entry(partition, taken.id, taken.at, taken.key, &taken.body);
+                    Sorted::New(Box::new(entry), taken.id, taken.kind)
+                }
+                None => Sorted::Done(EventResult::Rejected { problem: AppendError::Closed.into() }),
+            },
+        }
+    }
+
+    fn seen(&self, taken: &Taken) -> Seen {
+        let expired = match &taken.body {
+            Body::Delivery(delivery) => delivery.token.is_expired(self.clock.now()),
+            _ => false,
+        };
+        if expired { Seen::Expired } else { self.memory.look(taken.dedupe) }
+    }
+}
+
+fn purchased(ask: &ItemAsk) -> Purchased {
+    Purchased { item: item_hash(&ask.item), category: ask.category.as_deref().map(category_hash), quantity: ask.quantity }
+}

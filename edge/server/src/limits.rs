@@ -1,0 +1,115 @@
+//! Limits that the catalog file states, sent to the ledger as commands through the admin partition.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use litfass_catalog::{AdvertiserRow, Catalog};
+use litfass_events::{PartitionKey, named_id};
+use litfass_ledger::{Amount, Command, CommandId, Effect, Limit};
+use litfass_store::catalog::{Limit as StatedLimit, LimitField};
+use litfass_store::log::{Clock, EventLog, Until};
+use litfass_store::wire::{self, Body};
+use litfass_types::{AdvertiserId, CampaignId, LineItemId, Position};
+
+/// The writer of the admin partition.
+pub const ADMIN: &str = "admin";
+
+/// Bytes read of the log at once.
+const READ_BYTES: usize = 1 << 20;
+
+/// Commands appended at once.
+const CHUNK: usize = 1_000;
+
+#[derive(Debug)]
+pub struct LimitSender {
+    log: Arc<dyn EventLog>,
+    clock: Clock,
+    /// Commands that are in the log already.
+    sent: BTreeSet<CommandId>,
+}
+
+impl LimitSender {
+    /// Reads from the admin partition what was sent before.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn open(log: Arc<dyn EventLog>, clock: Clock) -> Result<Self> {
+        let mut sent = BTreeSet::new();
+        if let Some(partition) = log.partition(ADMIN, PartitionKey(0)) {
+            let mut from = Position { partition, offset: 0 };
+            loop {
+                let batch = log.read(from, READ_BYTES)?;
+                if batch.entries.is_empty() {
+                    break;
+                }
+                for entry in &batch.entries {
+                    if let Body::Command(command) = wire::decode(entry)?.body {
+                        sent.insert(command.id);
+                    }
+                }
+                from = batch.next;
+            }
+        }
+        Ok(Self { log, clock, sent })
+    }
+
+    /// Sends what was not sent before; returns when it is on disk. A command that comes twice takes effect once.
+    ///
+    /// # Errors
+    /// When the log does not take them.
+    pub fn send(&mut self, limits: &[StatedLimit], catalog: &Catalog) -> Result<()> {
+        let commands = limits.iter().filter_map(|limit| command(limit, catalog));
+        let fresh: Vec<_> = commands.filter(|command| !self.sent.contains(&command.id)).collect();
+        for chunk in fresh.chunks(CHUNK) {
+            self.append(chunk)?;
+            self.sent.extend(chunk.iter().map(|command| command.id));
+        }
+        Ok(())
+    }
+
+    fn append(&self, commands: &[Command]) -> Result<()> {
+        let now = self.clock.now();
+        let key = PartitionKey(0);
+        let partition = self.log.partition(ADMIN, key).context("this process does not write the admin partition")?;
+        let entry = |command: &Command| {
+            let id = named_id("command", &command.id.0.to_be_bytes());
+            wire::entry(partition, id, now, key, &Body::Command(*command))
+        };
+        let appended = self.log.append(commands.iter().map(entry).collect(), Until::Committed).wait();
+        appended.into_iter().try_for_each(|result| result.map(|_| ()))?;
+        Ok(())
+    }
+}
+
+/// `None` where the object has gone from the catalog.
+fn command(limit: &StatedLimit, catalog: &Catalog) -> Option<Command> {
+    let amount = Amount::new(i128::from(limit.micros) * 1_000).ok()?;
+    let effect = match limit.field {
+        LimitField::CreditLimit => Limit::Credit { account: AdvertiserId(limit.object.id), limit: amount },
+        LimitField::LifetimeBudget => {
+            let campaign = CampaignId(limit.object.id);
+            let account = payer(campaign, catalog)?.id;
+            Limit::CampaignLifetime { account, campaign, limit: Some(amount) }
+        }
+        LimitField::DailyBudget => {
+            let campaign = CampaignId(limit.object.id);
+            let advertiser = payer(campaign, catalog)?;
+            // From the day on which it was loaded, as the advertiser counts days.
+            let from = advertiser.calendar.day(limit.loaded);
+            Limit::CampaignDaily { account: advertiser.id, campaign, from, limit: Some(amount) }
+        }
+        LimitField::Budget => {
+            let line_item = LineItemId(limit.object.id);
+            let account = catalog.line_item(catalog.line_item_by_id(line_item)?).advertiser;
+            Limit::LineItem { account, line_item, limit: Some(amount) }
+        }
+    };
+    let effect = Effect::SetLimit(effect);
+    let tenant = catalog.advertiser(catalog.advertiser_by_id(effect.account())?).tenant;
+    Some(Command { id: CommandId(limit.command_id()), tenant, effect })
+}
+
+fn payer(campaign: CampaignId, catalog: &Catalog) -> Option<AdvertiserRow<'_>> {
+    Some(catalog.advertiser(catalog.campaign(catalog.campaign_by_id(campaign)?).advertiser))
+}

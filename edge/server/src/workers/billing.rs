@@ -1,0 +1,132 @@
+//! Carries billable events from the log to the ledger: one batch, one transaction, which also holds the position.
+//!
+//! A batch that fails is read again from where the ledger stands. Nothing else bills.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use litfass_events::{EventKind, Token};
+use litfass_ledger::{
+    Batch, Billable, Billed, Chain, Claim, ClaimId, Consumed, Entry, Membership, Outcome, PartitionKind,
+};
+use litfass_store::ledger::{BudgetAuthority, LedgerAdmin, LedgerReader};
+use litfass_store::log::EventLog;
+use litfass_store::wire::{self, Body, Logged};
+use litfass_types::Position;
+
+use crate::metrics::{Metrics, label::BillingOutcome};
+
+/// Read of one partition at once.
+const BATCH_BYTES: usize = 2 << 20;
+/// How long to wait for news from the log.
+const WAIT: Duration = Duration::from_millis(200);
+const AGAIN_AT_ONCE: Duration = Duration::ZERO;
+
+#[derive(Debug)]
+pub struct BillingWorker<L, R> {
+    pub log: Arc<dyn EventLog>,
+    pub ledger: Arc<L>,
+    pub reader: R,
+    pub metrics: Arc<Metrics>,
+    /// Event partitions of the log.
+    pub partitions: Vec<u16>,
+    /// Where the ledger goes on in each; unknown at first and after a failure.
+    pub positions: Option<Vec<Position>>,
+}
+
+impl<L: BudgetAuthority + LedgerAdmin, R: LedgerReader> BillingWorker<L, R> {
+    /// # Errors
+    /// When the log or the ledger fails; the next step asks the ledger where it stands.
+    pub fn step(&mut self) -> Result<Duration> {
+        let positions = match self.positions.take() {
+            Some(positions) => positions,
+            None => self.where_the_ledger_stands()?,
+        };
+        let heads = self.log.wait(&positions, WAIT)?;
+        let behind = |p: &Position| heads.iter().any(|h| h.next.partition == p.partition && h.next.offset > p.offset);
+        let (mut batch, mut next) = (Batch::default(), positions.clone());
+        for position in next.iter_mut().filter(|p| behind(p)) {
+            self.read(position, &mut batch)?;
+        }
+        if !batch.consumed.is_empty() {
+            // In append order across partitions, so that whoever came first is paid first.
+            batch.entries.sort_by_key(|entry| (entry.appended, entry.position));
+            self.count(&self.ledger.bill(&batch)?);
+        }
+        self.positions = Some(next);
+        Ok(AGAIN_AT_ONCE)
+    }
+
+    fn where_the_ledger_stands(&self) -> Result<Vec<Position>> {
+        let kind = PartitionKind::Events;
+        let open: Vec<_> = self.partitions.iter().map(|p| Membership::Open { partition: *p, kind }).collect();
+        self.ledger.partitions(&open)?;
+        let known = self.reader.positions()?;
+        let ours = known.into_iter().filter(|(partition, _)| self.partitions.contains(partition));
+        Ok(ours.map(|(partition, row)| Position { partition, offset: row.next }).collect())
+    }
+
+    fn read(&self, position: &mut Position, batch: &mut Batch) -> Result<()> {
+        let read = self.log.read(*position, BATCH_BYTES)?;
+        let Some(appended) = read.entries.last().map(|entry| entry.append_time) else { return Ok(()) };
+        for entry in &read.entries {
+            batch.entries.extend(claim(&wire::decode(entry)?));
+        }
+        let (partition, from) = (position.partition, position.offset);
+        batch.consumed.push(Consumed { partition, from, next: read.next.offset, appended });
+        *position = read.next;
+        Ok(())
+    }
+
+    fn count(&self, billed: &Billed) {
+        for outcome in &billed.outcomes {
+            let label = match outcome {
+                Outcome::Billed => BillingOutcome::Billed,
+                Outcome::Repeated => BillingOutcome::Repeated,
+                Outcome::Expired => BillingOutcome::Expired,
+                Outcome::Pending(_) => BillingOutcome::Pending,
+                Outcome::Unbilled(_) => BillingOutcome::Unbilled,
+            };
+            self.metrics.billing.add(label, 1);
+        }
+    }
+}
+
+/// What the entry may charge; `None` where it is not a billable event. CPA bids are not accepted yet, so no conversion is.
+fn claim(logged: &Logged) -> Option<Entry> {
+    let Body::Delivery(delivery) = &logged.body else { return None };
+    let kind = match delivery.kind {
+        EventKind::Impression => Billable::Impression,
+        EventKind::Viewable => Billable::Viewable,
+        EventKind::Click => Billable::Click,
+        EventKind::Conversion | EventKind::View => return None,
+    };
+    let token = &delivery.token;
+    let id = ClaimId { decision: token.decision, slot: token.slot, kind, order: String::new() };
+    token.bills(delivery.kind).then(|| Entry {
+        position: logged.position,
+        appended: logged.envelope.append_time,
+        claim: claim_of(token, id),
+    })
+}
+
+fn claim_of(token: &Token, id: ClaimId) -> Claim {
+    Claim {
+        id,
+        tenant: token.tenant,
+        chain: Chain {
+            account: token.advertiser,
+            campaign: token.campaign,
+            line_item: token.line_item,
+            day: token.budget_day,
+        },
+        ad: token.ad,
+        creative: token.creative,
+        placement: token.placement,
+        price: token.price,
+        lease: token.lease,
+        hold_expires: token.hold_expires,
+        token_expires: token.expires,
+    }
+}

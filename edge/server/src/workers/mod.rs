@@ -1,0 +1,92 @@
+//! What runs beside the requests: one thread each, told to stop by one flag.
+//!
+//! None of them owns money or decides: they carry log entries to the ledger and the folds, and publish the next world. Each
+//! may be killed at any instant; what it had not finished it does again.
+
+pub mod admin;
+pub mod billing;
+pub mod catalog;
+pub mod leases;
+pub mod pacing;
+pub mod profile;
+pub mod signals;
+pub mod tail;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Asks threads to stop, and wakes those that wait.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<(AtomicBool, Mutex<()>, Condvar)>);
+
+impl Stop {
+    pub fn stop(&self) {
+        self.0.0.store(true, Ordering::SeqCst);
+        let _held = self.0.1.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.2.notify_all();
+    }
+
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.0.load(Ordering::SeqCst)
+    }
+
+    /// Waits that long, or until asked to stop; true while there is reason to go on.
+    #[must_use]
+    pub fn pause(&self, span: Duration) -> bool {
+        let held = self.0.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.0.2.wait_timeout_while(held, span, |()| !self.is_stopped());
+        drop(waited);
+        !self.is_stopped()
+    }
+}
+
+/// The threads of one node. Joining them is what a clean stop waits for.
+#[derive(Debug, Default)]
+pub struct Workers {
+    pub stop: Stop,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// How long a worker rests after a dependency failed, before it tries again.
+const AFTER_FAILURE: Duration = Duration::from_millis(500);
+
+impl Workers {
+    /// Runs `step` until asked to stop. A step says how long to rest; a failed one is logged and tried again.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn spawn(
+        &mut self,
+        name: &'static str,
+        mut step: impl FnMut() -> anyhow::Result<Duration> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let stop = self.stop.clone();
+        let run = move || {
+            while !stop.is_stopped() {
+                let rest = step().unwrap_or_else(|error| {
+                    tracing::error!(worker = name, "{error:#}");
+                    AFTER_FAILURE
+                });
+                if !rest.is_zero() && !stop.pause(rest) {
+                    break;
+                }
+            }
+        };
+        self.threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(run)?);
+        Ok(())
+    }
+
+    /// Asks all to stop and waits until they have.
+    pub fn finish(self) {
+        self.stop.stop();
+        for thread in self.threads {
+            let name = thread.thread().name().unwrap_or("worker").to_owned();
+            if thread.join().is_err() {
+                tracing::error!(worker = name, "ended by a panic");
+            }
+        }
+    }
+}

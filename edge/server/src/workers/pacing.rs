@@ -1,0 +1,161 @@
+//! The pacing controller: every few seconds it compares what was spent with the plan and publishes a numbered table of bid
+//! multipliers; and it says which line items have funds at all. Decisions only read it.
+//!
+//! The table is in the log before it is in force, because decisions name it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use litfass_catalog::model::{PacingMode, Status};
+use litfass_catalog::{Catalog, LineItemRow};
+use litfass_events::{PacingTable, PartitionKey, named_id};
+use litfass_ledger::{Amount, BudgetDay, Chain, Control, Level, UNLIMITED};
+use litfass_market::pacing::{Plan, even};
+use litfass_store::ledger::LedgerReader;
+use litfass_store::log::{Clock, EventLog, Until};
+use litfass_store::wire::{self, Body};
+use litfass_types::{LineItemId, LineItemIx, PPM, Timestamp};
+
+use crate::decider::WRITER;
+use crate::world::{Pacing, SwappedWorld};
+
+/// The table in force, for whoever lays it out by another catalog's numbers.
+#[derive(Debug, Default)]
+pub struct PacingBoard(Mutex<Arc<Pacing>>);
+
+impl PacingBoard {
+    #[must_use]
+    pub fn current(&self) -> Arc<Pacing> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn replace(&self, pacing: Pacing) -> Arc<Pacing> {
+        let pacing = Arc::new(pacing);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&pacing);
+        pacing
+    }
+}
+
+#[derive(Debug)]
+pub struct PacingWorker<R> {
+    pub log: Arc<dyn EventLog>,
+    pub ledger: R,
+    pub world: Arc<SwappedWorld>,
+    pub board: Arc<PacingBoard>,
+    pub clock: Clock,
+    pub interval: Duration,
+}
+
+/// A line item and the four levels that pay for it.
+struct Payer {
+    id: LineItemId,
+    ix: LineItemIx,
+    mode: PacingMode,
+    bid: Amount,
+    window: BudgetDay,
+    levels: [Control; 4],
+}
+
+impl<R: LedgerReader> PacingWorker<R> {
+    /// # Errors
+    /// When the ledger cannot be read or the table not be logged; the table before stays in force.
+    pub fn step(&mut self) -> Result<Duration> {
+        let now = self.clock.now();
+        let world = self.world.load();
+        let payers = self.payers(&world.catalog, now)?;
+        let before = self.board.current();
+        let mut multipliers_ppm = BTreeMap::new();
+        for payer in payers.iter().filter(|payer| payer.mode == PacingMode::Even) {
+            let previous = before.multipliers_ppm.get(&payer.id).copied().unwrap_or(PPM);
+            let multiplier = even(previous, &payer.plans(&world.catalog), now);
+            if multiplier != PPM {
+                multipliers_ppm.insert(payer.id, multiplier);
+            }
+        }
+        let funded: BTreeSet<_> = payers.iter().filter(|payer| payer.is_funded()).map(|payer| payer.id).collect();
+        if multipliers_ppm != before.multipliers_ppm || funded != before.funded {
+            self.publish(&before, multipliers_ppm, funded, now)?;
+        }
+        Ok(self.interval)
+    }
+
+    fn publish(
+        &self,
+        before: &Pacing,
+        multipliers_ppm: BTreeMap<LineItemId, u32>,
+        funded: BTreeSet<LineItemId>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let mut number = before.number;
+        if multipliers_ppm != before.multipliers_ppm || number == 0 {
+            // Numbers go on counting where the process before left off: they carry the time.
+            number = (number + 1).max(now.0.unsigned_abs());
+            self.record(number, &multipliers_ppm, now)?;
+        }
+        let pacing = self.board.replace(Pacing { number, multipliers_ppm, funded });
+        self.world.publish_pacing(&pacing);
+        Ok(())
+    }
+
+    fn record(&self, number: u64, multipliers_ppm: &BTreeMap<LineItemId, u32>, now: Timestamp) -> Result<()> {
+        let key = PartitionKey(0);
+        let partition = self.log.partition(WRITER, key).context("this process does not write the event log")?;
+        let multipliers_ppm = multipliers_ppm.iter().map(|(id, ppm)| (*id, *ppm)).collect();
+        let body = Body::Pacing(PacingTable { number, full: true, multipliers_ppm });
+        let entry = wire::entry(partition, named_id("pacing", &number.to_be_bytes()), now, key, &body);
+        let appended = self.log.append(vec![entry], Until::Written).wait();
+        appended.into_iter().try_for_each(|result| result.map(|_| ()))?;
+        Ok(())
+    }
+
+    fn payers(&self, catalog: &Catalog, now: Timestamp) -> Result<Vec<Payer>> {
+        let active = |ix: &LineItemIx| {
+            catalog.line_item(*ix).status == Status::Active && catalog.flight(*ix).contains(now)
+        };
+        let line_items: Vec<_> = catalog.live_line_items().filter(active).collect();
+        let windows: Vec<_> = line_items.iter().map(|ix| window(catalog, catalog.line_item(*ix), now)).collect();
+        let chains = line_items.iter().zip(&windows).map(|(ix, window)| chain(catalog.line_item(*ix), window));
+        let ids: Vec<_> = chains.flat_map(Chain::controls).collect();
+        let controls = self.ledger.controls(&ids)?;
+        let (levels, _) = controls.as_chunks::<4>();
+        let payers = line_items.iter().zip(windows).zip(levels).map(|((ix, window), levels)| {
+            let row = catalog.line_item(*ix);
+            Payer { id: row.id, ix: *ix, mode: row.pacing, bid: Amount::of(row.bid), window, levels: *levels }
+        });
+        Ok(payers.collect())
+    }
+}
+
+fn window(catalog: &Catalog, row: &LineItemRow, now: Timestamp) -> BudgetDay {
+    BudgetDay::of(catalog.advertiser(row.advertiser_ix).calendar, now)
+}
+
+const fn chain(row: &LineItemRow, window: &BudgetDay) -> Chain {
+    Chain { account: row.advertiser, campaign: row.campaign, line_item: row.id, day: window.day }
+}
+
+impl Payer {
+    /// A unit's bid can still be leased, or this process holds budget already.
+    fn is_funded(&self) -> bool {
+        self.levels.iter().all(|level| level.available() >= self.bid || !level.leased.is_zero())
+    }
+
+    /// Every budget that has a limit and a time to last. A flight without an end has no plan: its budget is spent as it comes.
+    fn plans(&self, catalog: &Catalog) -> Vec<Plan> {
+        let flight = catalog.flight(self.ix);
+        let lifetime = flight.start.zip(flight.end);
+        let day = Some((self.window.starts, self.window.ends));
+        let [_, campaign, campaign_day, line_item] = &self.levels;
+        let budgets = [(campaign, lifetime), (campaign_day, day), (line_item, lifetime)];
+        let limited = budgets.into_iter().filter(|(control, _)| control.limit != UNLIMITED);
+        let plan = |control: &Control, (start, end)| Plan {
+            budget: control.total().nanos(),
+            spent: control.spent.nanos(),
+            start,
+            end,
+        };
+        limited.filter_map(|(control, lasts)| Some(plan(control, lasts?))).collect()
+    }
+}

@@ -1,0 +1,142 @@
+//! The world that decisions are made in, swapped whole. Whoever changes a part makes a new world around it; decisions in
+//! progress keep the one they began with.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use litfass_catalog::{Bitset, Catalog, Schedule};
+use litfass_decide::{PacingColumns, Rules, World, WorldVersion};
+use litfass_rank::RankProfile;
+use litfass_retrieval::{AdSignals, SourceIndex};
+use litfass_types::{LineItemId, Timestamp};
+
+/// Who may bid how much of its bid, as the controller publishes it. A line item that is not named is not held back.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Pacing {
+    pub number: u64,
+    pub multipliers_ppm: BTreeMap<LineItemId, u32>,
+    /// Line items for which budget can still be leased at every level.
+    pub funded: std::collections::BTreeSet<LineItemId>,
+}
+
+#[derive(Debug)]
+pub struct SwappedWorld {
+    current: ArcSwap<World>,
+    /// One change at a time, so that none is lost.
+    changing: Mutex<()>,
+}
+
+impl SwappedWorld {
+    #[must_use]
+    pub fn new(world: World) -> Self {
+        Self { current: ArcSwap::from_pointee(world), changing: Mutex::default() }
+    }
+
+    #[must_use]
+    pub fn load(&self) -> Arc<World> {
+        self.current.load_full()
+    }
+
+    /// The world with a schedule that covers `now`.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Arc<World> {
+        let world = self.load();
+        if world.schedule.covers(&world.catalog, now) {
+            return world;
+        }
+        self.change(|world| world.schedule = Arc::new(Schedule::at(&world.catalog, now)));
+        self.load()
+    }
+
+    pub fn change(&self, change: impl FnOnce(&mut World)) {
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut world = World::clone(&self.current.load());
+        change(&mut world);
+        self.current.store(Arc::new(world));
+    }
+
+    /// Serves another catalog: what is laid out by its numbers is carried over or made anew.
+    pub fn publish_catalog(&self, catalog: Arc<Catalog>, pacing: &Pacing, now: Timestamp) {
+        self.change(|world| {
+            world.signals = Arc::new(world.signals.carried(&world.catalog, &catalog));
+            if !world.sources.fits(&catalog) {
+                world.sources = Arc::new(SourceIndex::build(&catalog, &world.signals, now));
+            }
+            world.pacing = Arc::new(laid_out(pacing, &catalog));
+            world.schedule = Arc::new(Schedule::at(&catalog, now));
+            world.version.catalog = catalog.version();
+            world.catalog = catalog;
+        });
+    }
+
+    pub fn publish_pacing(&self, pacing: &Pacing) {
+        self.change(|world| {
+            world.pacing = Arc::new(laid_out(pacing, &world.catalog));
+            world.version.pacing = pacing.number;
+        });
+    }
+
+    /// Signals that were made for a catalog which was swapped meanwhile are dropped: the next ones come in seconds.
+    pub fn publish_signals(&self, signals: AdSignals, sources: SourceIndex) {
+        self.change(|world| {
+            if signals.fits(&world.catalog) {
+                world.signals = Arc::new(signals);
+                world.sources = Arc::new(sources);
+                world.version.signals += 1;
+            }
+        });
+    }
+
+    pub fn publish_profile(&self, profile: RankProfile, hash: [u8; 32]) {
+        self.change(|world| {
+            world.profile = Arc::new(profile);
+            world.version.profile = hash;
+        });
+    }
+}
+
+/// The world at the start, before anything was learned.
+#[must_use]
+pub fn first_world(catalog: Arc<Catalog>, rules: Rules, rules_hash: [u8; 32], now: Timestamp) -> World {
+    let signals = AdSignals::new(&catalog, [], []);
+    World {
+        version: WorldVersion {
+            catalog: catalog.version(),
+            profile: [0; 32],
+            rules: rules_hash,
+            pacing: 0,
+            signals: 0,
+            time_zones: litfass_types::time_zone_database().to_owned(),
+        },
+        schedule: Arc::new(Schedule::at(&catalog, now)),
+        sources: Arc::new(SourceIndex::build(&catalog, &signals, now)),
+        signals: Arc::new(signals),
+        profile: Arc::new(RankProfile::prior()),
+        pacing: Arc::new(laid_out(&Pacing::default(), &catalog)),
+        rules: Arc::new(rules),
+        catalog,
+    }
+}
+
+fn laid_out(table: &Pacing, catalog: &Catalog) -> PacingColumns {
+    let rows = catalog.line_items() as usize;
+    let mut columns = PacingColumns {
+        number: table.number,
+        multipliers_ppm: vec![litfass_types::PPM; rows],
+        funded: Bitset::new(rows),
+        paced_out: Bitset::new(rows),
+    };
+    for line_item in catalog.live_line_items() {
+        let id = catalog.line_item(line_item).id;
+        let multiplier = table.multipliers_ppm.get(&id).copied().unwrap_or(litfass_types::PPM);
+        columns.multipliers_ppm[line_item.0 as usize] = multiplier;
+        if table.funded.contains(&id) {
+            columns.funded.insert(line_item.0);
+        }
+        if multiplier == 0 {
+            columns.paced_out.insert(line_item.0);
+        }
+    }
+    columns
+}
