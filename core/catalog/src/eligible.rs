@@ -7,7 +7,7 @@ use litfass_types::{AdIx, Ineligible, LineItemIx, TenantId, Term, Timestamp};
 
 use crate::bitset::{Bitset, words_for};
 use crate::catalog::Catalog;
-use crate::encoded::Seen;
+use crate::encoded::{Seen, hour_of_week};
 use crate::index::IndexScratch;
 use crate::schedule::Schedule;
 use crate::segment::Segment;
@@ -190,7 +190,7 @@ impl Catalog {
 
     fn eligible_in(&self, block: &Block<'_>, query: &Query<'_>, scratch: &mut Scratch) {
         let segment = block.segment;
-        let hour = |zone| self.around.zones.get(zone).map_or(0, |zone| zone.hour_of_week(query.now));
+        let hour = |zone| hour_of_week(self.around.zones.get(zone), query.now);
         segment.index.evaluate(query.terms, query.placements, hour, &mut scratch.index);
         scratch.tenant.clear();
         scratch.tenant.resize(words_for(segment.line_items.len()), 0);
@@ -241,8 +241,8 @@ impl Catalog {
     pub fn matches_at(&self, line_item: LineItemIx, query: &Query<'_>, placement: Option<Term>) -> bool {
         let row = self.line_item(line_item);
         let at = self.local_line_item(line_item);
-        let hour_of_week = self.around.zones.get(row.time_zone).map_or(0, |zone| zone.hour_of_week(query.now));
-        let seen = Seen { terms: query.terms, placement, hour_of_week };
+        let calendar = self.around.zones.get(row.time_zone);
+        let seen = Seen { terms: query.terms, placement, calendar, now: query.now };
         at.segment.trees.matches(row.targeting, &at.segment.values, &seen)
     }
 }

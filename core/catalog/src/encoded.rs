@@ -4,7 +4,7 @@
 //! A word is `operator (3 bits) ‖ kind (5 bits) ‖ count (24 bits)`; `All` and `Any` are followed by `count` trees, `Not` by one,
 //! `In` by `count` values, `Daypart` holds the number of its hours.
 
-use litfass_types::{Term, TermKind};
+use litfass_types::{Calendar, Term, TermKind, Timestamp};
 
 use crate::targeting::{HOURS_PER_WEEK, Targeting};
 use crate::text::{Interner, Texts, Values};
@@ -168,7 +168,7 @@ impl Trees {
             Node::Any(parts) => (0..parts).fold(false, |any, _| self.matches_at(at, values, seen) | any),
             Node::Not => !self.matches_at(at, values, seen),
             Node::In(_, list) => list.iter().any(|value| seen.has(values.term(*value))),
-            Node::Daypart(hours) => hours.contains(seen.hour_of_week),
+            Node::Daypart(hours) => hours.contains(hour_of_week(seen.calendar, seen.now)),
         }
     }
 
@@ -196,7 +196,14 @@ impl Trees {
 pub(crate) struct Seen<'a> {
     pub(crate) terms: &'a [Term],
     pub(crate) placement: Option<Term>,
-    pub(crate) hour_of_week: u8,
+    /// The advertiser's. The hour is worked out only where a tree asks for it.
+    pub(crate) calendar: Option<&'a Calendar>,
+    pub(crate) now: Timestamp,
+}
+
+/// Where the zone is unknown, which no linked row's is, the week never gets past its first hour.
+pub(crate) fn hour_of_week(calendar: Option<&Calendar>, now: Timestamp) -> u8 {
+    calendar.map_or(0, |calendar| calendar.hour_of_week(now))
 }
 
 impl Seen<'_> {
