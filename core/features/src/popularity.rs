@@ -73,6 +73,24 @@ impl Popularity {
         self.items.iter().map(|(item, count)| (*item, *count))
     }
 
+    /// The days of the window, oldest first, for a snapshot: days since 1970, orders, and orders with each item.
+    pub fn tiles(&self) -> impl Iterator<Item = (i64, u32, &BTreeMap<u64, u32>)> + '_ {
+        self.tiles.iter().map(|tile| (tile.day, tile.orders, &tile.items))
+    }
+
+    /// Takes in a day as `tiles` gave it. A day that lies before the window is not counted.
+    pub fn add_tile(&mut self, day: i64, orders: u32, items: impl IntoIterator<Item = (u64, u32)>) {
+        self.advance(Timestamp(day.saturating_mul(DAY_MS)));
+        let Some(tile) = tile_of(&mut self.tiles, day, i64::from(self.days)) else { return };
+        tile.orders = tile.orders.saturating_add(orders);
+        self.orders = self.orders.saturating_add(orders);
+        for (item, count) in items {
+            let (of_day, of_window) = (tile.items.entry(item).or_default(), self.items.entry(item).or_default());
+            *of_day = of_day.saturating_add(count);
+            *of_window = of_window.saturating_add(count);
+        }
+    }
+
     fn subtract(&mut self, item: u64, count: u32) {
         if let Some(total) = self.items.get_mut(&item) {
             *total -= count;

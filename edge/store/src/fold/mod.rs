@@ -1,1 +1,46 @@
-//! (in the making)
+//! State that is a fold over the event log: viewers, caps, ad signals, the last decisions.
+//!
+//! Invariants: a state is a function of the log's entries up to one position per partition, so it can always be built again from
+//! the log; a snapshot only saves time, and a damaged one is named and passed over. An event that is in the log twice counts
+//! once. All folds of a process are driven by one [`FoldRunner`]; their states are read from any thread while it runs.
+//!
+//! Memory is bounded by the number of viewers each fold is given; what is forgotten starts anew.
+
+mod bounded;
+mod caps;
+mod codec;
+mod gate;
+mod packed;
+mod recent;
+mod runner;
+mod signals;
+mod snapshot;
+mod viewers;
+
+use std::fmt::Debug;
+
+pub use caps::{CapCounters, CapsReached, DAYS_MAX, EXACT_MAX, HOLD_MAX, HOURS_MAX, SCOPES_MAX, Wanted};
+pub use codec::BadState;
+pub use gate::Fact;
+pub use recent::Recent;
+pub use runner::{FoldError, FoldOptions, FoldRunner, FoldThread, Progress, SeenEvents};
+pub use signals::{AdTotals, HALF_LIFE_DAYS, ShopCounts, SignalCounts, SignalsAt};
+pub use viewers::Viewers;
+
+/// One fold. Facts of one partition come in their order, from one thread; readers may look in between.
+pub trait Fold: Debug + Send + Sync {
+    /// Unique among a process's folds: names its state in snapshots and its metrics.
+    fn name(&self) -> &'static str;
+    /// Raised with every change of `snapshot`'s layout or of what `apply` means; an older state is then built anew.
+    fn version(&self) -> u32;
+    fn apply(&self, fact: &Fact<'_>);
+    /// Everything that was applied, as bytes.
+    fn snapshot(&self) -> Vec<u8>;
+    /// Takes a state in the place of its own.
+    ///
+    /// # Errors
+    /// When the bytes are no state of this version; what is held then is undefined until `clear` or another `restore`.
+    fn restore(&self, bytes: &[u8]) -> Result<(), BadState>;
+    /// Back to nothing.
+    fn clear(&self);
+}
