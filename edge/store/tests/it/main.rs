@@ -4,4 +4,5 @@ mod catalog;
 mod damage;
 mod event_log;
 mod power_loss;
+mod storage;
 mod wire;
