@@ -117,7 +117,8 @@ fn pairs(name: &'static str, rows: &[Weights]) -> Tensor {
 
 fn find<'a>(tensors: &'a [Tensor], name: &'static str) -> Result<&'a Tensor, BadTensor> {
     let tensor = tensors.iter().find(|t| t.name == name).ok_or(BadTensor::Missing(name))?;
-    if tensor.shape.iter().product::<usize>() != tensor.values.len() {
+    let shaped = tensor.shape.iter().try_fold(1_usize, |values, n| values.checked_mul(*n));
+    if shaped != Some(tensor.values.len()) {
         return Err(misshapen(name, tensor.shape.clone(), format!("{} values", tensor.values.len())));
     }
     if tensor.values.iter().all(|x| x.is_finite()) { Ok(tensor) } else { Err(BadTensor::NotFinite(name)) }

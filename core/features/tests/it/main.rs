@@ -1,0 +1,5 @@
+//! Features through their public boundary.
+
+mod popularity;
+mod profile;
+mod rows;

@@ -1,0 +1,5 @@
+//! Ranking models through their public boundary.
+
+mod calibration;
+mod metrics;
+mod model;
