@@ -95,18 +95,17 @@ impl Decider {
         let mut watch = Stopwatch::start();
         let (now, random, seed) = (self.clock.now(), getrandom::u64()?, Seed(getrandom::u64()?));
         let world = self.world.at(now);
-        let observed = self.gather.observe(request, now, seed);
+        let observed = self.gather.observe(request, &world.catalog, now, seed);
         watch.lap_stage(StageName::Gather, Step::Gather, &self.metrics);
         let shortlist = self.shortlist(&world, &observed);
         watch.lap_stage(StageName::Shortlist, Step::Shortlist, &self.metrics);
         let market = predict(&world, &shortlist);
         watch.lap_stage(StageName::Predict, Step::Predict, &self.metrics);
-        let promised = self.promises.settle_and_hold(&world, &observed, &shortlist, &market);
-        watch.lap_stage(StageName::Settle, Step::Settle, &self.metrics);
-
         let key = observed.request.user.map_or(PartitionKey(random), PartitionKey::of_user);
         let partition = self.log.partition(WRITER, key).unwrap_or_default();
         let id = DecisionId::new(now, partition, random);
+        let promised = self.promises.settle_and_hold(id, &world, &observed, &shortlist, &market);
+        watch.lap_stage(StageName::Settle, Step::Settle, &self.metrics);
         let timings = watch.timings.clone();
         let (settled, holds, days) = (promised.settled, promised.holds, promised.days);
         let made =
@@ -207,6 +206,13 @@ fn predict(world: &World, shortlist: &Shortlist) -> Market {
         entrants: shortlist.entrants.clone(),
         predictions: world.profile.last_phase(&shortlist.viewer, &shortlist.rows),
     }
+}
+
+/// The time that each step took.
+struct Stopwatch {
+    began: Instant,
+    last: Instant,
+    timings: Vec<(StageName, u32)>,
 }
 
 impl Stopwatch {

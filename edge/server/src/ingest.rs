@@ -12,6 +12,7 @@ use litfass_events::{
     Conversion, DedupeKey, Delivery, EventKind, ItemView, PartitionKey, Purchased, Seen, Token, conversion_id, delivery_id, view_id,
 };
 use litfass_features::item_hash;
+use litfass_store::fold::SeenEvents;
 use litfass_store::log::{AppendError, Appended, Clock, EventLog, NewEntry, Until};
 use litfass_store::wire::{self, Body};
 use litfass_types::{EventId, TenantId, Timestamp};
@@ -20,11 +21,10 @@ use serde_json::Value;
 use crate::api::events::{ConversionAsk, EventAsk, EventResult, ItemAsk, TokenAsk, ViewAsk};
 use crate::api::invalid::Invalid;
 use crate::decider::WRITER;
-use crate::memory::Memory;
 use crate::metrics::{Metrics, label};
 use crate::problem::{Code, Problem};
 use crate::secrets::UserKeys;
-use crate::tokens::Tokens;
+use crate::tokens::{Opened, Tokens};
 use crate::world::SwappedWorld;
 
 /// How far ahead of the server's clock an event's own time may lie; what lies further is taken for now.
@@ -35,7 +35,7 @@ pub struct Ingest {
     pub log: Arc<dyn EventLog>,
     pub tokens: Arc<Tokens>,
     pub users: Arc<UserKeys>,
-    pub memory: Arc<Memory>,
+    pub seen: SeenEvents,
     pub world: Arc<SwappedWorld>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
@@ -49,6 +49,8 @@ struct Taken {
     key: PartitionKey,
     body: Body,
     kind: EventKind,
+    /// Its token can bill no more.
+    expired: bool,
 }
 
 /// What became of one event before the log was asked.
@@ -105,7 +107,7 @@ impl Ingest {
     /// # Errors
     /// When the token is not ours.
     pub fn clicked(&self, token: &str) -> Result<(Token, Recorded), Problem> {
-        let opened = self.open(EventKind::Click, token)?;
+        let clicked = self.open(EventKind::Click, token)?.token;
         let taken = self.delivery(EventKind::Click, token, None)?;
         let pending = match self.sort(taken) {
             Sorted::New(entry, _, kind) => {
@@ -114,7 +116,7 @@ impl Ingest {
             }
             Sorted::Done(_) => None,
         };
-        Ok((opened, Recorded { pending, metrics: Arc::clone(&self.metrics) }))
+        Ok((clicked, Recorded { pending, metrics: Arc::clone(&self.metrics) }))
     }
 
     /// A result per event, in order; returns once everything accepted is on disk.
@@ -186,15 +188,18 @@ impl Ingest {
         self.delivery(kind, &ask.token, ask.time)
     }
 
-    fn open(&self, kind: EventKind, token: &str) -> Result<Token, Problem> {
+    fn open(&self, kind: EventKind, token: &str) -> Result<Opened, Problem> {
         let opened = self.tokens.open(token, kind);
-        opened.map(|o| o.token).map_err(|e| Problem::new(Code::UnknownToken, e.to_string()).at("token"))
+        opened.map_err(|e| Problem::new(Code::UnknownToken, e.to_string()).at("token"))
     }
 
     fn delivery(&self, kind: EventKind, token: &str, time: Option<i64>) -> Result<Taken, Problem> {
-        let token = self.open(kind, token)?;
+        let opened = self.open(kind, token)?;
+        let expired = !opened.may_bill(self.clock.now());
+        let token = opened.token;
         let (decision, slot) = (token.decision, token.slot);
         Ok(Taken {
+            expired,
             id: delivery_id(decision, slot, kind),
             dedupe: DedupeKey::Slot { decision, slot, kind },
             at: self.time(time),
@@ -206,7 +211,8 @@ impl Ingest {
 
     fn conversion(&self, ask: ConversionAsk) -> Result<Taken, Problem> {
         ask.check()?;
-        let click = ask.token.as_deref().map(|token| self.open(EventKind::Click, token)).transpose()?;
+        let opened = ask.token.as_deref().map(|token| self.open(EventKind::Click, token)).transpose()?;
+        let click = opened.map(|opened| opened.token);
         let tenant = click.as_ref().map(|token| token.tenant).or(ask.tenant.map(TenantId));
         let tenant = tenant.ok_or_else(|| Invalid::new("tenant", "is needed where there is no token"))?;
         let user = ask.user_id.as_deref().map(|user| self.user(tenant, user)).transpose()?;
@@ -223,7 +229,7 @@ impl Ingest {
             (None, Some(token)) => PartitionKey::of_decision(token.decision),
             (None, None) => PartitionKey::of_order(tenant, &conversion.order_id),
         };
-        Ok(Taken { id, dedupe, at, key, body: Body::Conversion(Box::new(conversion)), kind: EventKind::Conversion })
+        Ok(Taken { id, dedupe, at, key, body: Body::Conversion(Box::new(conversion)), kind: EventKind::Conversion, expired: false })
     }
 
     fn view(&self, ask: &ViewAsk) -> Result<Taken, Problem> {
@@ -234,7 +240,7 @@ impl Ingest {
         let (view, at) = (ItemView { tenant, user, item, category }, self.time(ask.time));
         let id = view_id(&view, at);
         let dedupe = DedupeKey::Loose { at, id };
-        Ok(Taken { id, dedupe, at, key: PartitionKey::of_user(user), body: Body::ItemView(view), kind: EventKind::View })
+        Ok(Taken { id, dedupe, at, key: PartitionKey::of_user(user), body: Body::ItemView(view), kind: EventKind::View, expired: false })
     }
 
     fn user(&self, tenant: TenantId, user: &str) -> Result<litfass_types::UserHash, Problem> {
@@ -274,11 +280,7 @@ impl Ingest {
     }
 
     fn seen(&self, taken: &Taken) -> Seen {
-        let expired = match &taken.body {
-            Body::Delivery(delivery) => delivery.token.is_expired(self.clock.now()),
-            _ => false,
-        };
-        if expired { Seen::Expired } else { self.memory.look(taken.dedupe) }
+        if taken.expired { Seen::Expired } else { self.seen.look(taken.dedupe) }
     }
 }
 

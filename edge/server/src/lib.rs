@@ -1,9 +1,28 @@
-//! placeholder
-pub mod console;
+//! The server: configuration, HTTP, the request path, workers, pages, and the command line of the one binary.
+
+pub mod api;
+pub mod cli;
 pub mod config;
+pub mod console;
+pub mod data_dir;
+pub mod decider;
+pub mod explain;
+pub mod gather;
 #[cfg(test)]
 mod generated;
+pub mod http;
+pub mod ingest;
+pub mod learning;
+pub mod limits;
+pub mod live;
+pub mod live_rows;
+pub mod live_view;
 pub mod metrics;
+pub mod node;
 pub mod problem;
+pub mod promises;
 pub mod secrets;
+pub mod serve;
 pub mod tokens;
+pub mod workers;
+pub mod world;

@@ -1,17 +1,19 @@
 //! What the live page shows of the decisions and events as they pass: a ring of seconds, click-through rates predicted and
 //! observed, the last decisions.
 //!
-//! It is fed after the fact and feeds nothing back: losing it loses a picture. Money is not counted here; the page reads it
-//! from the ledger.
+//! It is fed after the fact and feeds nothing back: losing it loses a picture. Totals are a fold over the log and outlive a
+//! restart. Money is not counted here; the page reads it from the ledger.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use hdrhistogram::Histogram;
 use litfass_events::{EventKind, Token};
-use litfass_types::{DecisionId, Timestamp};
+use litfass_store::fold::{BadState, Fact, Fold};
+use litfass_store::wire::Body;
+use litfass_types::{CampaignId, DecisionId, Timestamp};
 
-use crate::console::view::{CtrPoint, CtrView, Decile, DecisionRow, Second};
+use crate::console::view::{CtrPoint, CtrView, Decile, DecisionRow, Second, Totals};
 
 /// Seconds shown.
 const SECONDS_MAX: usize = 120;
@@ -48,6 +50,15 @@ struct State {
     history: VecDeque<CtrPoint>,
     point: Sums,
     all: Sums,
+    totals: Totals,
+    campaigns: BTreeMap<CampaignId, CampaignCounts>,
+}
+
+/// What one campaign delivered since the process started.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct CampaignCounts {
+    pub impressions: u64,
+    pub clicks: u64,
 }
 
 /// One rendered impression.
@@ -117,21 +128,34 @@ impl Live {
         }
     }
 
-    /// A committed impression, viewable or click; `predicted` is the click probability expected in its slot.
-    pub fn delivered(&self, now: Timestamp, kind: EventKind, token: &Token, predicted: f64) {
+    fn delivered(&self, now: Timestamp, kind: EventKind, token: &Token) {
         let truth = self.truth.as_ref().and_then(|t| t(token.decision, token.placement.0, token.rank));
         let mut state = self.lock();
-        state.second(now).1.events += 1;
         match kind {
-            EventKind::Impression => state.rendered(token, predicted, truth, now),
-            EventKind::Click => state.clicked(token),
-            EventKind::Viewable | EventKind::Conversion | EventKind::View => {}
+            EventKind::Impression => {
+                state.totals.impressions += 1;
+                state.campaigns.entry(token.campaign).or_default().impressions += 1;
+                state.rendered(token, truth, now);
+            }
+            EventKind::Viewable => state.totals.viewables += 1,
+            EventKind::Click => {
+                state.totals.clicks += 1;
+                state.campaigns.entry(token.campaign).or_default().clicks += 1;
+                state.clicked(token);
+            }
+            EventKind::Conversion | EventKind::View => {}
         }
     }
 
-    /// A committed event that is about no shown ad.
-    pub fn other_event(&self, now: Timestamp) {
-        self.lock().second(now).1.events += 1;
+    #[must_use]
+    pub fn campaign(&self, campaign: CampaignId) -> CampaignCounts {
+        self.lock().campaigns.get(&campaign).copied().unwrap_or_default()
+    }
+
+    /// Without what the ledger knows.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.lock().totals.clone()
     }
 
     #[must_use]
@@ -197,7 +221,8 @@ impl State {
         }
     }
 
-    fn rendered(&mut self, token: &Token, predicted: f64, truth: Option<f64>, now: Timestamp) {
+    fn rendered(&mut self, token: &Token, truth: Option<f64>, now: Timestamp) {
+        let predicted = token.click.to_f64();
         let row = Rendered { decision: token.decision, slot: token.slot, predicted, truth, clicked: false };
         self.all.add(&row);
         self.point.add(&row);
@@ -254,5 +279,60 @@ fn decile(rows: &[&Rendered]) -> Decile {
         predicted: rate(sums.predicted, sums.rendered).unwrap_or(0.0),
         observed: rate(as_f64(clicks), sums.rendered).unwrap_or(0.0),
         truth: sums.truth(),
+    }
+}
+
+impl Fold for Live {
+    fn name(&self) -> &'static str {
+        "live"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn apply(&self, fact: &Fact<'_>) {
+        if !fact.is_first() {
+            return;
+        }
+        let now = fact.logged.envelope.append_time;
+        match &fact.logged.body {
+            Body::Decision(record) => {
+                let totals = &mut self.lock().totals;
+                totals.decisions += 1;
+                totals.slots_asked += record.market.placements.iter().map(|p| u64::from(p.slots)).sum::<u64>();
+                totals.slots_filled += record.shown.len() as u64;
+                totals.degraded += u64::from(!record.inputs.degraded.is_empty());
+            }
+            Body::Delivery(delivery) => {
+                self.lock().second(now).1.events += 1;
+                self.delivered(now, delivery.kind, &delivery.token);
+            }
+            Body::Conversion(order) => {
+                let mut state = self.lock();
+                state.second(now).1.events += 1;
+                if matches!(fact.attributed, Some(litfass_events::Attributed::Click(_))) {
+                    state.totals.conversions += 1;
+                    state.totals.sales_micros = state.totals.sales_micros.saturating_add(order.value_micros);
+                }
+            }
+            Body::ItemView(_) => self.lock().second(now).1.events += 1,
+            Body::Command(_) | Body::Pacing(_) | Body::Heartbeat | Body::Unknown => {}
+        }
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        // Plain numbers always serialise.
+        serde_json::to_vec(&self.totals()).unwrap_or_default()
+    }
+
+    fn restore(&self, bytes: &[u8]) -> Result<(), BadState> {
+        let totals = serde_json::from_slice(bytes).map_err(|_| BadState::OutOfRange("the totals"))?;
+        self.lock().totals = totals;
+        Ok(())
+    }
+
+    fn clear(&self) {
+        *self.lock() = State::default();
     }
 }

@@ -12,16 +12,16 @@ use litfass_catalog::Catalog;
 use litfass_decide::{DecisionRecord, Hold, Market, Observed, Settled, Shortlist, World, settle_market};
 use litfass_ledger::{BudgetDay, Chain, Entrant, Held, HolderId, Holds, Monotonic, Terms};
 use litfass_market::{Decision, Refusal, Shown};
-use litfass_policy::{CapLimit, caps_of};
-use litfass_types::{AdIx, AdvertiserId, Day, Fate, LineItemId, Probability, Timestamp};
+use litfass_policy::caps_of;
+use litfass_store::fold::{CapCounters, Wanted};
+use litfass_types::{AdIx, AdvertiserId, Day, DecisionId, Fate, LineItemId, Probability, Timestamp};
 
-use crate::memory::Memory;
 use crate::metrics::{Metrics, label::HoldResult};
 
 #[derive(Debug)]
 pub struct Promises {
     holds: Mutex<Holds>,
-    memory: Arc<Memory>,
+    caps: Arc<CapCounters>,
     metrics: Arc<Metrics>,
     began: Instant,
 }
@@ -38,6 +38,7 @@ pub struct Promised {
 
 /// What one request's holds are taken against.
 struct Page<'a> {
+    id: DecisionId,
     world: &'a World,
     observed: &'a Observed,
     shortlist: &'a Shortlist,
@@ -47,8 +48,8 @@ struct Page<'a> {
 
 impl Promises {
     #[must_use]
-    pub fn new(holder: HolderId, terms: Terms, memory: Arc<Memory>, metrics: Arc<Metrics>) -> Self {
-        Self { holds: Mutex::new(Holds::new(holder, terms)), memory, metrics, began: Instant::now() }
+    pub fn new(holder: HolderId, terms: Terms, caps: Arc<CapCounters>, metrics: Arc<Metrics>) -> Self {
+        Self { holds: Mutex::new(Holds::new(holder, terms)), caps, metrics, began: Instant::now() }
     }
 
     /// Milliseconds of this process's monotonic clock.
@@ -64,12 +65,13 @@ impl Promises {
     #[must_use]
     pub fn settle_and_hold(
         &self,
+        id: DecisionId,
         world: &World,
         observed: &Observed,
         shortlist: &Shortlist,
         market: &Market,
     ) -> Promised {
-        let page = Page { world, observed, shortlist, market, days: budget_days(world, market, observed.now) };
+        let page = Page { id, world, observed, shortlist, market, days: budget_days(world, market, observed.now) };
         let mut holds = self.holds();
         let now = self.now();
         page.want(&mut holds, now);
@@ -124,18 +126,18 @@ impl Promises {
     /// All caps of the page at once, or none.
     fn hold_caps(&self, page: &Page<'_>, decision: &Decision) -> Vec<Refusal> {
         let Some(user) = page.observed.request.user.filter(|_| !decision.shown.is_empty()) else { return Vec::new() };
-        let limits: Vec<Vec<CapLimit>> = decision.shown.iter().map(|shown| page.caps(shown)).collect();
-        if limits.iter().all(Vec::is_empty) {
-            return Vec::new();
-        }
-        let stopped = self.memory.hold_caps(page.observed.request.tenant, user, &limits, page.observed.now);
-        self.metrics.holds.add(HoldResult::CapRefused, stopped.len() as u64);
-        stopped.into_iter().map(|i| Refusal { row: decision.shown[i].row, fate: Fate::Capped }).collect()
+        let wanted: Vec<Wanted> = decision.shown.iter().map(|shown| page.wanted(shown)).collect();
+        let Err(reached) = self.caps.hold(user, page.id, &wanted, page.observed.now) else { return Vec::new() };
+        self.metrics.holds.add(HoldResult::CapRefused, reached.refused.len() as u64);
+        reached.refused.into_iter().map(|i| Refusal { row: decision.shown[i].row, fate: Fate::Capped }).collect()
     }
 
     /// Nobody was told of this decision: what it reserved is free again.
     pub fn break_off(&self, record: &DecisionRecord, days: &[Day]) {
         let mut holds = self.holds();
+        if let Some(user) = record.inputs.request.user {
+            self.caps.release(user, record.id, record.inputs.now);
+        }
         for (shown, day) in record.shown.iter().zip(days) {
             let amount = litfass_ledger::hold_amount(shown.price, predicted(record, shown.row));
             let held = Held { lease: shown.lease, amount, hold_expires: shown.hold_expires };
@@ -187,8 +189,11 @@ impl Page<'_> {
         self.market.predictions.get(shown.entrant).map_or(Probability::from_bits(1), |p| p.click)
     }
 
-    fn caps(&self, shown: &Shown) -> Vec<CapLimit> {
-        caps_of(self.catalog(), self.ad(shown)).collect()
+    fn wanted(&self, shown: &Shown) -> Wanted {
+        let ix = self.ad(shown);
+        let line_item = self.catalog().line_item(self.catalog().line_item_of(ix));
+        let limits = caps_of(self.catalog(), ix).collect();
+        Wanted { ad: self.catalog().ad(ix).id, line_item: line_item.id, campaign: line_item.campaign, limits }
     }
 
     /// Every entrant's budget is asked for, off this path, whether it wins or not.

@@ -1,13 +1,14 @@
 //! The command line: one subcommand, one file.
 
 mod catalog;
-mod demo;
-mod evaluate;
-mod import;
 mod run;
-mod train;
+
+use std::net::SocketAddr;
+use std::path::Path;
 
 use clap::{Parser, Subcommand};
+
+use crate::config::Config;
 
 /// A self-hosted ad platform: decisions, auctions, budgets, tracking, billing and learning in one binary.
 #[derive(Parser, Debug)]
@@ -21,16 +22,8 @@ pub struct Cli {
 enum Command {
     /// Serve ads with every role in this process.
     Run(run::Args),
-    /// A shop with simulated shoppers, or a real shop's log replayed, served and learned from, with a live page.
-    Demo(demo::Args),
     /// Load the catalog file that describes advertisers, campaigns, ads and placements.
     Catalog(catalog::Args),
-    /// Train a rank profile on what was served and make it the next one to serve.
-    Train(train::Args),
-    /// Turn a real shop's log into a dataset: catalog, requests and outcomes.
-    Import(import::Args),
-    /// Judge ranking on a dataset against simple rules, with confidence intervals.
-    Evaluate(evaluate::Args),
 }
 
 impl Cli {
@@ -39,11 +32,23 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Run(args) => args.run(),
-            Command::Demo(args) => args.run(),
             Command::Catalog(args) => args.run(),
-            Command::Train(args) => args.run(),
-            Command::Import(args) => args.run(),
-            Command::Evaluate(args) => args.run(),
         }
     }
+}
+
+/// The file and the environment, under what the command line says.
+fn configured(file: Option<&Path>, data_dir: Option<&Path>, listen: Option<SocketAddr>) -> anyhow::Result<Config> {
+    let said = [
+        data_dir.map(|dir| ("LITFASS_SERVER_DATA_DIR".to_owned(), dir.display().to_string())),
+        listen.map(|address| ("LITFASS_SERVER_LISTEN".to_owned(), address.to_string())),
+    ];
+    // Later ones replace earlier ones.
+    let environment = std::env::vars().chain(said.into_iter().flatten());
+    Ok(Config::load(file, environment)?)
+}
+
+/// Warnings and worse, to standard error.
+fn start_logging() {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO).init();
 }

@@ -8,9 +8,7 @@ pub mod billing;
 pub mod catalog;
 pub mod leases;
 pub mod pacing;
-pub mod profile;
 pub mod signals;
-pub mod tail;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use litfass_catalog::model::{PacingMode, Status};
 use litfass_catalog::{Catalog, LineItemRow};
 use litfass_events::{PacingTable, PartitionKey, named_id};
-use litfass_ledger::{Amount, BudgetDay, Chain, Control, Level, UNLIMITED};
+use litfass_ledger::{Amount, BudgetDay, Chain, Control, UNLIMITED};
 use litfass_market::pacing::{Plan, even};
 use litfass_store::ledger::LedgerReader;
 use litfass_store::log::{Clock, EventLog, Until};

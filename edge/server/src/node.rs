@@ -1,0 +1,370 @@
+//! One process with every role: opens the data directory, catches up with the log, and starts the workers.
+//!
+//! Opening order is part of the safety: the log first (so that what was committed is known), then commands and bills that
+//! the ledger has not seen, then folds, and only then decisions.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, Result};
+use litfass_catalog::Catalog;
+use litfass_decide::{DecisionRecord, Rules};
+use litfass_events::{PartitionKey, Token};
+use litfass_features::FeatureSet;
+use litfass_ledger::{HolderId, Terms};
+use litfass_retrieval::SourceLimits;
+use litfass_store::catalog::{CatalogStore, Follower};
+use litfass_store::fold::{
+    CapCounters, Fold, FoldOptions, FoldRunner, FoldThread, SeenEvents, SignalCounts, SignalsAt, Viewers,
+};
+use litfass_store::ledger::{SqliteLedger, SqliteLedgerReader};
+use litfass_store::log::{Clock, EventLog, LogOptions, SegmentLog};
+use litfass_store::storage::Disk;
+use litfass_store::wire::{self, Body};
+use litfass_types::{DecisionId, Timestamp};
+
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::decider::{Decider, WRITER};
+use crate::gather::Gather;
+use crate::ingest::Ingest;
+use crate::learning::Learning;
+use crate::limits::{ADMIN, LimitSender};
+use crate::live::{Live, Truth};
+use crate::metrics::Metrics;
+use crate::promises::Promises;
+use crate::secrets::{Secrets, UserKeys, random};
+use crate::tokens::{KeyRing, Tokens};
+use crate::workers::Workers;
+use crate::workers::admin::AdminWorker;
+use crate::workers::billing::BillingWorker;
+use crate::workers::catalog::CatalogWorker;
+use crate::workers::leases::LeaseWorker;
+use crate::workers::pacing::{PacingBoard, PacingWorker};
+use crate::workers::signals::SignalsWorker;
+use crate::world::{SwappedWorld, first_world};
+
+/// Partitions that this process writes events and decisions to.
+const EVENT_PARTITIONS: u16 = 4;
+const PACING_INTERVAL: Duration = Duration::from_secs(1);
+const SIGNALS_INTERVAL: Duration = Duration::from_secs(2);
+
+/// What requests reach.
+#[derive(Debug)]
+pub struct Node {
+    pub config: Config,
+    pub data: DataDir,
+    pub clock: Clock,
+    pub metrics: Arc<Metrics>,
+    pub world: Arc<SwappedWorld>,
+    pub users: Arc<UserKeys>,
+    pub decider: Decider,
+    pub ingest: Ingest,
+    pub live: Arc<Live>,
+    pub log: Arc<dyn EventLog>,
+    pub ledger: SqliteLedgerReader,
+    pub pacing: Arc<PacingBoard>,
+    pub learning: Arc<Learning>,
+    pub began: Instant,
+}
+
+/// A node and what runs beside it.
+#[derive(Debug)]
+pub struct Running {
+    pub node: Arc<Node>,
+    workers: Workers,
+    folds: FoldThread,
+    leases: LeaseWorker<SqliteLedger>,
+}
+
+/// The operating system's clock.
+#[must_use]
+pub fn system_clock() -> Clock {
+    Clock::new(|| {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    })
+}
+
+/// What lies on disk, opened.
+struct Stores {
+    data: DataDir,
+    clock: Clock,
+    secrets: Secrets,
+    log: Arc<dyn EventLog>,
+    ledger: Arc<SqliteLedger>,
+    terms: Terms,
+}
+
+/// Commands that were in the log are in the ledger, and the catalog's limits are commands.
+struct Money {
+    admin: AdminWorker<SqliteLedger, SqliteLedgerReader>,
+    follower: Follower,
+    limits: LimitSender,
+    catalog: Arc<Catalog>,
+}
+
+/// Folds that requests and workers read.
+struct Folded {
+    viewers: Arc<Viewers>,
+    caps: Arc<CapCounters>,
+    signals: Arc<SignalCounts>,
+    live: Arc<Live>,
+}
+
+impl Running {
+    /// `truth` is what a simulation knows of click probabilities.
+    ///
+    /// # Errors
+    /// Whatever keeps the data directory from being opened: another process, damage, a newer format, the disk.
+    pub fn open(config: Config, truth: Option<Box<Truth>>) -> Result<Self> {
+        let stores = Stores::open(&config)?;
+        let money = Money::catch_up(&stores, &config)?;
+        let folded = Folded::new(&config, truth);
+        let mut runner = folded.runner(&stores, &config)?;
+        runner.catch_up()?;
+        let node = Arc::new(node(config, &stores, &folded, runner.seen_events(), Arc::clone(&money.catalog))?);
+        let folds = runner.spawn()?;
+        Self::start(node, &stores, money, folded, folds)
+    }
+
+    fn start(node: Arc<Node>, stores: &Stores, money: Money, folded: Folded, folds: FoldThread) -> Result<Self> {
+        let leases = || LeaseWorker {
+            ledger: Arc::clone(&stores.ledger),
+            promises: Arc::clone(&node.decider.promises),
+            metrics: Arc::clone(&node.metrics),
+            sweep_interval: span(node.config.ledger.sweep_interval),
+            swept: Instant::now(),
+        };
+        let mut pacing = PacingWorker {
+            log: Arc::clone(&node.log),
+            ledger: SqliteLedgerReader::open(&stores.data.database())?,
+            world: Arc::clone(&node.world),
+            board: Arc::clone(&node.pacing),
+            clock: node.clock.clone(),
+            interval: PACING_INTERVAL,
+        };
+        let mut signals = SignalsWorker {
+            counts: folded.signals,
+            world: Arc::clone(&node.world),
+            clock: node.clock.clone(),
+            interval: SIGNALS_INTERVAL,
+            published: SignalsAt::default(),
+        };
+        // Decisions before the first table would find nobody with funds.
+        pacing.step()?;
+        signals.step()?;
+        let mut billing = billing_worker(&node, stores)?;
+        let mut catalog = CatalogWorker {
+            follower: money.follower,
+            limits: money.limits,
+            world: Arc::clone(&node.world),
+            pacing: Arc::clone(&node.pacing),
+            metrics: Arc::clone(&node.metrics),
+            clock: node.clock.clone(),
+            poll_interval: span(node.config.catalog.poll_interval),
+        };
+        let (mut admin, mut lease_worker) = (money.admin, leases());
+        let mut workers = Workers::default();
+        workers.spawn("billing", move || billing.step())?;
+        workers.spawn("admin", move || admin.step())?;
+        workers.spawn("leases", move || lease_worker.step())?;
+        workers.spawn("pacing", move || pacing.step())?;
+        workers.spawn("signals", move || signals.step())?;
+        workers.spawn("catalog", move || catalog.step())?;
+        let leases = leases();
+        Ok(Self { node, workers, folds, leases })
+    }
+
+    /// Ends everything in order: nothing new is decided any more when this is called.
+    pub fn close(self) {
+        let Self { node, workers, folds, leases } = self;
+        workers.finish();
+        if let Err(error) = leases.give_back_all() {
+            tracing::warn!("leases were not given back and will close by themselves: {error:#}");
+        }
+        folds.stop();
+        drop(node);
+    }
+}
+
+impl Stores {
+    fn open(config: &Config) -> Result<Self> {
+        let data = DataDir::open(&config.server.data_dir)?;
+        let (clock, terms) = (system_clock(), terms(config));
+        let secrets = Secrets::open(data.path())?;
+        let options = LogOptions::new(&[(WRITER, EVENT_PARTITIONS), (ADMIN, 1)]);
+        let opened = SegmentLog::open(Arc::new(Disk), &data.log(), &options, &clock)?;
+        for tail in &opened.truncated {
+            tracing::warn!(?tail, "the end of a partition was cut off: it had not been committed");
+        }
+        let ledger_clock = clock.clone();
+        let ledger = SqliteLedger::open(&data.database(), terms, Box::new(move || ledger_clock.now()))?;
+        Ok(Self { log: Arc::new(opened.log), ledger: Arc::new(ledger), data, clock, secrets, terms })
+    }
+}
+
+impl Money {
+    fn catch_up(stores: &Stores, config: &Config) -> Result<Self> {
+        let mut admin = AdminWorker {
+            log: Arc::clone(&stores.log),
+            ledger: Arc::clone(&stores.ledger),
+            reader: SqliteLedgerReader::open(&stores.data.database())?,
+            partition: own_partition(&*stores.log, ADMIN)?,
+            position: None,
+        };
+        let store = CatalogStore::open(&stores.data.database())?;
+        let (follower, loaded) = Follower::open(store, size(config.catalog.overlay_objects_max.into()))?;
+        let mut limits = LimitSender::open(Arc::clone(&stores.log), stores.clock.clone())?;
+        limits.send(&loaded.limits, &loaded.catalog)?;
+        admin.catch_up().context("the ledger could not take the commands in the log")?;
+        Ok(Self { admin, follower, limits, catalog: loaded.catalog })
+    }
+}
+
+impl Folded {
+    fn new(config: &Config, truth: Option<Box<Truth>>) -> Self {
+        let viewers_max = size(config.fold.viewers_max.into());
+        Self {
+            viewers: Arc::new(Viewers::new(viewers_max)),
+            caps: Arc::new(CapCounters::new(viewers_max)),
+            signals: Arc::new(SignalCounts::new()),
+            live: Arc::new(Live::new(truth)),
+        }
+    }
+
+    fn runner(&self, stores: &Stores, config: &Config) -> Result<FoldRunner> {
+        let folds: Vec<Arc<dyn Fold>> = vec![
+            Arc::<Viewers>::clone(&self.viewers),
+            Arc::<CapCounters>::clone(&self.caps),
+            Arc::<SignalCounts>::clone(&self.signals),
+            Arc::<Live>::clone(&self.live),
+        ];
+        let options = FoldOptions {
+            attribution_window: config.ledger.conversion_window,
+            key_life: config.ledger.token_ttl + litfass_types::Duration::days(1),
+            snapshot_interval: span(config.fold.snapshot_interval),
+            ..FoldOptions::default()
+        };
+        let runner =
+            FoldRunner::open(Arc::clone(&stores.log), Arc::new(Disk), &stores.data.snapshots(), folds, options)?;
+        Ok(runner)
+    }
+}
+
+fn node(
+    config: Config,
+    stores: &Stores,
+    folded: &Folded,
+    seen: SeenEvents,
+    catalog: Arc<Catalog>,
+) -> Result<Node> {
+    let (log, clock) = (Arc::clone(&stores.log), stores.clock.clone());
+    let metrics = Arc::new(Metrics::default());
+    let rules_hash = *blake3::hash(config.print().as_bytes()).as_bytes();
+    let world = Arc::new(SwappedWorld::new(first_world(catalog, rules(&config), rules_hash, clock.now())));
+    let tokens = Arc::new(Tokens::new(&KeyRing::open(&stores.secrets)?));
+    let users = Arc::new(UserKeys::new(stores.secrets.clone()));
+    let holder = HolderId(u64::from_le_bytes(random()?));
+    let promises = Promises::new(holder, stores.terms, Arc::clone(&folded.caps), Arc::clone(&metrics));
+    let decider = Decider {
+        world: Arc::clone(&world),
+        gather: Gather { viewers: Arc::clone(&folded.viewers), caps: Arc::clone(&folded.caps) },
+        promises: Arc::new(promises),
+        tokens: Arc::clone(&tokens),
+        log: Arc::clone(&log),
+        clock: clock.clone(),
+        metrics: Arc::clone(&metrics),
+        live: Arc::clone(&folded.live),
+        token_ttl: config.ledger.token_ttl,
+        workspaces: Mutex::default(),
+    };
+    let ingest = Ingest {
+        log: Arc::clone(&log),
+        tokens,
+        users: Arc::clone(&users),
+        seen,
+        world: Arc::clone(&world),
+        clock: clock.clone(),
+        metrics: Arc::clone(&metrics),
+    };
+    let ledger = SqliteLedgerReader::open(&stores.data.database())?;
+    let (live, data) = (Arc::clone(&folded.live), stores.data.clone());
+    let (pacing, learning, began) = (Arc::default(), Arc::default(), Instant::now());
+    Ok(Node { config, data, clock, metrics, world, users, decider, ingest, live, log, ledger, pacing, learning, began })
+}
+
+fn billing_worker(node: &Node, stores: &Stores) -> Result<BillingWorker<SqliteLedger, SqliteLedgerReader>> {
+    let partitions = (0..EVENT_PARTITIONS).map(|k| node.log.partition(WRITER, PartitionKey(k.into())));
+    Ok(BillingWorker {
+        log: Arc::clone(&node.log),
+        ledger: Arc::clone(&stores.ledger),
+        reader: SqliteLedgerReader::open(&stores.data.database())?,
+        metrics: Arc::clone(&node.metrics),
+        partitions: partitions.collect::<Option<_>>().context("this process does not write the event log")?,
+        positions: None,
+    })
+}
+
+fn own_partition(log: &dyn EventLog, writer: &str) -> Result<u16> {
+    log.partition(writer, PartitionKey(0)).with_context(|| format!("this process is not the log's writer {writer:?}"))
+}
+
+fn terms(config: &Config) -> Terms {
+    Terms {
+        lease_ttl: config.ledger.lease_ttl,
+        hold_ttl_mille: config.ledger.hold_ttl_cpm,
+        hold_ttl_click: config.ledger.hold_ttl_cpc,
+        // A token dies with its own life; keys outlive it by the decision's day.
+        key_life: config.ledger.token_ttl + litfass_types::Duration::days(1),
+        ..Terms::default()
+    }
+}
+
+fn rules(config: &Config) -> Rules {
+    let params = &config.params;
+    Rules {
+        sources: SourceLimits { candidates_max: size(params.candidates_max.into()), ..SourceLimits::default() },
+        entrants_max: size(params.entrants_max.into()),
+        exploration_ppm: params.exploration_ppm,
+        record_full_ppm: params.record_full_ppm,
+        features: FeatureSet::v1(),
+    }
+}
+
+fn size(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+fn span(duration: litfass_types::Duration) -> Duration {
+    Duration::from_millis(duration.0.max(0).unsigned_abs())
+}
+
+impl Node {
+    /// How long a click waits for the log before it is redirected all the same.
+    #[must_use]
+    pub fn click_wait(&self) -> Duration {
+        span(self.config.server.click_wait)
+    }
+
+    /// The record of a decision that is on disk.
+    ///
+    /// # Errors
+    /// When the log cannot be read or the record not be decoded.
+    pub fn record_of(&self, id: DecisionId) -> Result<Option<DecisionRecord>> {
+        let Some(entry) = self.log.find(id)? else { return Ok(None) };
+        match wire::decode(&entry)?.body {
+            Body::Decision(record) => Ok(Some(*record)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Where a click on the token's ad leads: to its creative's landing URL, and nowhere else. The redirect works for as long
+    /// as the creative is in the catalog, which forgets none.
+    #[must_use]
+    pub fn landing_url(&self, token: &Token) -> Option<String> {
+        let catalog = &self.world.load().catalog;
+        let creative = catalog.creative(catalog.creative_by_id(token.creative)?);
+        Some(creative.landing_url.to_owned())
+    }
+}

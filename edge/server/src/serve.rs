@@ -1,0 +1,69 @@
+//! Serving: from a configuration to a listening process, and its clean end.
+
+use std::future::Future;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tokio::net::TcpListener;
+
+use crate::http::router;
+use crate::node::{Node, Running};
+
+/// Serves until `stop` resolves, then finishes what was begun, writes down what is in memory and gives back what was leased.
+/// `ready` runs once the socket listens.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub fn serve(
+    running: Running,
+    ready: impl FnOnce(&Arc<Node>, SocketAddr) -> Result<()>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let node = Arc::clone(&running.node);
+    let served = runtime.block_on(async {
+        let listen = node.config.server.listen;
+        let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+        let address = listener.local_addr()?;
+        announce(address)?;
+        ready(&node, address)?;
+        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+            // Small answers to small requests: waiting for more to send would only add latency.
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!("{error}");
+            }
+        });
+        axum::serve(listener, router(Arc::clone(&node))).with_graceful_shutdown(stop).await?;
+        Ok(())
+    });
+    drop(node);
+    drop(runtime);
+    running.close();
+    served
+}
+
+/// The one line on standard output that scripts wait for.
+fn announce(address: SocketAddr) -> Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "listening on http://{address}")?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Ctrl-c or a polite kill.
+pub async fn asked_to_stop() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
