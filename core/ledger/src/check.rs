@@ -188,7 +188,9 @@ impl Audit {
     fn limit(&self, id: ControlId) -> Amount {
         match id {
             ControlId::Account(account) => self.kept.funding.get(&account).copied().unwrap_or_default().limit(),
-            ControlId::CampaignDay(campaign, day) => self.kept.daily.get(&campaign).map_or(UNLIMITED, |steps| steps.on(day)),
+            ControlId::CampaignDay(campaign, day) => {
+                self.kept.daily.get(&campaign).map_or(UNLIMITED, |steps| steps.on(day))
+            }
             ControlId::Campaign(_) | ControlId::LineItem(_) => self.set.get(&id).map_or(UNLIMITED, |(_, limit)| *limit),
         }
     }

@@ -1,0 +1,12 @@
+//! What the ledger promises, through its public boundary.
+
+mod desk;
+mod driven;
+mod holds;
+mod honest;
+mod ids;
+mod random;
+mod scenarios;
+mod steps;
+mod tampering;
+mod twin;
