@@ -9,10 +9,10 @@ use std::time::Instant;
 use litfass_decide::{
     AdRequest, DecisionRecord, Made, Market, Observed, ShownRecord, Shortlist, StageName, Workspace, World, shortlist,
 };
-use litfass_events::{Billable, EventKind, PartitionKey, Token, named_id};
+use litfass_events::{Billable, EventKind, PartitionKey, Token};
 use litfass_store::log::{AppendError, Clock, EventLog, Until};
 use litfass_store::wire::{self, Body};
-use litfass_types::{Day, DecisionId, Duration, Seed};
+use litfass_types::{Day, DecisionId, Duration, EventId, Seed};
 
 use crate::api::decisions::Tracking;
 use crate::gather::Gather;
@@ -124,7 +124,8 @@ impl Decider {
     }
 
     async fn append(&self, record: &Arc<DecisionRecord>, key: PartitionKey) -> Result<(), AppendError> {
-        let event = named_id("decision", &record.id.0.to_be_bytes());
+        // A record is found by its decision: they share the id.
+        let event = EventId(record.id.0);
         let body = Body::Decision(Box::new(DecisionRecord::clone(record)));
         let entry = wire::entry(record.id.partition(), event, record.inputs.now, key, &body);
         self.log.append(vec![entry], Until::Written).await.into_iter().try_for_each(|result| result.map(|_| ()))
