@@ -149,6 +149,9 @@ pub enum ReadError {
     UnknownPartition(u16),
     #[error("partition {partition} begins at offset {first}: offset {wanted} is not kept any more")]
     Gone { partition: u16, wanted: u64, first: u64 },
+    /// The mark was lost with the power, or taken away: opening the log as its writer makes it again.
+    #[error("how far partition {partition} is committed is not known: {} has to be made again by its writer", mark.display())]
+    Unmarked { partition: u16, mark: PathBuf },
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
     #[error(transparent)]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use litfass_types::{DecisionId, Duration, EventId, Position, Timestamp};
 
 use super::index::SegmentIndex;
-use super::mark::read_mark;
+use super::mark::{mark_path, read_mark};
 use super::partition::{Committed, Shared};
 use super::scan::Walk;
 use super::segment::{SEGMENT_HEADER, SegmentHeader, segment_path, segment_starts};
@@ -129,8 +129,29 @@ impl PartitionReader {
     fn committed(&self) -> Result<Option<Committed>, ReadError> {
         match &self.writer {
             Some(shared) => Ok(Some(shared.committed())),
-            None => Ok(read_mark(&*self.storage, &self.dir)?),
+            None => match read_mark(&*self.storage, &self.dir)? {
+                None if self.has_entries()? => Err(self.unmarked()),
+                mark => Ok(mark),
+            },
         }
+    }
+
+    /// A partition without a mark that has more than the header of a segment just begun.
+    fn has_entries(&self) -> Result<bool, ReadError> {
+        let names = match self.storage.list(&self.dir) {
+            Err(e) if e.is_not_found() => return Ok(false),
+            names => names?,
+        };
+        for start in segment_starts(&names) {
+            if self.file(start)?.length()? > SEGMENT_HEADER as u64 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn unmarked(&self) -> ReadError {
+        ReadError::Unmarked { partition: self.number, mark: mark_path(&self.dir) }
     }
 
     fn segment_of(&self, offset: u64, segments: &[Readable]) -> Result<usize, ReadError> {

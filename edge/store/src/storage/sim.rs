@@ -57,6 +57,9 @@ struct State {
     /// At which change it ends, and how much of that one is done.
     end: Option<(u64, Seed)>,
     left_out: Option<SyncSite>,
+    /// Bytes that all files may have together.
+    capacity: Option<usize>,
+    sync_fails: bool,
     syncs: BTreeMap<SyncSite, u64>,
 }
 
@@ -84,6 +87,16 @@ impl SimDisk {
     /// Leaves out every sync of that site from now on: what a test of the test breaks.
     pub fn leave_out(&self, site: SyncSite) {
         self.state().left_out = Some(site);
+    }
+
+    /// From now on all files together can have this many bytes; a write that would make them more is done in part and fails.
+    pub fn set_capacity(&self, bytes: Option<usize>) {
+        self.state().capacity = bytes;
+    }
+
+    /// The next sync of a file fails, and what it should have made durable stays as it is.
+    pub fn fail_next_sync(&self) {
+        self.state().sync_fails = true;
     }
 
     /// Changes made so far: writes, cuts, names, syncs.
@@ -282,6 +295,15 @@ impl State {
         }
     }
 
+    /// How many of `wanted` bytes at `offset` of a file still fit.
+    fn room(&self, id: u64, offset: usize, wanted: usize) -> usize {
+        let Some(capacity) = self.capacity else { return wanted };
+        let others: usize = self.files.iter().filter(|(other, _)| **other != id).map(|(_, file)| file.seen.len()).sum();
+        let own = self.files.get(&id).map_or(0, |file| file.seen.len());
+        let end = (offset + wanted).max(own).min(capacity.saturating_sub(others).max(own));
+        end.saturating_sub(offset).min(wanted)
+    }
+
     fn is_left_out(&mut self, site: SyncSite) -> bool {
         *self.syncs.entry(site).or_default() += 1;
         self.left_out == Some(site)
@@ -408,12 +430,13 @@ impl StoredFile for SimFile {
         state.count(self.disk.process);
         let result = state.check(self.disk.process, "write", &self.path);
         let written = match (&result, state.end) {
-            (Ok(()), _) => bytes.len(),
+            (Ok(()), _) => state.room(self.id, at(offset), bytes.len()),
             (Err(_), Some((_, seed))) if was_alive => fraction(seed, bytes.len()),
             _ => 0,
         };
         self.with(&mut state, |file| file.write(at(offset), bytes.get(..written).unwrap_or_default()))?;
-        result
+        let full = || StorageError::new("write", &self.path, io::ErrorKind::StorageFull.into());
+        result.and_then(|()| if written == bytes.len() { Ok(()) } else { Err(full()) })
     }
 
     fn set_len(&self, length: u64) -> Result<(), StorageError> {
@@ -423,6 +446,9 @@ impl StoredFile for SimFile {
 
     fn sync(&self, site: SyncSite) -> Result<(), StorageError> {
         let mut state = self.disk.change("sync", &self.path)?;
+        if std::mem::take(&mut state.sync_fails) {
+            return Err(StorageError::new("sync", &self.path, io::Error::other("the disk failed")));
+        }
         if state.is_left_out(site) {
             return Ok(());
         }

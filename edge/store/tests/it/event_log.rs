@@ -14,7 +14,7 @@ use bytes::Bytes;
 use litfass_events::PartitionKey;
 use litfass_store::log::{
     AppendError, Clock, Entry, EventLog, LogOptions, MAX_PAYLOAD_BYTES, NewEntry, OFFSETS_PER_SEGMENT, OpenError,
-    SegmentLog, Until,
+    ReadError, SegmentLog, Until,
 };
 use litfass_store::storage::{Disk, SimDisk, Storage, ensure_dir};
 use litfass_types::{DecisionId, EventId, Position, Timestamp};
@@ -301,4 +301,58 @@ fn closing_commits_what_was_written() {
     append(&log, 0, 1, Until::Written);
     drop(log);
     assert_eq!(ids(&open(&storage, &options(&[])), 0), [1]);
+}
+
+#[test]
+fn a_full_disk_refuses_entries_until_there_is_room_and_loses_none() {
+    let disk = SimDisk::new();
+    let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+    let log = open(&storage, &options(&[("server", 1)]));
+    append(&log, 0, 1, Until::Committed);
+    for room in 0..60 {
+        let length = disk.bytes(Path::new("/log/server-0/00000000000000000000.seg")).unwrap().len();
+        let others = disk.bytes(Path::new("/log/partitions")).unwrap().len() + 512 + 44;
+        disk.set_capacity(Some(length + others + room));
+        let result = log.append(vec![entry(0, 2 + room as u128)], Until::Committed).wait().remove(0);
+        assert_eq!(result.is_ok(), room >= 48 + b"entry 99".len(), "{room}: {result:?}");
+        disk.set_capacity(None);
+    }
+    append(&log, 0, 100, Until::Committed);
+    let expected: Vec<u128> = [1].into_iter().chain(58..62).chain([100]).collect();
+    assert_eq!(ids(&log, 0), expected);
+    drop(log);
+    assert_eq!(ids(&open(&storage, &options(&[("server", 1)])), 0), expected);
+}
+
+#[test]
+fn after_a_failed_sync_a_partition_takes_nothing_until_it_is_opened_again() {
+    let disk = SimDisk::new();
+    let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+    let log = open(&storage, &options(&[("server", 2)]));
+    append(&log, 0, 1, Until::Committed);
+    disk.fail_next_sync();
+    for id in 2..5 {
+        let result = log.append(vec![entry(0, id)], Until::Committed).wait().remove(0);
+        assert!(matches!(result, Err(AppendError::Failed { partition: 0, .. })), "{result:?}");
+    }
+    assert_eq!(ids(&log, 0), [1]);
+    append(&log, 1, 9, Until::Committed);
+    drop(log);
+    let log = open(&storage, &options(&[("server", 2)]));
+    append(&log, 0, 5, Until::Committed);
+    assert_eq!(ids(&log, 0), [1, 2, 5]);
+}
+
+#[test]
+fn a_partition_whose_mark_is_lost_is_not_taken_for_an_empty_one() {
+    let disk = SimDisk::new();
+    let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+    let log = open(&storage, &options(&[("server", 1)]));
+    append(&log, 0, 1, Until::Committed);
+    disk.put(Path::new("/log/server-0/committed"), Vec::new());
+    let reading = open(&storage, &options(&[]));
+    let error = reading.read(Position { partition: 0, offset: 0 }, 100).unwrap_err();
+    assert!(matches!(error, ReadError::Unmarked { partition: 0, .. }), "{error}");
+    append(&log, 0, 2, Until::Committed);
+    assert_eq!(ids(&reading, 0), [1, 2]);
 }

@@ -3,8 +3,15 @@
 
 pub(crate) mod machine;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use bytes::Bytes;
+use litfass_store::log::{Clock, EventLog, LogOptions, NewEntry, SegmentLog, Until};
 use litfass_store::storage::{SimDisk, SyncSite};
-use litfass_types::Seed;
+use litfass_types::{EventId, Position, Seed, Timestamp};
 
 use machine::{Broken, End, Machine};
 
@@ -91,5 +98,74 @@ fn a_seed_determines_every_operation() {
     };
     for seed in 0..20 {
         assert_eq!(run(Seed(seed)), run(Seed(seed)));
+    }
+}
+
+/// What one client was told: entry and place, and whether that was for good.
+type Acknowledged = Vec<(u128, Position, Until)>;
+
+fn client(log: &SegmentLog, client: u64, seed: Seed) -> Acknowledged {
+    let mut told = Vec::new();
+    for turn in 0..60 {
+        let until = if seed.derive(turn).below(3) == 0 { Until::Written } else { Until::Committed };
+        let id = u128::from(client) << 64 | u128::from(turn);
+        let partition = u16::try_from(seed.derive(turn).derive(1).below(2)).unwrap_or(0);
+        let payload = Bytes::from(id.to_le_bytes().repeat(4));
+        let results = log.append(vec![NewEntry { partition, id: EventId(id), payload }], until).wait();
+        told.extend(results.into_iter().filter_map(|result| Some((id, result.ok()?, until))));
+    }
+    told
+}
+
+fn contents(log: &SegmentLog) -> BTreeMap<Position, u128> {
+    let mut there = BTreeMap::new();
+    for partition in 0..2 {
+        let mut from = Position { partition, offset: 0 };
+        loop {
+            let batch = log.read(from, 1_000).unwrap_or_else(|e| panic!("{e}"));
+            if batch.entries.is_empty() {
+                break;
+            }
+            from = batch.next;
+            there.extend(batch.entries.iter().map(|entry| (entry.position, entry.id.0)));
+        }
+    }
+    there
+}
+
+/// Appending, fsync and new segments go on at the same time here, so a seed gives another course every time.
+#[test]
+fn what_many_clients_at_once_were_told_is_there_after_the_cut() {
+    let mut options = LogOptions::new(&[("server", 2)]);
+    (options.segment_bytes, options.heartbeat) = (1_500, None);
+    let clock = Clock::new(|| Timestamp(1));
+    for seed in (0..60).map(Seed) {
+        let disk = SimDisk::new();
+        let log = SegmentLog::open(Arc::new(disk.clone()), Path::new("/log"), &options, &clock)
+            .unwrap_or_else(|e| panic!("{e}"))
+            .log;
+        disk.end_at(disk.operations() + 20 + seed.derive(1).below(400), seed);
+        let told: Vec<Acknowledged> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|n| {
+                    scope.spawn({
+                        let log = &log;
+                        move || client(log, n, seed.derive(n))
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
+        });
+        let after = disk.after_power_loss(seed);
+        drop(log);
+        let log = SegmentLog::open(Arc::new(after), Path::new("/log"), &options, &clock)
+            .unwrap_or_else(|e| panic!("{seed:?}: {e}"))
+            .log;
+        let there = contents(&log);
+        for (id, at, until) in told.into_iter().flatten() {
+            let found = there.get(&at);
+            let fits = found == Some(&id) || (found.is_none() && until == Until::Written);
+            assert!(fits, "{seed:?}: {id:x} at {at:?} until {until:?}, found {found:x?}");
+        }
     }
 }
