@@ -110,7 +110,7 @@ impl Town {
         (claim.lease, claim.hold_expires) = (held.lease, held.hold_expires);
         if let Some(after) = after {
             let at = (self.desk.now + Duration::seconds(after)).min(held.hold_expires);
-            self.sent[usize::from(self.shown % 2 == 0)].push(Sent { at, claim });
+            self.sent[usize::from(self.shown.is_multiple_of(2))].push(Sent { at, claim });
         }
     }
 

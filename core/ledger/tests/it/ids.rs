@@ -58,8 +58,8 @@ pub(crate) fn unit(line_item: u64) -> Unit {
 /// A price whose event costs that many nanos (a click's micros are thousands of nanos).
 pub(crate) fn price(line_item: u64, cost: i64) -> Price {
     match unit(line_item) {
-        Unit::Mille => Price { micros: cost, per: Unit::Mille },
-        per => Price { micros: cost / 1_000, per },
+        per @ Unit::Mille => Price { micros: cost, per },
+        per @ (Unit::Click | Unit::Action) => Price { micros: cost / 1_000, per },
     }
 }
 

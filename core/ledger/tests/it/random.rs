@@ -61,7 +61,6 @@ fn random_worlds_come_to_every_end() {
         let dropped = ledger.book.keys_dropped.is_some();
         *ends.entry(format!("keys dropped {dropped}")).or_default() += 1;
     }
-    println!("{ends:#?}");
     let expected = [
         "Bill by batch",
         "Bill by command",
@@ -80,7 +79,7 @@ fn random_worlds_come_to_every_end() {
         "keys dropped true",
     ];
     for end in expected {
-        assert!(ends.contains_key(end), "no world came to {end}");
+        assert!(ends.contains_key(end), "no world came to {end}, only to {ends:#?}");
     }
 }
 

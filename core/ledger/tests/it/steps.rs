@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::driven::Driven;
 use super::ids::{
-    ADMIN_PARTITION, EVENT_PARTITIONS, FIRST_DAY, START, TENANT, chain, claim, day_of, nanos, price, terms, window,
+    ADMIN_PARTITION, EVENT_PARTITIONS, FIRST_DAY, START, TENANT, chain, claim, day_of, nanos, price, window,
 };
 
 #[derive(Clone, Debug)]
@@ -144,7 +144,7 @@ impl World {
     pub(crate) fn step(&mut self, step: &Step, ledgers: &mut [&mut dyn Driven]) {
         match step {
             Step::Grant { line_item, tomorrow, demand, again } => {
-                self.grant(*line_item, *tomorrow, *demand, *again, ledgers)
+                self.grant(*line_item, *tomorrow, *demand, *again, ledgers);
             }
             Step::Show { line_item, slot, cost, lease } => self.show(*line_item, *slot, *cost, *lease),
             Step::Event { token, partition } => self.append(*partition, pick(&self.tokens, *token).cloned()),

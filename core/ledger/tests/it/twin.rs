@@ -1,4 +1,5 @@
 //! The naive twin: no stored sums, no bit masks, no rows. It keeps what happened and adds it up each time it is asked.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a sum picks the facts it adds up")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -155,8 +156,10 @@ impl Twin {
 
     fn restored(&self, id: ControlId) -> i128 {
         let restored = |fact: &Fact| match fact {
-            Fact::Restored(chain, day, nanos) if chain.controls().contains(&id) => {
-                if *day || id.level() != Level::CampaignDay { *nanos } else { 0 }
+            Fact::Restored(chain, day, nanos)
+                if chain.controls().contains(&id) && (*day || id.level() != Level::CampaignDay) =>
+            {
+                *nanos
             }
             _ => 0,
         };
@@ -338,7 +341,7 @@ impl Twin {
     fn limits_changed(&mut self, effect: &Effect) {
         match *effect {
             Effect::Deposit { account, .. } | Effect::Adjust { account, .. } => {
-                self.limited(ControlId::Account(account))
+                self.limited(ControlId::Account(account));
             }
             Effect::SetLimit(Limit::Credit { account, .. }) => self.limited(ControlId::Account(account)),
             Effect::SetLimit(Limit::CampaignLifetime { campaign, .. }) => self.limited(ControlId::Campaign(campaign)),
@@ -366,7 +369,7 @@ impl Twin {
             match fact {
                 Fact::Spent(t, chain, n) => post(LedgerAccount::Funds(chain.account), LedgerAccount::Revenue(*t), *n),
                 Fact::Restored(chain, _, n) => {
-                    post(LedgerAccount::Refunds(tenant), LedgerAccount::Funds(chain.account), *n)
+                    post(LedgerAccount::Refunds(tenant), LedgerAccount::Funds(chain.account), *n);
                 }
                 Fact::Limited(..) => {}
             }
