@@ -57,9 +57,10 @@ fn by_customer(baskets: &[Shown], segment: Segment, customers: usize) -> Vec<[f6
 }
 
 fn ratio(drawn: &[u32], sums: &[[f64; 2]]) -> f64 {
-    let [hits, shown] = drawn.iter().zip(sums).fold([0.0; 2], |[h, s], (n, sum)| {
-        [h + f64::from(*n) * sum[0], s + f64::from(*n) * sum[1]]
-    });
+    let [hits, shown] = drawn
+        .iter()
+        .zip(sums)
+        .fold([0.0; 2], |[h, s], (n, sum)| [h + f64::from(*n) * sum[0], s + f64::from(*n) * sum[1]]);
     hits / f64::max(shown, 1.0)
 }
 
