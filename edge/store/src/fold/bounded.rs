@@ -1,7 +1,7 @@
 //! State per viewer, of so many viewers and no more: beyond that the one longest untouched is forgotten.
 //!
-//! Spread over shards by the hash, so that readers hardly ever wait for each other. "Untouched" is counted in event time, and
-//! the bound holds per shard, so the same log gives the same survivors.
+//! Spread over shards by the hash, so that readers hardly ever wait for each other; the bound holds per shard. "Untouched" is
+//! counted in event time. Who is forgotten near the bound depends on which partition of the log was read first.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};

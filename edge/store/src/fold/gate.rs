@@ -1,7 +1,7 @@
 //! What every fold needs to know of an entry besides what it says: whether it was there before, and whose order it is.
 //!
-//! An event that its sender repeats after a crash is in the log twice; it counts once. Orders are attributed per partition in
-//! append order.
+//! An event that its sender repeats after a crash is in the log twice; it counts once. Both are kept per partition, in append order,
+//! so that it does not matter which partition is read first: copies of an event share their partition key.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +17,13 @@ use crate::wire::{Body, Logged};
 pub(super) struct Gate {
     window: Duration,
     key_life: Duration,
+    partitions: BTreeMap<u16, Partition>,
+}
+
+#[derive(Debug)]
+struct Partition {
     dedupe: Dedupe,
-    attribution: BTreeMap<u16, Attribution>,
+    attribution: Attribution,
 }
 
 /// An entry and what the gate knows of it.
@@ -39,35 +44,67 @@ impl Fact<'_> {
 }
 
 impl Gate {
-    pub(super) fn new(window: Duration, key_life: Duration) -> Self {
-        Self { window, key_life, dedupe: Dedupe::default(), attribution: BTreeMap::new() }
+    pub(super) const fn new(window: Duration, key_life: Duration) -> Self {
+        Self { window, key_life, partitions: BTreeMap::new() }
     }
 
     pub(super) fn pass(&mut self, logged: &Logged) -> (Seen, Option<Attributed>) {
-        let now = logged.envelope.append_time;
-        self.dedupe.drop_before(now - self.key_life);
+        let (window, now) = (self.window, logged.envelope.append_time);
+        let fresh = || Partition { dedupe: Dedupe::default(), attribution: Attribution::new(window) };
+        let partition = self.partitions.entry(logged.position.partition).or_insert_with(fresh);
+        partition.dedupe.drop_before(now - self.key_life);
         let Some(key) = key(logged) else { return (Seen::First, None) };
-        let seen = self.dedupe.take(key);
+        let seen = partition.dedupe.take(key);
         if seen != Seen::First {
             return (seen, None);
         }
-        (seen, self.attribute(logged, now))
+        (seen, partition.attribute(logged, now))
     }
 
-    /// Looks without taking.
+    /// Looks without taking: repeated if it is in any partition, expired if some partition could not tell.
     pub(super) fn look(&self, key: DedupeKey) -> Seen {
-        self.dedupe.look(key)
+        let seen: Vec<_> = self.partitions.values().map(|partition| partition.dedupe.look(key)).collect();
+        let is_any = |wanted| seen.contains(&wanted);
+        if is_any(Seen::Repeated) {
+            Seen::Repeated
+        } else if is_any(Seen::Expired) {
+            Seen::Expired
+        } else {
+            Seen::First
+        }
     }
 
+    pub(super) fn snapshot(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        out.length(self.partitions.len());
+        for (number, partition) in &self.partitions {
+            out.number((*number).into());
+            partition.write(&mut out);
+        }
+        out.finish()
+    }
+
+    pub(super) fn restore(&mut self, bytes: &[u8]) -> Result<(), BadState> {
+        let (mut rest, window) = (Reader::new(bytes), self.window);
+        let partitions = rest.list(|rest| Ok((rest.narrow("a partition")?, Partition::read(window, rest)?)))?;
+        rest.finish()?;
+        self.partitions = partitions.into_iter().collect();
+        Ok(())
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.partitions.clear();
+    }
+}
+
+impl Partition {
     fn attribute(&mut self, logged: &Logged, now: Timestamp) -> Option<Attributed> {
-        let window = self.window;
-        let attribution = self.attribution.entry(logged.position.partition).or_insert_with(|| Attribution::new(window));
         match &logged.body {
             Body::Delivery(delivery) if delivery.kind == EventKind::Click => {
-                attribution.click(now, &delivery.token);
+                self.attribution.click(now, &delivery.token);
                 None
             }
-            Body::Conversion(order) => Some(attribution.conversion(now, order)),
+            Body::Conversion(order) => Some(self.attribution.conversion(now, order)),
             Body::Delivery(_)
             | Body::Decision(_)
             | Body::ItemView(_)
@@ -78,36 +115,20 @@ impl Gate {
         }
     }
 
-    pub(super) fn snapshot(&self) -> Vec<u8> {
-        let mut out = Writer::default();
+    fn write(&self, out: &mut Writer) {
         out.time(self.dedupe.horizon());
-        out.length(self.dedupe.len());
-        self.dedupe.keys().for_each(|key| write_key(key, &mut out));
-        out.length(self.attribution.len());
-        for (partition, attribution) in &self.attribution {
-            out.number((*partition).into());
-            write_attribution(attribution, &mut out);
-        }
-        out.finish()
+        out.length(self.dedupe.keys().count());
+        self.dedupe.keys().for_each(|key| write_key(key, out));
+        write_attribution(&self.attribution, out);
     }
 
-    pub(super) fn restore(&mut self, bytes: &[u8]) -> Result<(), BadState> {
-        let mut rest = Reader::new(bytes);
-        let mut restored = Self::new(self.window, self.key_life);
-        restored.dedupe.drop_before(rest.time()?);
+    fn read(window: Duration, rest: &mut Reader<'_>) -> Result<Self, BadState> {
+        let mut dedupe = Dedupe::default();
+        dedupe.drop_before(rest.time()?);
         for key in rest.list(read_key)? {
-            restored.dedupe.take(key);
+            dedupe.take(key);
         }
-        let window = self.window;
-        let partitions = rest.list(|rest| Ok((rest.narrow("a partition")?, read_attribution(window, rest)?)))?;
-        rest.finish()?;
-        restored.attribution = partitions.into_iter().collect();
-        *self = restored;
-        Ok(())
-    }
-
-    pub(super) fn clear(&mut self) {
-        *self = Self::new(self.window, self.key_life);
+        Ok(Self { dedupe, attribution: read_attribution(window, rest)? })
     }
 }
 

@@ -1,6 +1,7 @@
-//! The last decisions, for the page that shows them as they happen.
+//! The last decisions, for the page that shows them as they happen. Last by their ids, which begin with the time: so it does not
+//! matter which partition was read first.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use litfass_decide::DecisionRecord;
@@ -11,39 +12,39 @@ use super::packed::{pack, unpack};
 use super::{Fact, Fold};
 use crate::wire::Body;
 
-/// The fold that keeps the last records as they came through the log.
+/// The fold that keeps the last records.
 #[derive(Debug)]
 pub struct Recent {
     max: usize,
-    records: Mutex<VecDeque<Arc<DecisionRecord>>>,
+    records: Mutex<BTreeMap<DecisionId, Arc<DecisionRecord>>>,
 }
 
 impl Recent {
     #[must_use]
     pub const fn new(max: usize) -> Self {
-        Self { max, records: Mutex::new(VecDeque::new()) }
+        Self { max, records: Mutex::new(BTreeMap::new()) }
     }
 
     /// At most `n` records, the newest first.
     #[must_use]
     pub fn last(&self, n: usize) -> Vec<Arc<DecisionRecord>> {
-        self.records().iter().rev().take(n).cloned().collect()
+        self.records().values().rev().take(n).cloned().collect()
     }
 
     #[must_use]
     pub fn find(&self, id: DecisionId) -> Option<Arc<DecisionRecord>> {
-        self.records().iter().rev().find(|record| record.id == id).cloned()
+        self.records().get(&id).cloned()
     }
 
-    fn records(&self) -> MutexGuard<'_, VecDeque<Arc<DecisionRecord>>> {
+    fn records(&self) -> MutexGuard<'_, BTreeMap<DecisionId, Arc<DecisionRecord>>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn push(&self, record: Arc<DecisionRecord>) {
         let mut records = self.records();
-        records.push_back(record);
+        records.insert(record.id, record);
         while records.len() > self.max {
-            records.pop_front();
+            records.pop_first();
         }
     }
 }
@@ -69,7 +70,7 @@ impl Fold for Recent {
         let mut out = Writer::default();
         let records = self.records().clone();
         out.length(records.len());
-        records.iter().for_each(|record| out.bytes(&pack(&Body::Decision(Box::new((**record).clone())))));
+        records.values().for_each(|record| out.bytes(&pack(&Body::Decision(Box::new((**record).clone())))));
         out.finish()
     }
 

@@ -1,7 +1,7 @@
 //! What became of each ad's impressions, and what each shop sells: the counts behind the ad-side columns.
 //!
 //! Counts of an ad fade with a half-life of `HALF_LIFE_DAYS`: one day's factor is a fixed fraction of integers, applied once per
-//! UTC day, so the same log gives the same counts on any machine.
+//! UTC day and kept per partition, so the same log gives the same counts on any machine, whichever partition is read first.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,7 +42,8 @@ pub struct SignalCounts {
 
 #[derive(Debug, Default)]
 struct State {
-    ads: BTreeMap<AdId, Fading>,
+    /// By ad and partition of the log.
+    ads: BTreeMap<(AdId, u16), Fading>,
     shops: BTreeMap<TenantId, ShopCounts>,
 }
 
@@ -92,7 +93,12 @@ impl SignalCounts {
     pub fn at(&self, now: Timestamp) -> SignalsAt {
         let state = self.state();
         let day = now.0.div_euclid(DAY_MS);
-        let ads = state.ads.iter().map(|(ad, fading)| (*ad, fading.totals(day)));
+        let mut ads: BTreeMap<AdId, [u64; 3]> = BTreeMap::new();
+        for ((ad, _), fading) in &state.ads {
+            let sums = ads.entry(*ad).or_default();
+            sums.iter_mut().zip(fading.at(day)).for_each(|(sum, count)| *sum = sum.saturating_add(count));
+        }
+        let ads = ads.into_iter().map(|(ad, counts)| (ad, AdTotals::rounded(counts)));
         let mut shops = state.shops.clone();
         for shop in shops.values_mut() {
             shop.popularity_30d.advance(now);
@@ -107,8 +113,8 @@ impl SignalCounts {
 }
 
 impl State {
-    fn count(&mut self, ad: AdId, what: Counted, at: Timestamp) {
-        let fading = self.ads.entry(ad).or_default();
+    fn count(&mut self, ad: AdId, partition: u16, what: Counted, at: Timestamp) {
+        let fading = self.ads.entry((ad, partition)).or_default();
         fading.fade_to(at.0.div_euclid(DAY_MS));
         let count = &mut fading.counts[what as usize];
         *count = count.saturating_add(ONE);
@@ -149,11 +155,16 @@ impl Fading {
         *self = Self { day, counts: self.counts.map(fade) };
     }
 
-    fn totals(&self, day: i64) -> AdTotals {
-        let mut now = *self;
-        now.fade_to(day);
-        let [impressions, clicks, purchases] = now.counts.map(|count| count.saturating_add(ONE / 2) / ONE);
-        AdTotals { impressions, clicks, purchases }
+    fn at(mut self, day: i64) -> [u64; 3] {
+        self.fade_to(day);
+        self.counts
+    }
+}
+
+impl AdTotals {
+    fn rounded(counts: [u64; 3]) -> Self {
+        let [impressions, clicks, purchases] = counts.map(|count| count.saturating_add(ONE / 2) / ONE);
+        Self { impressions, clicks, purchases }
     }
 }
 
@@ -167,7 +178,7 @@ impl Fold for SignalCounts {
     }
 
     fn apply(&self, fact: &Fact<'_>) {
-        let at = fact.logged.envelope.event_time;
+        let (at, partition) = (fact.logged.envelope.event_time, fact.logged.position.partition);
         if !fact.is_first() {
             return;
         }
@@ -178,12 +189,12 @@ impl Fold for SignalCounts {
                     EventKind::Click => Counted::Click,
                     EventKind::Viewable | EventKind::Conversion | EventKind::View => return,
                 };
-                self.state().count(delivery.token.ad, what, at);
+                self.state().count(delivery.token.ad, partition, what, at);
             }
             Body::Conversion(order) => {
                 let mut state = self.state();
                 if let Some(Attributed::Click(token)) = fact.attributed {
-                    state.count(token.ad, Counted::Purchase, at);
+                    state.count(token.ad, partition, Counted::Purchase, at);
                 }
                 state.order(order, at);
             }
@@ -200,8 +211,9 @@ impl Fold for SignalCounts {
         let state = self.state();
         let mut out = Writer::default();
         out.length(state.ads.len());
-        for (ad, fading) in &state.ads {
+        for ((ad, partition), fading) in &state.ads {
             out.number(ad.0);
+            out.number((*partition).into());
             out.signed(fading.day);
             fading.counts.into_iter().for_each(|count| out.number(count));
         }
@@ -218,7 +230,7 @@ impl Fold for SignalCounts {
         self.clear();
         let mut rest = Reader::new(bytes);
         let ads = rest.list(|rest| {
-            let (ad, day) = (AdId(rest.number()?), rest.signed()?);
+            let (ad, day) = ((AdId(rest.number()?), rest.narrow("a partition")?), rest.signed()?);
             Ok((ad, Fading { day, counts: [rest.number()?, rest.number()?, rest.number()?] }))
         })?;
         let shops = rest.list(|rest| {

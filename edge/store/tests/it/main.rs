@@ -3,6 +3,7 @@
 mod catalog;
 mod damage;
 mod event_log;
+mod fold;
 mod power_loss;
 mod storage;
 mod wire;
