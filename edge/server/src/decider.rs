@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use litfass_decide::{
-    AdRequest, DecisionRecord, Made, Market, Observed, ShownRecord, Shortlist, StageName, Workspace, World, shortlist,
+    AdRequest, DecisionRecord, Made, Market, Observed, Shortlist, ShownRecord, StageName, Workspace, World, shortlist,
 };
 use litfass_events::{Billable, EventKind, PartitionKey, Token};
 use litfass_store::log::{AppendError, Clock, EventLog, Until};
@@ -108,8 +108,7 @@ impl Decider {
         watch.lap_stage(StageName::Settle, Step::Settle, &self.metrics);
         let timings = watch.timings.clone();
         let (settled, holds, days) = (promised.settled, promised.holds, promised.days);
-        let made =
-            Made { id, world: &world, observed, shortlist, market, settled, holds, explain, timings };
+        let made = Made { id, world: &world, observed, shortlist, market, settled, holds, explain, timings };
         let record = Arc::new(made.into_record());
         let tracking = self.tracking(&record, &world, &days)?;
         Ok(Computed { decided: Decided { world, record, tracking }, days, key, watch })
@@ -194,7 +193,8 @@ impl Decider {
             metrics.ineligible.add(*why, u64::from(*n));
         }
         let took_us = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
-        let row = self.live.wants_decision(record.inputs.now).then(|| decision_row(record, &decided.world.catalog, took_us));
+        let row =
+            self.live.wants_decision(record.inputs.now).then(|| decision_row(record, &decided.world.catalog, took_us));
         self.live.decided(record.inputs.now, took_us, row);
     }
 }

@@ -75,7 +75,8 @@ impl Telling<'_> {
 
     fn placement(&self, index: usize) -> PlacementView {
         let asked = self.record.inputs.request.placements[index];
-        let name = self.catalog.placement(asked.id).map_or_else(|| format!("placement {}", asked.id), |p| p.name.clone());
+        let name =
+            self.catalog.placement(asked.id).map_or_else(|| format!("placement {}", asked.id), |p| p.name.clone());
         let counts = self.record.counts.get(index).into_iter().flatten();
         let offer = self.record.market.placements.get(index);
         let shown = self.record.shown.iter().filter(|s| usize::from(s.placement) == index);
@@ -145,7 +146,8 @@ impl Telling<'_> {
     /// Without the full record the fates of the entrants follow from settling again.
     fn bare_entrant(&self, entrant: usize) -> CandidateView {
         let row = self.record.market.entrants.rows()[entrant];
-        let fates = (0..self.record.market.placements.len()).filter_map(|p| Some((p, self.replayed.fates.fate(row, p)?)));
+        let fates =
+            (0..self.record.market.placements.len()).filter_map(|p| Some((p, self.replayed.fates.fate(row, p)?)));
         let endings = fates.map(|(p, fate)| self.ending(row, p, fate)).collect();
         self.known(row, self.record.market.entrants.ads()[entrant], endings)
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use litfass_catalog::category_hash;
 use litfass_events::{
-    Conversion, DedupeKey, Delivery, EventKind, ItemView, PartitionKey, Purchased, Seen, Token, conversion_id, delivery_id, view_id,
+    Conversion, DedupeKey, Delivery, EventKind, ItemView, PartitionKey, Purchased, Seen, Token, conversion_id,
+    delivery_id, view_id,
 };
 use litfass_features::item_hash;
 use litfass_store::fold::SeenEvents;
@@ -229,7 +230,15 @@ impl Ingest {
             (None, Some(token)) => PartitionKey::of_decision(token.decision),
             (None, None) => PartitionKey::of_order(tenant, &conversion.order_id),
         };
-        Ok(Taken { id, dedupe, at, key, body: Body::Conversion(Box::new(conversion)), kind: EventKind::Conversion, expired: false })
+        Ok(Taken {
+            id,
+            dedupe,
+            at,
+            key,
+            body: Body::Conversion(Box::new(conversion)),
+            kind: EventKind::Conversion,
+            expired: false,
+        })
     }
 
     fn view(&self, ask: &ViewAsk) -> Result<Taken, Problem> {
@@ -240,7 +249,15 @@ impl Ingest {
         let (view, at) = (ItemView { tenant, user, item, category }, self.time(ask.time));
         let id = view_id(&view, at);
         let dedupe = DedupeKey::Loose { at, id };
-        Ok(Taken { id, dedupe, at, key: PartitionKey::of_user(user), body: Body::ItemView(view), kind: EventKind::View, expired: false })
+        Ok(Taken {
+            id,
+            dedupe,
+            at,
+            key: PartitionKey::of_user(user),
+            body: Body::ItemView(view),
+            kind: EventKind::View,
+            expired: false,
+        })
     }
 
     fn user(&self, tenant: TenantId, user: &str) -> Result<litfass_types::UserHash, Problem> {
@@ -285,5 +302,9 @@ impl Ingest {
 }
 
 fn purchased(ask: &ItemAsk) -> Purchased {
-    Purchased { item: item_hash(&ask.item), category: ask.category.as_deref().map(category_hash), quantity: ask.quantity }
+    Purchased {
+        item: item_hash(&ask.item),
+        category: ask.category.as_deref().map(category_hash),
+        quantity: ask.quantity,
+    }
 }

@@ -1,6 +1,9 @@
 //! What the live page tells of training, and of who is asking.
 
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use litfass_types::Timestamp;
 
 use crate::console::view::{Audience, TrainingProgress, TrainingView};
 
@@ -37,6 +40,14 @@ impl Learning {
         if let Some(run) = run {
             state.finished.insert(0, run);
             state.finished.truncate(RUNS_MAX);
+        }
+    }
+
+    /// The artifact in `dir` is being served since now.
+    pub fn swapped(&self, dir: &Path, now: Timestamp) {
+        let name = dir.file_name().unwrap_or_default().to_string_lossy();
+        for run in self.state().finished.iter_mut().filter(|run| run.model == name) {
+            run.swapped_ms = Some(now.0);
         }
     }
 

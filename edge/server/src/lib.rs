@@ -6,6 +6,7 @@ pub mod config;
 pub mod console;
 pub mod data_dir;
 pub mod decider;
+pub mod demo;
 pub mod explain;
 pub mod gather;
 #[cfg(test)]
@@ -24,5 +25,6 @@ pub mod promises;
 pub mod secrets;
 pub mod serve;
 pub mod tokens;
+pub mod training;
 pub mod workers;
 pub mod world;

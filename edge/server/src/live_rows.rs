@@ -36,7 +36,8 @@ fn losers(record: &DecisionRecord) -> Vec<Count> {
         let counts = record.counts.iter().flatten().filter(|(f, _)| *f == fate);
         (fate, counts.map(|(_, n)| u64::from(*n)).sum::<u64>())
     };
-    let mut counts: Vec<_> = Fate::ALL.iter().filter(|f| **f != Fate::Shown).map(|f| of(*f)).filter(|(_, n)| *n > 0).collect();
+    let mut counts: Vec<_> =
+        Fate::ALL.iter().filter(|f| **f != Fate::Shown).map(|f| of(*f)).filter(|(_, n)| *n > 0).collect();
     counts.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     counts.into_iter().map(|(fate, n)| Count::of_fate(fate, n)).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use litfass_catalog::model::{PacingMode, Status};
-use litfass_catalog::{Catalog, CampaignIx};
+use litfass_catalog::{CampaignIx, Catalog};
 use litfass_ledger::{Control, ControlId, UNLIMITED};
 use litfass_store::ledger::{Delivery, LedgerReader};
 use litfass_types::{CampaignId, Fate, Ineligible, PPM, Timestamp};
@@ -41,7 +41,9 @@ impl Node {
             training: self.learning.finished(),
             training_now: self.learning.progress(),
             fates: counts(Fate::ALL, |fate| (Count::of_fate(*fate, 0), self.metrics.candidates.get(*fate))),
-            ineligible: counts(Ineligible::ALL, |why| (Count::of_ineligible(*why, 0), self.metrics.ineligible.get(*why))),
+            ineligible: counts(Ineligible::ALL, |why| {
+                (Count::of_ineligible(*why, 0), self.metrics.ineligible.get(*why))
+            }),
             decisions: self.live.decisions(),
         }
     }
@@ -76,7 +78,9 @@ impl Node {
         let line_items = LineItems::of(catalog, campaign.id, pacing);
         let delivered = self.live.campaign(campaign.id);
         let (start, end) = match budget.kind {
-            BudgetKind::Day => (Some(advertiser.calendar.start(day)), Some(advertiser.calendar.start(litfass_types::Day(day.0 + 1)))),
+            BudgetKind::Day => {
+                (Some(advertiser.calendar.start(day)), Some(advertiser.calendar.start(litfass_types::Day(day.0 + 1))))
+            }
             BudgetKind::Lifetime | BudgetKind::None => (campaign.flight.start, campaign.flight.end),
         };
         let running = campaign.status == Status::Active && campaign.flight.contains(now);

@@ -3,6 +3,7 @@
 //! Opening order is part of the safety: the log first (so that what was committed is known), then commands and bills that
 //! the ledger has not seen, then folds, and only then decisions.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -41,6 +42,7 @@ use crate::workers::billing::BillingWorker;
 use crate::workers::catalog::CatalogWorker;
 use crate::workers::leases::LeaseWorker;
 use crate::workers::pacing::{PacingBoard, PacingWorker};
+use crate::workers::profile::ProfileWorker;
 use crate::workers::signals::SignalsWorker;
 use crate::world::{SwappedWorld, first_world};
 
@@ -164,6 +166,16 @@ impl Running {
             clock: node.clock.clone(),
             poll_interval: span(node.config.catalog.poll_interval),
         };
+        let mut profile = ProfileWorker {
+            artifacts: node.data.artifacts(),
+            world: Arc::clone(&node.world),
+            learning: Arc::clone(&node.learning),
+            metrics: Arc::clone(&node.metrics),
+            clock: node.clock.clone(),
+            served: None,
+            refused: BTreeSet::new(),
+        };
+        profile.step()?;
         let (mut admin, mut lease_worker) = (money.admin, leases());
         let mut workers = Workers::default();
         workers.spawn("billing", move || billing.step())?;
@@ -171,6 +183,7 @@ impl Running {
         workers.spawn("leases", move || lease_worker.step())?;
         workers.spawn("pacing", move || pacing.step())?;
         workers.spawn("signals", move || signals.step())?;
+        workers.spawn("profile", move || profile.step())?;
         workers.spawn("catalog", move || catalog.step())?;
         let leases = leases();
         Ok(Self { node, workers, folds, leases })
@@ -252,13 +265,7 @@ impl Folded {
     }
 }
 
-fn node(
-    config: Config,
-    stores: &Stores,
-    folded: &Folded,
-    seen: SeenEvents,
-    catalog: Arc<Catalog>,
-) -> Result<Node> {
+fn node(config: Config, stores: &Stores, folded: &Folded, seen: SeenEvents, catalog: Arc<Catalog>) -> Result<Node> {
     let (log, clock) = (Arc::clone(&stores.log), stores.clock.clone());
     let metrics = Arc::new(Metrics::default());
     let rules_hash = *blake3::hash(config.print().as_bytes()).as_bytes();

@@ -130,7 +130,10 @@ impl DecisionRequest {
         for (i, ask) in self.placements.iter().enumerate() {
             let (owner, placement) = ask.check(catalog).map_err(|e| e.below(&format!("placements[{i}]")))?;
             if *tenant.get_or_insert(owner) != owner {
-                return Err(Invalid::new(format!("placements[{i}].id"), "belongs to another tenant than the placements before it"));
+                return Err(Invalid::new(
+                    format!("placements[{i}].id"),
+                    "belongs to another tenant than the placements before it",
+                ));
             }
             if asked.iter().any(|p| p.id == placement.id) {
                 return Err(Invalid::new(format!("placements[{i}].id"), "is named twice"));
@@ -149,8 +152,14 @@ impl DecisionRequest {
         bounded("request_id", self.request_id.as_deref(), REQUEST_ID_MAX)?;
         bounded("user_id", self.user_id.as_deref(), TEXT_MAX)?;
         let context = self.context.check().map_err(|e| e.below("context"))?;
-        let request =
-            AdRequest { request_id: self.request_id, tenant, user: None, personalise: self.personalise, placements, context };
+        let request = AdRequest {
+            request_id: self.request_id,
+            tenant,
+            user: None,
+            personalise: self.personalise,
+            placements,
+            context,
+        };
         Ok((request, self.user_id))
     }
 }
@@ -158,7 +167,9 @@ impl DecisionRequest {
 impl PlacementAsk {
     fn check(&self, catalog: &Catalog) -> Result<(TenantId, PlacementRequest), Invalid> {
         let id = PlacementId(self.id);
-        let placement = catalog.placement(id).ok_or_else(|| Invalid::unknown(Code::UnknownPlacement, "id", format!("no placement {}", self.id)))?;
+        let placement = catalog
+            .placement(id)
+            .ok_or_else(|| Invalid::unknown(Code::UnknownPlacement, "id", format!("no placement {}", self.id)))?;
         let most = placement.slots_max.min(SLOTS_MAX);
         if self.slots == 0 || self.slots > most {
             return Err(Invalid::new("slots", format!("must be 1 to {most} at this placement")));
@@ -181,7 +192,9 @@ impl ContextAsk {
             bounded(field, text.as_deref(), TEXT_MAX)?;
         }
         bounded("url", self.url.as_deref(), URL_MAX)?;
-        for (field, list) in [("categories", &self.categories), ("keywords", &self.keywords), ("segments", &self.segments)] {
+        for (field, list) in
+            [("categories", &self.categories), ("keywords", &self.keywords), ("segments", &self.segments)]
+        {
             bounded_list(field, list, LIST_MAX, TEXT_MAX)?;
         }
         Ok(Context {

@@ -85,12 +85,20 @@ pub struct EventResults {
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum EventResult {
     /// On disk.
-    Accepted { event_id: String },
+    Accepted {
+        event_id: String,
+    },
     /// On disk already; counts nothing and bills nothing.
-    Repeated { event_id: String },
+    Repeated {
+        event_id: String,
+    },
     /// Genuine, but too late to bill or count.
-    Expired { event_id: String },
-    Rejected { problem: Problem },
+    Expired {
+        event_id: String,
+    },
+    Rejected {
+        problem: Problem,
+    },
 }
 
 impl EventBatch {
@@ -126,7 +134,10 @@ impl ConversionAsk {
         if self.items.len() > ITEMS_MAX {
             return Err(Invalid::new("items", format!("holds more than {ITEMS_MAX} items")));
         }
-        self.items.iter().enumerate().try_for_each(|(i, item)| item.check().map_err(|e| e.below(&format!("items[{i}]"))))
+        self.items
+            .iter()
+            .enumerate()
+            .try_for_each(|(i, item)| item.check().map_err(|e| e.below(&format!("items[{i}]"))))
     }
 }
 

@@ -70,7 +70,13 @@ impl RankAdsRequest {
 
     fn placement(&self, catalog: &Catalog) -> Result<PlacementId, Invalid> {
         let page = &self.context.page_type;
-        let unknown = || Invalid::unknown(Code::UnknownPlacement, "context.page_type", format!("no placement has the page type {page:?}"));
+        let unknown = || {
+            Invalid::unknown(
+                Code::UnknownPlacement,
+                "context.page_type",
+                format!("no placement has the page type {page:?}"),
+            )
+        };
         let placement = catalog.placement_by_page_type(page).ok_or_else(unknown)?;
         let most = placement.slots_max.min(SLOTS_MAX);
         if self.num_ads == 0 || self.num_ads > most {

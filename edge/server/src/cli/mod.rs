@@ -1,7 +1,10 @@
 //! The command line: one subcommand, one file.
 
 mod catalog;
+mod demo;
+mod import;
 mod run;
+mod train;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -24,6 +27,12 @@ enum Command {
     Run(run::Args),
     /// Load the catalog file that describes advertisers, campaigns, ads and placements.
     Catalog(catalog::Args),
+    /// A shop with simulated shoppers, or a real shop's log replayed, served and learned from, with a live page.
+    Demo(demo::Args),
+    /// Turn a real shop's log into a dataset: catalog, requests and outcomes.
+    Import(import::Args),
+    /// Train a rank profile on what was served and make it the next one to serve.
+    Train(train::Args),
 }
 
 impl Cli {
@@ -33,6 +42,9 @@ impl Cli {
         match self.command {
             Command::Run(args) => args.run(),
             Command::Catalog(args) => args.run(),
+            Command::Demo(args) => args.run(),
+            Command::Import(args) => args.run(),
+            Command::Train(args) => args.run(),
         }
     }
 }

@@ -44,7 +44,9 @@ pub(super) async fn click_beacon(
 /// Waits for the log up to the deadline, then redirects anyway: the viewer comes first. The target is the creative's.
 pub(super) async fn click(State(node): State<Arc<Node>>, Path(token): Path<String>) -> Result<Response, Problem> {
     let (clicked, recorded) = node.ingest.clicked(&token)?;
-    let target = node.landing_url(&clicked).ok_or_else(|| Problem::new(Code::UnknownToken, "its creative is not in the catalog"))?;
+    let target = node
+        .landing_url(&clicked)
+        .ok_or_else(|| Problem::new(Code::UnknownToken, "its creative is not in the catalog"))?;
     recorded.within(node.click_wait()).await;
     Ok((StatusCode::FOUND, [(header::LOCATION, target.as_str()), (header::CACHE_CONTROL, "no-store")]).into_response())
 }

@@ -6,8 +6,10 @@
 pub mod admin;
 pub mod billing;
 pub mod catalog;
+pub mod learn;
 pub mod leases;
 pub mod pacing;
+pub mod profile;
 pub mod signals;
 
 use std::sync::atomic::{AtomicBool, Ordering};

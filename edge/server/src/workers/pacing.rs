@@ -111,9 +111,8 @@ impl<R: LedgerReader> PacingWorker<R> {
     }
 
     fn payers(&self, catalog: &Catalog, now: Timestamp) -> Result<Vec<Payer>> {
-        let active = |ix: &LineItemIx| {
-            catalog.line_item(*ix).status == Status::Active && catalog.flight(*ix).contains(now)
-        };
+        let active =
+            |ix: &LineItemIx| catalog.line_item(*ix).status == Status::Active && catalog.flight(*ix).contains(now);
         let line_items: Vec<_> = catalog.live_line_items().filter(active).collect();
         let windows: Vec<_> = line_items.iter().map(|ix| window(catalog, catalog.line_item(*ix), now)).collect();
         let chains = line_items.iter().zip(&windows).map(|(ix, window)| chain(catalog.line_item(*ix), window));

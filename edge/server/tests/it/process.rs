@@ -72,9 +72,7 @@ impl Home {
 
     /// Starts serving and waits until it listens.
     pub(crate) fn serve(&self) -> Litfass {
-        let mut command = self.program();
-        command.arg("run").arg("--config").arg(self.folder.path().join("litfass.toml"));
-        self.start(&mut command)
+        self.start(&mut self.serving())
     }
 
     /// Starts the demo and waits until it listens.
@@ -82,11 +80,29 @@ impl Home {
         self.start(self.program().arg("demo"))
     }
 
-    fn start(&self, command: &mut Command) -> Litfass {
+    /// Starts serving and kills it that much later, whatever it is doing then.
+    pub(crate) fn killed_while_starting(&self, after: Duration) {
+        let (mut child, _) = self.spawn(&mut self.serving());
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    fn serving(&self) -> Command {
+        let mut command = self.program();
+        command.arg("run").arg("--config").arg(self.folder.path().join("litfass.toml"));
+        command
+    }
+
+    fn spawn(&self, command: &mut Command) -> (Child, PathBuf) {
         let log = self.folder.path().join("stderr.log");
         let stderr = File::options().create(true).append(true).open(&log).unwrap();
         let command = command.arg("--data-dir").arg(self.data()).args(["--listen", "127.0.0.1:0"]);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        (command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap(), log)
+    }
+
+    fn start(&self, command: &mut Command) -> Litfass {
+        let (mut child, log) = self.spawn(command);
         let output = child.stdout.take().unwrap();
         match listening(output) {
             Some(address) => Litfass { child, address, log },
