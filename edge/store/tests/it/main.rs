@@ -4,6 +4,7 @@ mod catalog;
 mod damage;
 mod event_log;
 mod fold;
+mod ledger;
 mod power_loss;
 mod storage;
 mod wire;

@@ -1,0 +1,13 @@
+//! The ledger's ports: one conformance suite for every database, and what only SQLite has to show.
+
+#[path = "../../../../../core/ledger/tests/it/driven.rs"]
+mod driven;
+#[allow(dead_code, reason = "the ledger's own tests use more of it")]
+#[path = "../../../../../core/ledger/tests/it/ids.rs"]
+mod ids;
+#[path = "../../../../../core/ledger/tests/it/steps.rs"]
+mod steps;
+
+mod conformance;
+mod ports;
+mod sqlite;
