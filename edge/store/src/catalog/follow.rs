@@ -88,3 +88,30 @@ impl Follower {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use litfass_types::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_base_that_lags_behind_brings_no_limit_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("litfass.db");
+        let mut loader = CatalogStore::open(&path).unwrap();
+        let file = |name: &str, limit: i64| {
+            let advertiser = serde_json::json!({"id": 1, "tenant": 1, "name": name, "credit_limit_micros": limit});
+            serde_json::to_vec(&serde_json::json!({"tenants": [{"id": 1, "name": "t"}], "advertisers": [advertiser]}))
+                .unwrap()
+        };
+        loader.load_bytes(&file("old", 1), Timestamp(0)).unwrap();
+        let (mut follower, first) = Follower::open(CatalogStore::open(&path).unwrap(), 10).unwrap();
+        loader.load_bytes(&file("new", 2), Timestamp(0)).unwrap();
+        assert_eq!(follower.catch_up(None).unwrap().limits.len(), 1);
+        let rebased = follower.catch_up(Some(&first.catalog)).unwrap();
+        assert_eq!((rebased.limits, rebased.catalog.version()), (Vec::new(), loader.version().unwrap()));
+        let name = rebased.catalog.live_advertisers().map(|row| rebased.catalog.advertiser(row).name.to_owned());
+        assert_eq!(name.collect::<Vec<_>>(), ["new"]);
+    }
+}

@@ -175,13 +175,10 @@ impl<'a> Stager<'a> {
         entry.limits.into_iter().try_for_each(|limit| self.limit(object, limit))
     }
 
-    fn object(&mut self, place: Place, mut object: Object) -> Result<(), CatalogError> {
+    fn object(&mut self, place: Place, object: Object) -> Result<(), CatalogError> {
         let reference = object.reference();
         let before = stored(self.transaction, reference)?;
         let created = before.as_ref().map_or(self.now, |stored| stored.created);
-        if let Object::Ad(ad) = &mut object {
-            ad.created = created;
-        }
         let payload = encode(&object);
         match &before {
             None => self.staged.inserted += 1,
