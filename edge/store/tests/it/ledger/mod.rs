@@ -1,4 +1,5 @@
 //! The ledger's ports: one conformance suite for every database, and what only SQLite has to show.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../../../../../core/ledger/tests/it/driven.rs"]
 mod driven;

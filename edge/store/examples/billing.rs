@@ -1,0 +1,238 @@
+//! How fast the ledger bills and how fast holds are made, on this machine's disk:
+//! `cargo run --release -p litfass-store --example billing [EVENTS [BATCH [DIR]]]`.
+//!
+//! 2,000 campaigns, 4,000 line items drawn by Zipf(1), 1 % copies, three slots a decision, time-ordered decision ids, everything
+//! in the transaction: keys, leases, controls with their CHECKs, postings, counters, position; synchronous=FULL. After each 50
+//! batches every line item asks for a new lease, and the old ones are returned. The ledger is verified at the end.
+#![expect(clippy::print_stdout, reason = "it prints what it measured")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration as Elapsed, Instant};
+
+use anyhow::{Context, Result, ensure};
+use litfass_ledger::{
+    Amount, Batch, Billable, BudgetDay, Chain, Claim, ClaimId, Command, CommandEntry, CommandId, Commands, Consumed,
+    Effect, Entrant, Entry, GrantAnswer, GrantRequest, Granted, HolderId, Holds, Limit, Membership, PartitionKind,
+    Return, Terms,
+};
+use litfass_store::ledger::{BudgetAuthority, LedgerAdmin, SqliteLedger, SqliteLedgerReader, verify};
+use litfass_types::{
+    AdId, AdvertiserId, CampaignId, CreativeId, Day, DecisionId, Duration, LeaseId, LineItemId, PlacementId, Position,
+    Price, Probability, Seed, TenantId, Timestamp, Unit,
+};
+
+const LINE_ITEMS: u64 = 4_000;
+const ACCOUNTS: u64 = 200;
+const START: Timestamp = Timestamp(20_000 * 86_400_000 + 3_600_000);
+const DAY: Day = Day(20_000);
+const EVENTS_PER_MS: u64 = 20;
+const ADMIN: u16 = 9;
+const BATCHES_PER_LEASE: u64 = 50;
+
+fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1);
+    let events = args.next().map_or(Ok(1_000_000), |n| n.parse()).context("EVENTS")?;
+    let batch = args.next().map_or(Ok(2_000), |n| n.parse()).context("BATCH")?;
+    let parent = args.next().map_or_else(std::env::temp_dir, PathBuf::from);
+    let dir = parent.join(format!("litfass-billing-{}", std::process::id()));
+    std::fs::create_dir(&dir)?;
+    bill(&dir.join("litfass.db"), events, batch)?;
+    hold();
+    std::fs::remove_dir_all(&dir).context("removing the ledger")
+}
+
+fn chain(line_item: u64) -> Chain {
+    let campaign = line_item / 2;
+    let account = AdvertiserId(1 + campaign % ACCOUNTS);
+    Chain { account, campaign: CampaignId(1 + campaign), line_item: LineItemId(1 + line_item), day: DAY }
+}
+
+fn window() -> BudgetDay {
+    let starts = Timestamp(20_000 * 86_400_000);
+    BudgetDay { day: DAY, starts, ends: starts + Duration::days(1) }
+}
+
+/// Line items by Zipf(1): the inverse of the cumulated harmonic series, in integers.
+struct Zipf(Vec<u64>);
+
+impl Zipf {
+    fn new(n: u64) -> Self {
+        let weight = |rank: u64| 1_000_000_000 / (rank + 1);
+        Self(
+            (0..n)
+                .scan(0, |sum, rank| {
+                    Some({
+                        *sum += weight(rank);
+                        *sum
+                    })
+                })
+                .collect(),
+        )
+    }
+
+    fn draw(&self, seed: Seed) -> u64 {
+        let at = seed.below(self.0.last().copied().unwrap_or(1));
+        self.0.partition_point(|sum| *sum <= at) as u64
+    }
+}
+
+fn bill(path: &std::path::Path, events: u64, batch: u64) -> Result<()> {
+    let now = Arc::new(AtomicI64::new(START.0));
+    let hand = Arc::clone(&now);
+    let ledger = SqliteLedger::open(path, Terms::default(), Box::new(move || Timestamp(hand.load(Ordering::Relaxed))))?;
+    open(&ledger)?;
+    let zipf = Zipf::new(LINE_ITEMS);
+    let (mut latencies, mut granting, mut leases) = (Vec::new(), Elapsed::ZERO, 0);
+    let mut billing = Elapsed::ZERO;
+    let cpu = cpu_seconds();
+    for number in 0..events / batch {
+        if number % BATCHES_PER_LEASE == 0 {
+            let begun = Instant::now();
+            leases += lease(&ledger, number / BATCHES_PER_LEASE)?;
+            granting += begun.elapsed();
+        }
+        let batch = batch_of(&zipf, number, batch);
+        now.store(batch.consumed[0].appended.0, Ordering::Relaxed);
+        let begun = Instant::now();
+        ledger.bill(&batch)?;
+        latencies.push(begun.elapsed());
+        billing += begun.elapsed();
+    }
+    let cpu = cpu_seconds() - cpu;
+    latencies.sort();
+    let at = |share: usize| latencies[(latencies.len() - 1) * share / 100].as_secs_f64() * 1e3;
+    let billed = (events / batch * batch) as f64;
+    println!("billed events/s in batches of {batch}: {:.0}", billed / billing.as_secs_f64());
+    println!(
+        "batch p50 {:.1} ms, p99 {:.1} ms; {:.1} µs CPU per event, grants included",
+        at(50),
+        at(99),
+        cpu * 1e6 / billed
+    );
+    println!("grants and returns/s: {:.0}", f64::from(leases) / granting.as_secs_f64());
+    println!("file: {:.0} MB", std::fs::metadata(path)?.len() as f64 / 1e6);
+    let begun = Instant::now();
+    let violations = verify(&SqliteLedgerReader::open(path)?)?;
+    ensure!(violations.is_empty(), "{violations:?}");
+    println!("verified in {:.1} s", begun.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn open(ledger: &SqliteLedger) -> Result<()> {
+    ledger.partitions(&[
+        Membership::Open { partition: 0, kind: PartitionKind::Events },
+        Membership::Open { partition: ADMIN, kind: PartitionKind::Admin },
+    ])?;
+    let credit = |account| Effect::SetLimit(Limit::Credit { account: AdvertiserId(1 + account), limit: Amount::MAX });
+    let entry = |offset: u64| CommandEntry {
+        position: Position { partition: ADMIN, offset },
+        appended: START,
+        command: Command { id: CommandId(u128::from(offset)), tenant: TenantId(1), effect: credit(offset) },
+    };
+    let consumed = Consumed { partition: ADMIN, from: 0, next: ACCOUNTS, appended: START };
+    ledger.apply(&Commands { consumed, entries: (0..ACCOUNTS).map(entry).collect() })?;
+    Ok(())
+}
+
+const fn lease_of(line_item: u64, round: u64) -> LeaseId {
+    LeaseId((litfass_types::hash_pair(line_item, round) as u128) << 64 | line_item as u128)
+}
+
+/// A lease for every line item, in batches of a hundred, and the last round's returned.
+fn lease(ledger: &SqliteLedger, round: u64) -> Result<u32> {
+    let mut made = 0;
+    for first in (0..LINE_ITEMS).step_by(100) {
+        let request = |line_item| GrantRequest {
+            lease: lease_of(line_item, round),
+            holder: HolderId(1),
+            chain: chain(line_item),
+            window: window(),
+            bid: Price { micros: 5_000_000, per: Unit::Mille },
+            demand: Amount::new(50_000_000_000).unwrap_or_default(),
+        };
+        let requests: Vec<GrantRequest> = (first..first + 100).map(request).collect();
+        made += ledger.grant(&requests)?.iter().map(|answer| u32::from(answer.result.is_ok())).sum::<u32>();
+        if round > 0 {
+            let back = |line_item| Return { lease: lease_of(line_item, round - 1), total: Amount::MAX };
+            ledger.give_back(&(first..first + 100).map(back).collect::<Vec<_>>())?;
+        }
+    }
+    Ok(made)
+}
+
+fn batch_of(zipf: &Zipf, number: u64, size: u64) -> Batch {
+    let from = number * size;
+    let appended = START + Duration(i64::try_from(from / EVENTS_PER_MS).unwrap_or(i64::MAX));
+    let entry = |offset: u64| {
+        let draw = Seed(1).derive(offset);
+        // One in a hundred repeats an event of shortly before.
+        let event = if draw.below(100) == 0 { offset.saturating_sub(draw.derive(1).below(5_000)) } else { offset };
+        let claim = claim(zipf, event, number / BATCHES_PER_LEASE);
+        Entry { position: Position { partition: 0, offset }, appended, claim }
+    };
+    let consumed = Consumed { partition: 0, from, next: from + size, appended };
+    Batch { consumed: vec![consumed], entries: (from..from + size).map(entry).collect() }
+}
+
+fn claim(zipf: &Zipf, event: u64, round: u64) -> Claim {
+    let (decision, slot) = (event / 3, u8::try_from(event % 3).unwrap_or(0));
+    let decided = START + Duration(i64::try_from(decision * 3 / EVENTS_PER_MS).unwrap_or(i64::MAX));
+    let line_item = zipf.draw(Seed(2).derive(event));
+    Claim {
+        id: ClaimId {
+            decision: DecisionId::new(decided, 0, Seed(3).derive(decision).0),
+            slot,
+            kind: Billable::Impression,
+            order: String::new(),
+        },
+        tenant: TenantId(1),
+        chain: chain(line_item),
+        ad: AdId(1),
+        creative: CreativeId(1),
+        placement: PlacementId(1),
+        price: Price { micros: 1_000_000 + i64::try_from(event % 4_000_000).unwrap_or(0), per: Unit::Mille },
+        lease: lease_of(line_item, round),
+        hold_expires: decided + Duration::minutes(5),
+        token_expires: decided + Duration::hours(24),
+    }
+}
+
+/// Holds against local leases, one core, without a lock.
+fn hold() {
+    let mut holds = Holds::new(HolderId(1), Terms::default());
+    for line_item in 0..LINE_ITEMS {
+        let bid = Price { micros: 5_000_000, per: Unit::Mille };
+        holds.want(&Entrant { chain: chain(line_item), window: window(), bid }, 0);
+    }
+    let mut lease = 0;
+    let requests = holds.wanted(0, || {
+        lease += 1;
+        LeaseId(lease)
+    });
+    let granted = Granted { amount: Amount::MAX, at: START };
+    let answers: Vec<GrantAnswer> =
+        requests.iter().map(|request| GrantAnswer { lease: request.lease, result: Ok(granted) }).collect();
+    holds.granted(&answers, 1);
+    let zipf = Zipf::new(LINE_ITEMS);
+    let drawn: Vec<LineItemId> = (0..65_536).map(|n| LineItemId(1 + zipf.draw(Seed(4).derive(n)))).collect();
+    let (rounds, p_click) = (200_u64, Probability::from_f64(0.01));
+    let begun = Instant::now();
+    let mut made = 0_u64;
+    for round in 0..rounds {
+        for (nth, line_item) in (0_i64..).zip(&drawn) {
+            let price = Price { micros: 1_000_000 + nth, per: Unit::Mille };
+            made += u64::from(holds.try_hold(*line_item, DAY, price, p_click, round).is_ok());
+        }
+    }
+    println!("holds/s per core: {:.1} M", made as f64 / begun.elapsed().as_secs_f64() / 1e6);
+}
+
+/// User and system time of this process.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: Vec<f64> = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse().ok()).collect();
+    ticks.iter().sum::<f64>() / 100.0
+}
