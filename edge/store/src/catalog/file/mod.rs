@@ -78,10 +78,28 @@ pub(super) struct Stopped;
 /// What did not parse, with its path.
 pub(super) fn read(bytes: &[u8], sink: &mut dyn Sink) -> Result<(), String> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
+    let read = CatalogFile(sink).deserialize(&mut json);
+    read.and_then(|()| json.end()).map_err(|error| located(bytes, &error))
+}
+
+/// Keeping track of the path takes as long as parsing, so it is done only where there is something to say.
+fn located(bytes: &[u8], error: &serde_json::Error) -> String {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
-    CatalogFile(sink).deserialize(tracked).map_err(|e| named(&track.path(), &e))?;
-    json.end().map_err(|e| e.to_string())
+    match CatalogFile(&mut Unheard).deserialize(tracked) {
+        Ok(()) => error.to_string(),
+        Err(error) => named(&track.path(), &error),
+    }
+}
+
+/// Takes everything and does nothing.
+struct Unheard;
+
+impl Sink for Unheard {
+    fn take(&mut self, _place: Place, _entry: Result<Entry, Misfit>) -> Result<(), Stopped> {
+        Ok(())
+    }
 }
 
 fn named(path: &serde_path_to_error::Path, error: &serde_json::Error) -> String {
