@@ -1,12 +1,13 @@
 //! Who ranks: the rules that Litfass is compared with.
 
-use litfass_types::Seed;
+use litfass_rank::metrics::loss_of;
+use litfass_types::{Seed, Timestamp};
 
-use super::replay::{Basket, State};
+use super::replay::{Basket, Log, State};
 
 /// A rule that orders the pool for one basket.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Rule {
+pub(super) enum Rule {
     Random,
     /// Orders of the last 30 days.
     Popularity,
@@ -17,10 +18,10 @@ pub enum Rule {
 }
 
 impl Rule {
-    pub const ALL: [Self; 4] = [Self::Random, Self::Popularity, Self::AdClickRate, Self::RepeatPurchase];
+    pub(super) const ALL: [Self; 4] = [Self::Random, Self::Popularity, Self::AdClickRate, Self::RepeatPurchase];
 
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Random => "random",
             Self::Popularity => "popularity, 30 days",
@@ -31,7 +32,7 @@ impl Rule {
 
     /// The first `slots` of the pool by this rule.
     #[must_use]
-    pub fn top(self, state: &State<'_>, basket: &Basket, slots: usize, seed: Seed) -> Vec<usize> {
+    pub(super) fn top(self, state: &State<'_>, basket: &Basket, slots: usize, seed: Seed) -> Vec<usize> {
         top(state.pool().iter().map(|p| (self.score(state, basket, *p, seed), *p)), slots)
     }
 
@@ -63,9 +64,40 @@ pub(super) fn top(scored: impl Iterator<Item = (f64, usize)>, slots: usize) -> V
 }
 
 /// The repeat rule as a probability: (times bought + m × popularity) / (orders + m).
-#[must_use]
-pub fn repeat_probability(state: &State<'_>, basket: &Basket, product: usize, m: f64) -> f64 {
-    let times = state.bought(basket).get(&product).copied().unwrap_or(0);
-    let popularity = (state.popularity(product) + 1e-5).min(1.0);
-    (f64::from(times) + m * popularity) / (f64::from(state.orders(basket)) + m)
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Repeat {
+    m: f64,
+}
+
+impl Repeat {
+    /// With the m of a grid that has the least log loss over all products of the baskets from `from` until `until`.
+    #[must_use]
+    pub(super) fn fitted(log: &Log, from: Timestamp, until: Timestamp) -> Self {
+        let mut grid = [0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0].map(|m| (Self { m }, 0.0));
+        State::replay(log, |state, basket| {
+            if basket.time >= from && basket.time < until {
+                for product in state.pool() {
+                    let popularity = state.popularity(*product);
+                    let bought = basket.has(*product);
+                    for (rule, loss) in &mut grid {
+                        *loss += loss_of(rule.smoothed(state, basket, *product, popularity), bought);
+                    }
+                }
+            }
+        });
+        let best = grid.into_iter().min_by(|a, b| a.1.total_cmp(&b.1));
+        best.map_or(Self { m: 5.0 }, |(rule, _)| rule)
+    }
+
+    #[must_use]
+    pub(super) fn probability(self, state: &State<'_>, basket: &Basket, product: usize) -> f64 {
+        self.smoothed(state, basket, product, state.popularity(product))
+    }
+
+    fn smoothed(self, state: &State<'_>, basket: &Basket, product: usize, popularity: f64) -> f64 {
+        let times = state.bought(basket).get(&product).copied().unwrap_or(0);
+        // What was not sold for 30 days can still be bought.
+        let popularity = (popularity + 1e-5).min(1.0);
+        (f64::from(times) + self.m * popularity) / (f64::from(state.orders(basket)) + self.m)
+    }
 }

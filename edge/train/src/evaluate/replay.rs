@@ -14,29 +14,38 @@ use crate::dataset::{Dataset, FileError};
 
 /// One basket: who, when, from where, and which products.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Basket {
-    pub time: Timestamp,
-    pub customer: usize,
-    pub country: Option<String>,
-    pub device: Option<Device>,
-    pub os: Option<Os>,
+pub(super) struct Basket {
+    pub(super) time: Timestamp,
+    pub(super) customer: usize,
+    pub(super) country: Option<String>,
+    pub(super) device: Option<Device>,
+    pub(super) os: Option<Os>,
     /// Product numbers, sorted, each once.
-    pub products: Vec<usize>,
+    pub(super) products: Vec<usize>,
+}
+
+impl Basket {
+    #[must_use]
+    pub(super) fn has(&self, product: usize) -> bool {
+        self.products.binary_search(&product).is_ok()
+    }
 }
 
 /// The log as numbers.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Log {
+pub(super) struct Log {
     /// Hashes of item and first category per product.
-    pub products: Vec<(u64, u64)>,
-    pub customers: usize,
-    pub baskets: Vec<Basket>,
+    pub(super) products: Vec<(u64, u64)>,
+    /// When each product was first in a basket.
+    pub(super) first_sold: Vec<Option<Timestamp>>,
+    pub(super) customers: usize,
+    pub(super) baskets: Vec<Basket>,
 }
 
 impl Log {
     /// # Errors
     /// When an outcome names an item that no ad of the catalog has.
-    pub fn of(dataset: &Dataset) -> Result<Self, FileError> {
+    pub(super) fn of(dataset: &Dataset) -> Result<Self, FileError> {
         let number: BTreeMap<&str, usize> = dataset.products.iter().map(|p| p.item.as_str()).zip(0..).collect();
         let mut customers: BTreeMap<&str, usize> = BTreeMap::new();
         let mut baskets = Vec::with_capacity(dataset.requests.len());
@@ -59,7 +68,14 @@ impl Log {
         let hashes = |p: &crate::dataset::Product| {
             (item_hash(&p.item), p.categories.first().map_or(0, |c| Term::new(TermKind::Category, c).0))
         };
-        Ok(Self { products: dataset.products.iter().map(hashes).collect(), customers: customers.len(), baskets })
+        let mut first_sold = vec![None; dataset.products.len()];
+        for basket in &baskets {
+            basket.products.iter().for_each(|p| {
+                first_sold[*p].get_or_insert(basket.time);
+            });
+        }
+        let products = dataset.products.iter().map(hashes).collect();
+        Ok(Self { products, first_sold, customers: customers.len(), baskets })
     }
 }
 
@@ -70,7 +86,7 @@ fn unknown_item(request: u64, item: &str) -> FileError {
 
 /// What is known at some point of the log.
 #[derive(Clone, Debug)]
-pub struct State<'a> {
+pub(super) struct State<'a> {
     log: &'a Log,
     set: FeatureSet,
     profiles: Vec<ViewerProfile>,
@@ -95,15 +111,15 @@ struct ProductState {
 
 /// One basket's request with everything known just before it.
 #[derive(Debug)]
-pub struct Moment<'a> {
-    pub basket: &'a Basket,
-    pub viewer: Viewer,
-    pub block: ViewerBlock,
+pub(super) struct Moment<'a> {
+    pub(super) basket: &'a Basket,
+    pub(super) viewer: Viewer,
+    pub(super) block: ViewerBlock,
 }
 
 impl<'a> State<'a> {
     #[must_use]
-    pub fn new(log: &'a Log) -> Self {
+    pub(super) fn new(log: &'a Log) -> Self {
         Self {
             log,
             set: FeatureSet::v1(),
@@ -119,7 +135,7 @@ impl<'a> State<'a> {
     }
 
     /// Replays the whole log; `visit` sees every basket before anything of its instant is known.
-    pub fn replay(log: &'a Log, mut visit: impl FnMut(&Self, &'a Basket)) {
+    pub(super) fn replay(log: &'a Log, mut visit: impl FnMut(&Self, &'a Basket)) {
         let mut state = Self::new(log);
         for instant in log.baskets.chunk_by(|a, b| a.time == b.time) {
             if let Some(first) = instant.first() {
@@ -153,37 +169,44 @@ impl<'a> State<'a> {
     }
 
     #[must_use]
-    pub fn pool(&self) -> &[usize] {
+    pub(super) fn pool(&self) -> &[usize] {
         &self.pool
     }
 
     /// How many baskets the customer had.
     #[must_use]
-    pub fn orders(&self, basket: &Basket) -> u32 {
+    pub(super) fn orders(&self, basket: &Basket) -> u32 {
         self.orders[basket.customer]
     }
 
     /// In how many baskets the customer had each product.
     #[must_use]
-    pub fn bought(&self, basket: &Basket) -> &BTreeMap<usize, u32> {
+    pub(super) fn bought(&self, basket: &Basket) -> &BTreeMap<usize, u32> {
         &self.bought[basket.customer]
+    }
+
+    /// Orders of the last 30 and 7 days.
+    #[must_use]
+    pub(super) const fn windows(&self) -> (&Popularity, &Popularity) {
+        (&self.month, &self.week)
     }
 
     /// Share of the orders of 30 days with the product.
     #[must_use]
-    pub fn popularity(&self, product: usize) -> f64 {
+    pub(super) fn popularity(&self, product: usize) -> f64 {
         f64::from(self.month.count(self.log.products[product].0)) / f64::from(self.month.orders().max(1))
     }
 
     /// The product as an ad that every basket since its first sale was shown.
     #[must_use]
-    pub fn counts(&self, product: usize) -> AdCounts {
+    pub(super) fn counts(&self, product: usize) -> AdCounts {
         let ProductState { before, sold_in, .. } = self.products[product];
         let item = self.log.products[product].0;
         AdCounts {
             impressions: self.baskets - before,
             clicks: sold_in,
-            conversions: sold_in,
+            // Every click of this log is a purchase: a conversion rate would say nothing.
+            conversions: 0,
             orders_30d: self.month.orders(),
             item_orders_30d: self.month.count(item),
             orders_7d: self.week.orders(),
@@ -192,7 +215,7 @@ impl<'a> State<'a> {
     }
 
     #[must_use]
-    pub fn facts(&self, product: usize) -> AdFacts {
+    pub(super) fn facts(&self, product: usize) -> AdFacts {
         let (item, category) = self.log.products[product];
         AdFacts {
             ad: AdId(product as u64 + 1),
@@ -205,7 +228,7 @@ impl<'a> State<'a> {
     }
 
     #[must_use]
-    pub fn moment<'b>(&self, basket: &'b Basket) -> Moment<'b> {
+    pub(super) fn moment<'b>(&self, basket: &'b Basket) -> Moment<'b> {
         let viewer = self.profiles[basket.customer].as_of(basket.time);
         let request = RequestFacts {
             now: basket.time,
@@ -219,7 +242,7 @@ impl<'a> State<'a> {
     }
 
     #[must_use]
-    pub fn feature_set(&self) -> &FeatureSet {
+    pub(super) fn feature_set(&self) -> &FeatureSet {
         &self.set
     }
 }

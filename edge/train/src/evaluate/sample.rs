@@ -7,11 +7,11 @@ use super::replay::{Basket, Log, State};
 use crate::examples::{Examples, Label};
 
 /// Of the products that were neither bought nor known to the customer, one in so many is kept and stands for as many.
-pub const KEPT_ONE_IN: u64 = 30;
+pub(super) const KEPT_ONE_IN: u64 = 30;
 
 /// Examples of all baskets before `cut`.
 #[must_use]
-pub fn examples(log: &Log, cut: Timestamp, seed: Seed) -> Examples {
+pub(super) fn examples(log: &Log, cut: Timestamp, seed: Seed) -> Examples {
     let mut examples = Examples::default();
     State::replay(log, |state, basket| {
         if basket.time < cut && !state.pool().is_empty() {
@@ -25,7 +25,7 @@ pub fn examples(log: &Log, cut: Timestamp, seed: Seed) -> Examples {
 fn push(examples: &mut Examples, state: &State<'_>, basket: &Basket, seed: Seed) {
     let moment = state.moment(basket);
     let kept = |product: usize| -> Option<(usize, bool, f32)> {
-        let bought = basket.products.binary_search(&product).is_ok();
+        let bought = basket.has(product);
         if bought || state.bought(basket).contains_key(&product) {
             return Some((product, bought, 1.0));
         }
