@@ -173,9 +173,7 @@ impl Ingest {
     // ── what it is ──
 
     fn read(&self, event: Value) -> Result<Taken, Problem> {
-        let ask: EventAsk = serde_path_to_error::deserialize(event)
-            .map_err(|e| Problem::invalid(e.path().to_string(), e.inner().to_string()))?;
-        match ask {
+        match EventAsk::read(event)? {
             EventAsk::Impression(ask) => self.read_delivery(EventKind::Impression, &ask),
             EventAsk::Viewable(ask) => self.read_delivery(EventKind::Viewable, &ask),
             EventAsk::Click(ask) => self.read_delivery(EventKind::Click, &ask),

@@ -36,7 +36,7 @@ use crate::metrics::Metrics;
 use crate::promises::Promises;
 use crate::secrets::{Secrets, UserKeys, random};
 use crate::tokens::{KeyRing, Tokens};
-use crate::workers::Workers;
+use crate::workers::{self, Workers};
 use crate::workers::admin::AdminWorker;
 use crate::workers::billing::BillingWorker;
 use crate::workers::catalog::CatalogWorker;
@@ -157,6 +157,7 @@ impl Running {
         pacing.step()?;
         signals.step()?;
         let mut billing = billing_worker(&node, stores)?;
+        workers::catalog::tell(&node.metrics, &node.world.load().catalog);
         let mut catalog = CatalogWorker {
             follower: money.follower,
             limits: money.limits,

@@ -12,6 +12,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use crate::api::invalid::{Invalid, field_path};
+
 /// The media type of every problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
@@ -146,14 +148,9 @@ pub fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let detail = error.inner().to_string();
     match error.inner().classify() {
-        Category::Data => with_path(Problem::new(Code::InvalidField, detail), error.path()),
+        Category::Data => Invalid::new(field_path(error), detail).into(),
         Category::Syntax | Category::Eof | Category::Io => Problem::new(Code::MalformedJson, detail),
     }
-}
-
-fn with_path(problem: Problem, path: &serde_path_to_error::Path) -> Problem {
-    // The path of the whole body is written "." and says nothing.
-    if path.iter().next().is_none() { problem } else { problem.at(path.to_string()) }
 }
 
 /// A JSON body as an extractor; a body beyond the route's limit is `TooLarge`.
@@ -204,7 +201,8 @@ mod tests {
     #[test]
     fn an_unknown_field_and_a_missing_one_are_named() {
         assert_eq!(refused(r#"{"placements":[{"slots":1,"slot":2}]}"#).field(), Some("placements[0].slot"));
-        assert!(refused("{}").detail().contains("missing field `placements`"));
+        assert_eq!(refused("{}").field(), Some("placements"));
+        assert_eq!(refused(r#"{"placements":[{}]}"#).field(), Some("placements[0].slots"));
     }
 
     #[test]

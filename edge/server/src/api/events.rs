@@ -1,10 +1,12 @@
 //! `POST /v1/events` on the wire: a batch of what happened, and a result for each.
 
+use litfass_events::EventKind;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::problem::Problem;
 
-use super::invalid::{Invalid, bounded};
+use super::invalid::{Invalid, bounded, fit};
 
 pub const BATCH_MAX: usize = 1_000;
 pub const TOKEN_MAX: usize = 1_024;
@@ -16,11 +18,11 @@ pub const ORDER_MAX: usize = 64;
 #[serde(deny_unknown_fields)]
 pub struct EventBatch {
     /// Each is read by itself, so that a malformed one spoils none of the others.
-    pub events: Vec<serde_json::Value>,
+    pub events: Vec<Value>,
 }
 
-#[derive(Deserialize, Debug)]
-#[serde(tag = "type", rename_all = "snake_case")]
+/// What each `type` asks for.
+#[derive(Debug)]
 pub enum EventAsk {
     Impression(TokenAsk),
     Viewable(TokenAsk),
@@ -107,6 +109,30 @@ impl EventBatch {
     pub fn check(&self) -> Result<(), Invalid> {
         let fits = (1..=BATCH_MAX).contains(&self.events.len());
         if fits { Ok(()) } else { Err(Invalid::new("events", format!("give 1 to {BATCH_MAX} events"))) }
+    }
+}
+
+impl EventAsk {
+    /// The event's `type` says which fields the rest may have.
+    ///
+    /// # Errors
+    /// Names the first field that is missing, unknown or of the wrong type.
+    pub fn read(event: Value) -> Result<Self, Invalid> {
+        let Value::Object(mut fields) = event else { return Err(Invalid::new("", "must be an object")) };
+        let Some(Value::String(kind)) = fields.remove("type") else {
+            return Err(Invalid::new("type", "must be given, as a text"));
+        };
+        let rest = Value::Object(fields);
+        match EventKind::parse(&kind) {
+            Some(EventKind::Impression) => fit(rest).map(Self::Impression),
+            Some(EventKind::Viewable) => fit(rest).map(Self::Viewable),
+            Some(EventKind::Click) => fit(rest).map(Self::Click),
+            Some(EventKind::Conversion) => fit(rest).map(Self::Conversion),
+            Some(EventKind::View) => fit(rest).map(Self::View),
+            None => {
+                Err(Invalid::new("type", format!("must be one of {}", EventKind::ALL.map(EventKind::name).join(", "))))
+            }
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! What is wrong with a field of a request, and the few checks that every list and text from outside goes through.
 
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
 use crate::problem::{Code, Problem};
 
 /// The field's path as the caller wrote it, and what is wrong with it.
@@ -22,13 +25,35 @@ impl Invalid {
 
     #[must_use]
     pub fn below(self, parent: &str) -> Self {
-        Self { field: format!("{parent}.{}", self.field), ..self }
+        let field = if self.field.is_empty() { parent.to_owned() } else { format!("{parent}.{}", self.field) };
+        Self { field, ..self }
     }
 }
 
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
-        Self::new(invalid.code, invalid.detail).at(invalid.field)
+        let problem = Self::new(invalid.code, invalid.detail);
+        if invalid.field.is_empty() { problem } else { problem.at(invalid.field) }
+    }
+}
+
+/// A part of a body that was read as JSON before.
+///
+/// # Errors
+/// Names the first field that is missing, unknown or of the wrong type; none where it is the whole.
+pub fn fit<T: DeserializeOwned>(value: Value) -> Result<T, Invalid> {
+    serde_path_to_error::deserialize(value).map_err(|e| Invalid::new(field_path(&e), e.inner().to_string()))
+}
+
+/// The path of the value that does not fit, or of the field that is missing; empty where it is the whole.
+pub fn field_path(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let path = if error.path().iter().next().is_none() { String::new() } else { error.path().to_string() };
+    let detail = error.inner().to_string();
+    let missing = detail.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match missing {
+        Some(field) if path.is_empty() => field.to_owned(),
+        Some(field) => format!("{path}.{field}"),
+        None => path,
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::decisions::{ContextAsk, DecisionRequest, PlacementAsk, SLOTS_MAX, Tracking};
-use super::invalid::Invalid;
+use super::invalid::{Invalid, fit};
 use crate::problem::Code;
 
 #[derive(Deserialize, Debug)]
@@ -88,8 +88,7 @@ impl RankAdsRequest {
 
 impl RankContext {
     fn into_context(self) -> Result<ContextAsk, Invalid> {
-        let mut context: ContextAsk =
-            serde_json::from_value(Value::Object(self.rest)).map_err(|e| Invalid::new("context", e.to_string()))?;
+        let mut context: ContextAsk = fit(Value::Object(self.rest))?;
         if let Some(geo) = self.geo
             && context.country.replace(geo).is_some()
         {

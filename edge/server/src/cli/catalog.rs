@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Subcommand;
 use litfass_store::catalog::CatalogStore;
 
@@ -33,7 +33,8 @@ impl Args {
         let Command::Load { file, data_dir } = self.command;
         let config = super::configured(None, data_dir.as_deref(), None)?;
         let data = DataDir::open(&config.server.data_dir)?;
-        let report = CatalogStore::open(&data.database())?.load(&file, system_clock().now())?;
+        let loaded = CatalogStore::open(&data.database())?.load(&file, system_clock().now());
+        let report = loaded.with_context(|| file.display().to_string())?;
         let (inserted, changed, unchanged) = (report.inserted, report.changed, report.unchanged);
         let (limits, sequence) = (report.limits.len(), report.version.sequence);
         writeln!(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use litfass_catalog::Catalog;
 use litfass_store::catalog::{Follower, Update};
 use litfass_store::log::Clock;
 
@@ -39,10 +40,15 @@ impl CatalogWorker {
         let version = update.catalog.version();
         self.world.publish_catalog(update.catalog, &self.pacing.current(), self.clock.now());
         let world = self.world.load();
-        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-        self.metrics.catalog_sequence.set((), version.sequence as f64);
-        self.metrics.catalog_ads.set((), f64::from(world.catalog.ads()));
+        tell(&self.metrics, &world.catalog);
         tracing::info!(sequence = version.sequence, ads = world.catalog.ads(), "serving a new catalog");
         Ok(())
     }
+}
+
+/// Which catalog is served, as gauges.
+pub fn tell(metrics: &Metrics, catalog: &Catalog) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+    metrics.catalog_sequence.set((), catalog.version().sequence as f64);
+    metrics.catalog_ads.set((), f64::from(catalog.ads()));
 }

@@ -96,9 +96,11 @@ fn a_batch_gives_each_event_its_own_result() {
     let expected =
         ["accepted", "accepted", "rejected", "rejected", "rejected", "accepted", "rejected", "rejected", "repeated"];
     assert_eq!(statuses, expected, "{results:#?}");
-    assert_eq!(results[2]["problem"]["field"], "events[2].token", "{results:#?}");
-    assert_eq!(results[6]["problem"]["field"], "events[6].tenant", "{results:#?}");
-    assert_eq!(results[7]["problem"]["field"], "events[7].value_micros", "{results:#?}");
+    assert_eq!(results[2]["problem"]["field"], "token", "{results:#?}");
+    assert_eq!(results[3]["problem"]["field"], "type", "{results:#?}");
+    assert_eq!(results[4]["problem"]["field"], "token", "{results:#?}");
+    assert_eq!(results[6]["problem"]["field"], "tenant", "{results:#?}");
+    assert_eq!(results[7]["problem"]["field"], "value_micros", "{results:#?}");
     assert_eq!(results[0]["event_id"], results[8]["event_id"], "a repeat is told by the same id");
 }
 
