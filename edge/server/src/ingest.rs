@@ -92,7 +92,7 @@ impl Ingest {
     /// When the token is not ours or has expired, or the log does not take the event.
     pub async fn delivered(&self, kind: EventKind, token: &str, time: Option<i64>) -> Result<(), Problem> {
         let taken = self.delivery(kind, token, time)?;
-        match self.sort(taken) {
+        match self.sort(&taken) {
             Sorted::New(entry, _, kind) => {
                 self.append(vec![*entry]).await.into_iter().try_for_each(|result| result.map(|_| ()))?;
                 self.count(kind, label::EventResult::Accepted);
@@ -110,7 +110,7 @@ impl Ingest {
     pub fn clicked(&self, token: &str) -> Result<(Token, Recorded), Problem> {
         let clicked = self.open(EventKind::Click, token)?.token;
         let taken = self.delivery(EventKind::Click, token, None)?;
-        let pending = match self.sort(taken) {
+        let pending = match self.sort(&taken) {
             Sorted::New(entry, _, kind) => {
                 self.count(kind, label::EventResult::Accepted);
                 Some(self.log.append(vec![*entry], Until::Committed))
@@ -135,7 +135,7 @@ impl Ingest {
                 Ok(taken) if !in_batch.insert(taken.dedupe) => {
                     Sorted::Done(EventResult::Repeated { event_id: taken.id.to_string() })
                 }
-                Ok(taken) => self.sort(taken),
+                Ok(taken) => self.sort(&taken),
             };
             match sorted {
                 Sorted::Done(result) => results.push(result),
@@ -273,9 +273,9 @@ impl Ingest {
 
     // ── is it new ──
 
-    fn sort(&self, taken: Taken) -> Sorted {
+    fn sort(&self, taken: &Taken) -> Sorted {
         let event_id = taken.id.to_string();
-        match self.seen(&taken) {
+        match self.seen(taken) {
             Seen::Repeated => {
                 self.count(taken.kind, label::EventResult::Repeated);
                 Sorted::Done(EventResult::Repeated { event_id })

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use litfass_catalog::model::{PacingMode, Status};
 use litfass_catalog::{CampaignIx, Catalog};
-use litfass_ledger::{Control, ControlId, UNLIMITED};
+use litfass_ledger::{BudgetDay, Control, ControlId, UNLIMITED};
 use litfass_store::ledger::{Delivery, LedgerReader};
 use litfass_types::{CampaignId, Fate, Ineligible, PPM, Timestamp};
 
 use crate::console::view::{BudgetKind, CampaignState, CampaignView, Count, LiveView, Totals};
 use crate::node::Node;
+use crate::workers::pacing::within;
 use crate::world::Pacing;
 
 /// Campaigns on the page, the largest spenders first.
@@ -79,7 +80,8 @@ impl Node {
         let delivered = self.live.campaign(campaign.id);
         let (start, end) = match budget.kind {
             BudgetKind::Day => {
-                (Some(advertiser.calendar.start(day)), Some(advertiser.calendar.start(litfass_types::Day(day.0 + 1))))
+                let (start, end) = within(&BudgetDay::of(advertiser.calendar, now), campaign.flight);
+                (Some(start), Some(end))
             }
             BudgetKind::Lifetime | BudgetKind::None => (campaign.flight.start, campaign.flight.end),
         };
@@ -188,6 +190,6 @@ fn micros(nanos: i128) -> i64 {
 
 /// Those that occurred, in the table's order.
 fn counts<T>(all: &[T], count: impl Fn(&T) -> (Count, u64)) -> Vec<Count> {
-    let counted = all.iter().map(|each| count(each)).filter(|(_, n)| *n > 0);
+    let counted = all.iter().map(count).filter(|(_, n)| *n > 0);
     counted.map(|(row, n)| Count { count: n, ..row }).collect()
 }

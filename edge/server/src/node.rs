@@ -36,7 +36,6 @@ use crate::metrics::Metrics;
 use crate::promises::Promises;
 use crate::secrets::{Secrets, UserKeys, random};
 use crate::tokens::{KeyRing, Tokens};
-use crate::workers::{self, Workers};
 use crate::workers::admin::AdminWorker;
 use crate::workers::billing::BillingWorker;
 use crate::workers::catalog::CatalogWorker;
@@ -44,6 +43,7 @@ use crate::workers::leases::LeaseWorker;
 use crate::workers::pacing::{PacingBoard, PacingWorker};
 use crate::workers::profile::ProfileWorker;
 use crate::workers::signals::SignalsWorker;
+use crate::workers::{self, Workers};
 use crate::world::{SwappedWorld, first_world};
 
 /// Partitions that this process writes events and decisions to.
@@ -143,6 +143,7 @@ impl Running {
             ledger: SqliteLedgerReader::open(&stores.data.database())?,
             world: Arc::clone(&node.world),
             board: Arc::clone(&node.pacing),
+            promises: Arc::clone(&node.decider.promises),
             clock: node.clock.clone(),
             interval: PACING_INTERVAL,
         };
@@ -361,10 +362,8 @@ impl Node {
     /// When the log cannot be read or the record not be decoded.
     pub fn record_of(&self, id: DecisionId) -> Result<Option<DecisionRecord>> {
         let Some(entry) = self.log.find(id)? else { return Ok(None) };
-        match wire::decode(&entry)?.body {
-            Body::Decision(record) => Ok(Some(*record)),
-            _ => Ok(None),
-        }
+        let body = wire::decode(&entry)?.body;
+        Ok(if let Body::Decision(record) = body { Some(*record) } else { None })
     }
 
     /// Where a click on the token's ad leads: to its creative's landing URL, and nowhere else. The redirect works for as long

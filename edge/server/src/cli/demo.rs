@@ -46,7 +46,7 @@ impl Args {
         let tally = Arc::new(Tally::default());
         let running = Running::open(config, Some(truth(&tally)))?;
         running.node.learning.set_audience(visit.audience());
-        play(running, visit, tally)
+        play(running, visit, &tally)
     }
 
     /// Everything is recorded in full, because everything is to be looked at.
@@ -62,20 +62,20 @@ fn truth(tally: &Arc<Tally>) -> Box<Truth> {
     Box::new(move |decision, placement, slot| tally.odds(decision, placement, slot).map(|odds| odds.click))
 }
 
-fn play(running: Running, visit: Visit, tally: Arc<Tally>) -> Result<()> {
+fn play(running: Running, visit: Visit, tally: &Arc<Tally>) -> Result<()> {
     let mut beside = Workers::default();
     let mut shoppers = None;
     let ready = |node: &Arc<Node>, address: SocketAddr| {
         let mut learn = LearnWorker::new(Arc::clone(node));
         beside.spawn("learn", move || learn.step())?;
-        let (watched, counted) = (Arc::clone(node), Arc::clone(&tally));
+        let (watched, counted) = (Arc::clone(node), Arc::clone(tally));
         beside.spawn("status", move || {
             writeln!(std::io::stderr(), "{}", status(&watched, &counted))?;
             Ok(STATUS_EVERY)
         })?;
         // Order ids and walks of different runs on one data directory must differ.
         let run = node.clock.now().0.unsigned_abs();
-        shoppers = Some(visit.begin(address, Arc::clone(&tally), run));
+        shoppers = Some(visit.begin(address, Arc::clone(tally), run));
         writeln!(std::io::stderr(), "open http://{address} in a browser; ctrl-c stops")?;
         Ok(())
     };

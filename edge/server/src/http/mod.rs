@@ -68,12 +68,10 @@ fn route_of(path: Option<&MatchedPath>) -> Route {
     }
 }
 
-#[expect(clippy::unused_async, reason = "a handler")]
 async fn unknown_address() -> Problem {
     Problem::new(Code::NotFound, "see docs/specs/http.md for the addresses there are")
 }
 
-#[expect(clippy::unused_async, reason = "a handler")]
 async fn wrong_method() -> Problem {
     Problem::new(Code::MethodNotAllowed, "see docs/specs/http.md for what this address takes")
 }

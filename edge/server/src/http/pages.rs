@@ -25,17 +25,14 @@ fn page(status: StatusCode, html: String) -> Response {
     (status, headers, html).into_response()
 }
 
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(super) async fn live(State(node): State<Arc<Node>>) -> Response {
     page(StatusCode::OK, console::live_page(&node.live_view()))
 }
 
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(super) async fn live_view(State(node): State<Arc<Node>>) -> Json<LiveView> {
     Json(node.live_view())
 }
 
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(super) async fn decision(State(node): State<Arc<Node>>, Path(id): Path<String>) -> Response {
     match explained(&node, &id) {
         Ok(view) => page(StatusCode::OK, console::decision_page(&view)),
@@ -46,19 +43,16 @@ pub(super) async fn decision(State(node): State<Arc<Node>>, Path(id): Path<Strin
     }
 }
 
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(super) async fn asset(uri: Uri) -> Result<Response, Problem> {
     let asset = console::ASSETS.iter().find(|asset| asset.path == uri.path());
     let asset = asset.ok_or_else(|| Problem::new(Code::NotFound, "no page loads such a file"))?;
     Ok(([(header::CONTENT_TYPE, asset.content_type)], asset.body).into_response())
 }
 
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(super) async fn health() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-#[expect(clippy::unused_async, reason = "a handler")]
 pub(super) async fn metrics(State(node): State<Arc<Node>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], node.metrics.render()).into_response()
 }

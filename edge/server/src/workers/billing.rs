@@ -45,7 +45,7 @@ impl<L: BudgetAuthority + LedgerAdmin, R: LedgerReader> BillingWorker<L, R> {
         };
         let heads = self.log.wait(&positions, WAIT)?;
         let behind = |p: &Position| heads.iter().any(|h| h.next.partition == p.partition && h.next.offset > p.offset);
-        let (mut batch, mut next) = (Batch::default(), positions.clone());
+        let (mut batch, mut next) = (Batch::default(), positions);
         for position in next.iter_mut().filter(|p| behind(p)) {
             self.read(position, &mut batch)?;
         }

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use litfass_catalog::model::{PacingMode, Status};
+use litfass_catalog::model::{Flight, PacingMode, Status};
 use litfass_catalog::{Catalog, LineItemRow};
 use litfass_events::{PacingTable, PartitionKey, named_id};
 use litfass_ledger::{Amount, BudgetDay, Chain, Control, UNLIMITED};
@@ -19,6 +19,7 @@ use litfass_store::wire::{self, Body};
 use litfass_types::{LineItemId, LineItemIx, PPM, Timestamp};
 
 use crate::decider::WRITER;
+use crate::promises::Promises;
 use crate::world::{Pacing, SwappedWorld};
 
 /// The table in force, for whoever lays it out by another catalog's numbers.
@@ -44,6 +45,7 @@ pub struct PacingWorker<R> {
     pub ledger: R,
     pub world: Arc<SwappedWorld>,
     pub board: Arc<PacingBoard>,
+    pub promises: Arc<Promises>,
     pub clock: Clock,
     pub interval: Duration,
 }
@@ -62,7 +64,7 @@ impl<R: LedgerReader> PacingWorker<R> {
     /// # Errors
     /// When the ledger cannot be read or the table not be logged; the table before stays in force.
     pub fn step(&mut self) -> Result<Duration> {
-        let now = self.clock.now();
+        let (began, now) = (Instant::now(), self.clock.now());
         let world = self.world.load();
         let payers = self.payers(&world.catalog, now)?;
         let before = self.board.current();
@@ -74,11 +76,12 @@ impl<R: LedgerReader> PacingWorker<R> {
                 multipliers_ppm.insert(payer.id, multiplier);
             }
         }
-        let funded: BTreeSet<_> = payers.iter().filter(|payer| payer.is_funded()).map(|payer| payer.id).collect();
+        let funded = self.funded(&payers);
         if multipliers_ppm != before.multipliers_ppm || funded != before.funded {
             self.publish(&before, multipliers_ppm, funded, now)?;
         }
-        Ok(self.interval)
+        // A large catalog takes a while: at most a tenth of the time goes into it.
+        Ok(self.interval.max(began.elapsed() * 9))
     }
 
     fn publish(
@@ -110,6 +113,16 @@ impl<R: LedgerReader> PacingWorker<R> {
         Ok(())
     }
 
+    /// A unit's bid can still be leased, or this process holds as much.
+    fn funded(&self, payers: &[Payer]) -> BTreeSet<LineItemId> {
+        let (holds, now) = (self.promises.holds(), self.promises.now());
+        let funded = |payer: &&Payer| {
+            payer.levels.iter().all(|level| level.available() >= payer.bid)
+                || holds.free(payer.id, payer.window.day, now) >= payer.bid
+        };
+        payers.iter().filter(funded).map(|payer| payer.id).collect()
+    }
+
     fn payers(&self, catalog: &Catalog, now: Timestamp) -> Result<Vec<Payer>> {
         let active =
             |ix: &LineItemIx| catalog.line_item(*ix).status == Status::Active && catalog.flight(*ix).contains(now);
@@ -135,17 +148,20 @@ const fn chain(row: &LineItemRow, window: &BudgetDay) -> Chain {
     Chain { account: row.advertiser, campaign: row.campaign, line_item: row.id, day: window.day }
 }
 
-impl Payer {
-    /// A unit's bid can still be leased, or this process holds budget already.
-    fn is_funded(&self) -> bool {
-        self.levels.iter().all(|level| level.available() >= self.bid || !level.leased.is_zero())
-    }
+/// The part of a budget day that a flight covers: what a day's budget has to last for.
+#[must_use]
+pub fn within(day: &BudgetDay, flight: Flight) -> (Timestamp, Timestamp) {
+    let starts = flight.start.map_or(day.starts, |start| start.max(day.starts));
+    let ends = flight.end.map_or(day.ends, |end| end.min(day.ends));
+    (starts, ends)
+}
 
+impl Payer {
     /// Every budget that has a limit and a time to last. A flight without an end has no plan: its budget is spent as it comes.
     fn plans(&self, catalog: &Catalog) -> Vec<Plan> {
         let flight = catalog.flight(self.ix);
         let lifetime = flight.start.zip(flight.end);
-        let day = Some((self.window.starts, self.window.ends));
+        let day = Some(within(&self.window, flight));
         let [_, campaign, campaign_day, line_item] = &self.levels;
         let budgets = [(campaign, lifetime), (campaign_day, day), (line_item, lifetime)];
         let limited = budgets.into_iter().filter(|(control, _)| control.limit != UNLIMITED);

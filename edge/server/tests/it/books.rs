@@ -80,9 +80,12 @@ impl Logged {
     }
 
     fn take(&mut self, entry: &Entry) {
-        assert!(self.events.insert(entry.id) || is_tracking(entry), "entry {:?} has an id used before", entry.position);
+        self.events.insert(entry.id);
         match wire::decode(entry).unwrap().body {
-            Body::Decision(record) => drop(self.decisions.insert(record.id, *record)),
+            Body::Decision(record) => {
+                let first = self.decisions.insert(record.id, *record).is_none();
+                assert!(first, "entry {:?} is a decision that was recorded before", entry.position);
+            }
             Body::Delivery(delivery) => self.deliver(*delivery),
             Body::Conversion(_) | Body::ItemView(_) | Body::Command(_) | Body::Pacing(_) | Body::Heartbeat => {}
             Body::Unknown => panic!("entry {:?} says nothing", entry.position),
@@ -116,11 +119,6 @@ impl Logged {
     pub(crate) fn count(&self, kind: EventKind) -> u64 {
         self.deliveries.keys().filter(|(_, _, of)| *of == kind).count() as u64
     }
-}
-
-/// A copy of a tracking event has the id of the first.
-fn is_tracking(entry: &Entry) -> bool {
-    matches!(wire::decode(entry).unwrap().body, Body::Delivery(_) | Body::Conversion(_))
 }
 
 /// How the ledger says the claims ended, by line item, and how many copies it met.
