@@ -80,8 +80,8 @@ fn visit(caller: &mut Caller, dice: &mut Dice, promises: &Promises) -> Option<()
         return Some(());
     }
     let answer = response.json();
-    let decision = answer["decision_id"].as_str().unwrap().parse().unwrap();
-    promises.note(|promised| drop(promised.decisions.insert(decision)));
+    let decision: DecisionId = answer["decision_id"].as_str().unwrap().parse().unwrap();
+    promises.note(|promised| promised.decisions.extend([decision]));
     for ad in ads(&answer) {
         if dice.percent(70) {
             report(caller, dice, promises, &ad)?;
@@ -152,7 +152,7 @@ fn load(address: SocketAddr, seed: Seed, promises: &Promises) {
 /// Serves, lets the callers in, and kills it after some more answers.
 fn killed_under_load(home: &Home, seed: Seed, promises: &Promises) {
     let server = home.serve();
-    let more = 1 + seed.derive(1).below(250);
+    let more = 1 + seed.derive(1).below(400);
     let until = promises.answers.load(Ordering::Relaxed) + more;
     std::thread::scope(|scope| {
         for caller in 0..CALLERS {
@@ -169,12 +169,12 @@ fn sellers() -> Vec<Seller> {
     let bid =
         |number: u64, per_floor: i64| Seller { bid_micros: per_floor * FLOOR_MICROS, ..Seller::by_the_mille(number) };
     vec![
-        Seller { line_item: json!({ "budget_micros": 300_000 }), ..bid(1, 5) },
-        Seller { campaign: json!({ "lifetime_budget_micros": 400_000 }), ..bid(2, 4) },
-        Seller { credit_micros: 200_000, ..bid(3, 3) },
-        Seller { campaign: json!({ "daily_budget_micros": 250_000 }), ..bid(4, 3) },
+        Seller { line_item: json!({ "budget_micros": 60_000 }), ..bid(1, 5) },
+        Seller { campaign: json!({ "lifetime_budget_micros": 40_000 }), ..bid(2, 4) },
+        Seller { credit_micros: 15_000, ..bid(3, 3) },
+        Seller { campaign: json!({ "daily_budget_micros": 20_000 }), ..bid(4, 3) },
         Seller { campaign: json!({ "frequency_caps": [{ "max": CAP, "window_minutes": 60 }] }), ..bid(5, 9) },
-        Seller { line_item: json!({ "budget_micros": 20_000_000 }), ..Seller::by_the_click(6) },
+        Seller { line_item: json!({ "budget_micros": 5_000_000 }), ..Seller::by_the_click(6) },
         bid(7, 2),
     ]
 }
@@ -261,7 +261,7 @@ fn ledger_and_log_agree(home: &Home, logged: &Logged) {
 
 /// Micros that each limited seller may spend; one limit each, so the sums need no care for overlaps.
 const LIMITS: [(u64, i128); 5] =
-    [(1_001, 300_000), (1_002, 400_000), (1_003, 200_000), (1_004, 250_000), (1_006, 20_000_000)];
+    [(1_001, 60_000), (1_002, 40_000), (1_003, 15_000), (1_004, 20_000), (1_006, 5_000_000)];
 
 fn budgets_are_used_and_kept(home: &Home, logged: &Logged) {
     let (ended, _) = books::ended(&home.data());
