@@ -2,6 +2,7 @@
 
 mod catalog;
 mod demo;
+mod evaluate;
 mod import;
 mod run;
 mod train;
@@ -29,6 +30,8 @@ enum Command {
     Catalog(catalog::Args),
     /// A shop with simulated shoppers, or a real shop's log replayed, served and learned from, with a live page.
     Demo(demo::Args),
+    /// Judge ranking on a dataset against simple rules, with confidence intervals.
+    Evaluate(evaluate::Args),
     /// Turn a real shop's log into a dataset: catalog, requests and outcomes.
     Import(import::Args),
     /// Train a rank profile on what was served and make it the next one to serve.
@@ -43,6 +46,7 @@ impl Cli {
             Command::Run(args) => args.run(),
             Command::Catalog(args) => args.run(),
             Command::Demo(args) => args.run(),
+            Command::Evaluate(args) => args.run(),
             Command::Import(args) => args.run(),
             Command::Train(args) => args.run(),
         }
