@@ -115,13 +115,13 @@ fn every_slot_kind_and_order_of_a_decision_bills_once() {
     let mut claims = Vec::new();
     for slot in 0..=u8::MAX {
         claims.extend([Billable::Impression, Billable::Viewable, Billable::Click].map(|kind| with(slot, kind, "")));
-        claims.extend(["A-1", "A-2"].map(|order| with(slot, Billable::Conversion, order)));
+        claims.extend(["", "A-1", "A-2"].map(|order| with(slot, Billable::Conversion, order)));
     }
     let first = desk.bill(&claims);
     assert!(first.outcomes.iter().all(|outcome| *outcome == Outcome::Billed));
     let again = desk.bill(&claims);
     assert!(again.outcomes.iter().all(|outcome| *outcome == Outcome::Repeated));
-    assert_eq!(desk.control(ACCOUNT).spent, nanos(1_000 * 5 * 256));
+    assert_eq!(desk.control(ACCOUNT).spent, nanos(1_000 * 6 * 256));
 }
 
 fn with(slot: u8, kind: Billable, order: &str) -> Claim {

@@ -44,15 +44,17 @@ CREATE TABLE ledger_control (
   object INTEGER NOT NULL,
   day INTEGER NOT NULL, -- 0 where the level has none
   unit INTEGER NOT NULL DEFAULT 0 CHECK (unit = 0), -- nanos
-  limit_hi INTEGER NOT NULL, limit_lo INTEGER NOT NULL,
-  restored_hi INTEGER NOT NULL, restored_lo INTEGER NOT NULL,
-  leased_hi INTEGER NOT NULL, leased_lo INTEGER NOT NULL,
-  spent_hi INTEGER NOT NULL, spent_lo INTEGER NOT NULL,
-  ceiling_hi INTEGER NOT NULL, ceiling_lo INTEGER NOT NULL,
+  limit_hi INTEGER NOT NULL CHECK (limit_hi BETWEEN 0 AND 4000000000000000000),
+  limit_lo INTEGER NOT NULL CHECK (limit_lo BETWEEN 0 AND 999999999999999999),
+  restored_hi INTEGER NOT NULL CHECK (restored_hi BETWEEN 0 AND 4000000000000000000),
+  restored_lo INTEGER NOT NULL CHECK (restored_lo BETWEEN 0 AND 999999999999999999),
+  leased_hi INTEGER NOT NULL CHECK (leased_hi BETWEEN 0 AND 4000000000000000000),
+  leased_lo INTEGER NOT NULL CHECK (leased_lo BETWEEN 0 AND 999999999999999999),
+  spent_hi INTEGER NOT NULL CHECK (spent_hi BETWEEN 0 AND 4000000000000000000),
+  spent_lo INTEGER NOT NULL CHECK (spent_lo BETWEEN 0 AND 999999999999999999),
+  ceiling_hi INTEGER NOT NULL CHECK (ceiling_hi BETWEEN 0 AND 4000000000000000000),
+  ceiling_lo INTEGER NOT NULL CHECK (ceiling_lo BETWEEN 0 AND 999999999999999999),
   PRIMARY KEY (level, object, day),
-  CHECK (min(limit_hi, limit_lo, restored_hi, restored_lo, leased_hi, leased_lo, spent_hi, spent_lo, ceiling_hi, ceiling_lo) >= 0),
-  CHECK (max(limit_lo, restored_lo, leased_lo, spent_lo, ceiling_lo) < 1000000000000000000),
-  CHECK (max(limit_hi, restored_hi, leased_hi, spent_hi, ceiling_hi) <= 4000000000000000000),
   CHECK ((restored_hi, restored_lo) <= (spent_hi, spent_lo)),
   CONSTRAINT spent_and_leased_within_ceiling_and_restored CHECK (
     (spent_hi + leased_hi + (spent_lo + leased_lo) / 1000000000000000000, (spent_lo + leased_lo) % 1000000000000000000)

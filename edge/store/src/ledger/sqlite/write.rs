@@ -48,6 +48,22 @@ fn upsert<K: Ord + Clone, V: Clone + PartialEq>(
     changes.try_for_each(|(key, row)| write(&mut statement, key, row).map(drop))
 }
 
+/// Writes every changed row by the first statement where it is new, else by the second: an upsert would evaluate each CHECK
+/// twice.
+fn insert_or_update<K: Ord + Clone, V: Clone + PartialEq>(
+    tx: &Connection,
+    table: &Table<K, V>,
+    [insert, update]: [&str; 2],
+    mut write: impl FnMut(&mut Statement<'_>, &K, &V) -> Result<usize>,
+) -> Result<()> {
+    let (mut insert, mut update) = (tx.prepare_cached(insert)?, tx.prepare_cached(update)?);
+    for change in table.changes() {
+        let statement = if change.before.is_none() { &mut insert } else { &mut update };
+        change.now.map(|row| write(statement, change.key, row)).transpose()?;
+    }
+    Ok(())
+}
+
 fn run(tx: &Connection, sql: &str, bind: impl Params) -> Result<()> {
     tx.prepare_cached(sql)?.execute(bind).map(drop)
 }
@@ -69,11 +85,10 @@ fn keys(tx: &Connection, plan: &Plan) -> Result<()> {
     let days: BTreeSet<Day> = plan.keys.changes().map(|change| key_day(change.key.decision)).collect();
     for day in days {
         make_key_table(tx, day)?;
-        let sql = format!(
-            "INSERT INTO {} VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET mask = excluded.mask",
-            key_table(day)
-        );
-        upsert(tx, &plan.keys, &sql, |statement, key: &KeyId, mask| {
+        let table = key_table(day);
+        let insert = format!("INSERT INTO {table} VALUES (?1, ?2, ?3, ?4)");
+        let update = format!("UPDATE {table} SET mask = ?4 WHERE decision = ?1 AND part = ?2 AND order_id = ?3");
+        insert_or_update(tx, &plan.keys, [&insert, &update], |statement, key: &KeyId, mask| {
             if key_day(key.decision) != day {
                 return Ok(0);
             }
@@ -97,42 +112,55 @@ fn make_key_table(tx: &Connection, day: Day) -> Result<()> {
 }
 
 fn leases(tx: &Connection, plan: &Plan) -> Result<()> {
-    let sql = "INSERT INTO ledger_lease VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
-               ON CONFLICT DO UPDATE SET spent_hi = excluded.spent_hi, spent_lo = excluded.spent_lo,
-               returned_hi = excluded.returned_hi, returned_lo = excluded.returned_lo, closed = excluded.closed";
-    upsert(tx, &plan.leases, sql, |statement, id: &LeaseId, lease: &Lease| {
-        let [account, campaign, line_item, day] = chain_columns(&lease.chain);
-        let (granted, spent, returned) = (lease.granted.to_pair(), lease.spent.to_pair(), lease.returned.to_pair());
-        statement.execute(params![
-            id.0.to_be_bytes(),
-            lease.holder.0.cast_signed(),
-            account,
-            campaign,
-            line_item,
-            day,
-            granted.0,
-            granted.1,
-            spent.0,
-            spent.1,
-            returned.0,
-            returned.1,
-            lease.granted_at.0,
-            lease.expires.0,
-            lease.closed,
-        ])
-    })
+    let update = "UPDATE ledger_lease SET spent_hi = ?2, spent_lo = ?3, returned_hi = ?4, returned_lo = ?5, closed = ?6
+                  WHERE id = ?1";
+    for change in plan.leases.changes() {
+        match (change.before, change.now) {
+            (Some(_), Some(lease)) => {
+                let (spent, returned) = (lease.spent.to_pair(), lease.returned.to_pair());
+                let id = change.key.0.to_be_bytes();
+                run(tx, update, (id, spent.0, spent.1, returned.0, returned.1, lease.closed))?;
+            }
+            (None, Some(lease)) => put_lease(tx, *change.key, lease)?,
+            (_, None) => {}
+        }
+    }
+    Ok(())
+}
+
+fn put_lease(tx: &Connection, id: LeaseId, lease: &Lease) -> Result<()> {
+    let insert = "INSERT INTO ledger_lease VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+    let [account, campaign, line_item, day] = chain_columns(&lease.chain);
+    let (granted, spent, returned) = (lease.granted.to_pair(), lease.spent.to_pair(), lease.returned.to_pair());
+    let bind = params![
+        id.0.to_be_bytes(),
+        lease.holder.0.cast_signed(),
+        account,
+        campaign,
+        line_item,
+        day,
+        granted.0,
+        granted.1,
+        spent.0,
+        spent.1,
+        returned.0,
+        returned.1,
+        lease.granted_at.0,
+        lease.expires.0,
+        lease.closed,
+    ];
+    run(tx, insert, bind)
 }
 
 fn controls(tx: &Connection, plan: &Plan) -> Result<()> {
-    let sql = "INSERT INTO ledger_control (level, object, day, limit_hi, limit_lo, restored_hi, restored_lo, leased_hi,
-               leased_lo, spent_hi, spent_lo, ceiling_hi, ceiling_lo)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-               ON CONFLICT DO UPDATE SET limit_hi = excluded.limit_hi, limit_lo = excluded.limit_lo,
-               restored_hi = excluded.restored_hi, restored_lo = excluded.restored_lo,
-               leased_hi = excluded.leased_hi, leased_lo = excluded.leased_lo,
-               spent_hi = excluded.spent_hi, spent_lo = excluded.spent_lo,
-               ceiling_hi = excluded.ceiling_hi, ceiling_lo = excluded.ceiling_lo";
-    upsert(tx, &plan.controls, sql, |statement, id: &ControlId, control: &Control| {
+    let insert =
+        "INSERT INTO ledger_control (level, object, day, limit_hi, limit_lo, restored_hi, restored_lo, leased_hi,
+                  leased_lo, spent_hi, spent_lo, ceiling_hi, ceiling_lo)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    let update = "UPDATE ledger_control SET limit_hi = ?4, limit_lo = ?5, restored_hi = ?6, restored_lo = ?7,
+                  leased_hi = ?8, leased_lo = ?9, spent_hi = ?10, spent_lo = ?11, ceiling_hi = ?12, ceiling_lo = ?13
+                  WHERE level = ?1 AND object = ?2 AND day = ?3";
+    insert_or_update(tx, &plan.controls, [insert, update], |statement, id: &ControlId, control: &Control| {
         let [level, object, day] = control_columns(*id);
         let Control { limit, restored, leased, spent, ceiling } = *control;
         let [limit, restored, leased, spent, ceiling] = [limit, restored, leased, spent, ceiling].map(Amount::to_pair);
