@@ -7,8 +7,15 @@ use litfass_features::exact::{logit, sigmoid, single};
 
 /// At most so many knots.
 pub const KNOTS_MAX: usize = 64;
-/// How many positives a knot should rest on.
-const POSITIVES_PER_KNOT: f64 = 40.0;
+/// How many positives a knot should rest on: its level is then known to about 7 %.
+const POSITIVES_PER_KNOT: f64 = 200.0;
+
+/// Fewer positives say too little about anything.
+const POSITIVES_MIN: f64 = 30.0;
+/// From so many on the shape is fitted too, below it a straight line in log-odds (Platt).
+const POSITIVES_FOR_SHAPE: f64 = 5_000.0;
+/// A line is kept as its values here.
+const LINE_ENDS: f64 = 16.0;
 
 /// A prediction as log-odds, what happened, and for how many rows it stands.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -50,28 +57,58 @@ impl Calibration {
         }
     }
 
-    /// Isotonic regression (pool adjacent violators) of outcomes on predictions, over bins of equal expected positives; each
-    /// pool becomes a knot. Too few outcomes give the identity.
+    /// Isotonic regression (pool adjacent violators) of outcomes on predictions, over bins of equal expected positives, each
+    /// pool a knot; with fewer than 5,000 positives a straight line in log-odds (Platt 1999); with fewer than 30 the identity.
     #[must_use]
     pub fn fit(mut outcomes: Vec<Outcome>) -> Self {
         outcomes.retain(|o| o.log_odds.is_finite() && o.weight > 0.0);
-        outcomes.sort_unstable_by(|a, b| a.log_odds.total_cmp(&b.log_odds));
-        let bins = bins_of(&outcomes);
-        let rates: Vec<f64> = bins.iter().map(Bin::rate).collect();
-        let weights: Vec<f64> = bins.iter().map(|bin| bin.weight).collect();
-        let pooled = isotonic(&rates, &weights);
-        let mut knots: Vec<[f32; 2]> = Vec::new();
-        for pool in bins.iter().zip(pooled).collect::<Vec<_>>().chunk_by(|a, b| a.1.total_cmp(&b.1).is_eq()) {
-            let weight: f64 = pool.iter().map(|(bin, _)| bin.weight).sum();
-            let centre: f64 = pool.iter().map(|(bin, _)| bin.log_odds_sum).sum::<f64>() / weight;
-            let rate = pool.first().map_or(0.5, |(_, rate)| *rate);
-            let knot = [single(centre), single(logit(rate))];
-            if knots.last().is_none_or(|last| last[0] < knot[0] && last[1] < knot[1]) {
-                knots.push(knot);
-            }
-        }
+        let positives: f64 = outcomes.iter().filter(|o| o.positive).map(|o| o.weight).sum();
+        let knots = match positives {
+            ..POSITIVES_MIN => Vec::new(),
+            ..POSITIVES_FOR_SHAPE => line(&outcomes),
+            _ => shape(outcomes),
+        };
         Self::from_knots(knots).unwrap_or_default()
     }
+}
+
+fn shape(mut outcomes: Vec<Outcome>) -> Vec<[f32; 2]> {
+    outcomes.sort_unstable_by(|a, b| a.log_odds.total_cmp(&b.log_odds));
+    let bins = bins_of(&outcomes);
+    let rates: Vec<f64> = bins.iter().map(Bin::rate).collect();
+    let weights: Vec<f64> = bins.iter().map(|bin| bin.weight).collect();
+    let pooled: Vec<(&Bin, f64)> = bins.iter().zip(isotonic(&rates, &weights)).collect();
+    let mut knots: Vec<[f32; 2]> = Vec::new();
+    for pool in pooled.chunk_by(|a, b| a.1.total_cmp(&b.1).is_eq()) {
+        let weight: f64 = pool.iter().map(|(bin, _)| bin.weight).sum();
+        let centre = pool.iter().map(|(bin, _)| bin.log_odds_sum).sum::<f64>() / weight;
+        let rate = pool.first().map_or(0.5, |(_, rate)| *rate);
+        let knot = [single(centre), single(logit(rate))];
+        if knots.last().is_none_or(|last| last[0] < knot[0] && last[1] < knot[1]) {
+            knots.push(knot);
+        }
+    }
+    knots
+}
+
+/// Slope and level of most likelihood by Newton's method, as the line's values at both ends. One row's worth of belief in
+/// slope 1 and level 0 keeps it finite where the outcomes are separable.
+fn line(outcomes: &[Outcome]) -> Vec<[f32; 2]> {
+    let (mut slope, mut level) = (1.0, 0.0);
+    for _ in 0..30 {
+        let (mut g, mut h) = ([slope - 1.0, level], [1.0, 0.0, 1.0]);
+        for o in outcomes {
+            let p = sigmoid(slope * o.log_odds + level);
+            let error = o.weight * (p - f64::from(u8::from(o.positive)));
+            let curve = o.weight * p * (1.0 - p);
+            g = [g[0] + error * o.log_odds, g[1] + error];
+            h = [h[0] + curve * o.log_odds * o.log_odds, h[1] + curve * o.log_odds, h[2] + curve];
+        }
+        let determinant = h[0] * h[2] - h[1] * h[1];
+        slope = (slope - (h[2] * g[0] - h[1] * g[1]) / determinant).clamp(0.05, 5.0);
+        level = (level - (h[0] * g[1] - h[1] * g[0]) / determinant).clamp(-10.0, 10.0);
+    }
+    [-LINE_ENDS, LINE_ENDS].map(|x| [single(x), single(slope * x + level)]).to_vec()
 }
 
 #[derive(Clone, Copy, Default)]
@@ -100,9 +137,6 @@ fn bins_of(sorted: &[Outcome]) -> Vec<Bin> {
     let mut all = Bin::default();
     sorted.iter().for_each(|outcome| all.add(outcome));
     let count = (all.positives / POSITIVES_PER_KNOT).clamp(1.0, 64.0).floor();
-    if all.positives < POSITIVES_PER_KNOT {
-        return Vec::new();
-    }
     let mut bins = Vec::new();
     let mut bin = Bin::default();
     for outcome in sorted {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use litfass_decide::DecisionRecord;
 use litfass_events::{ATTRIBUTION_WINDOW, Attributed, Attribution, Conversion, Delivery, EventKind, Token};
-use litfass_features::{AdRows, ViewerBlock};
+use litfass_features::{AdRows, RequestId, RequestNumber, RowId, RowNumber, ViewerBlock};
 use litfass_store::log::{EventLog, ReadError};
 use litfass_store::wire::{self, Body, Logged, WireError};
 use litfass_types::{DecisionId, Position, Timestamp};
@@ -106,6 +106,15 @@ struct Decided {
     slots: Vec<u8>,
 }
 
+impl Decided {
+    /// Whether its columns are those of this feature set.
+    fn fits(&self) -> bool {
+        let shown = self.slots.len();
+        (self.block.numbers.len(), self.block.ids.len()) == (RequestNumber::COUNT, RequestId::COUNT)
+            && (self.rows.numbers.len(), self.rows.ids.len()) == (shown * RowNumber::COUNT, shown * RowId::COUNT)
+    }
+}
+
 /// The join, entry by entry.
 #[derive(Debug)]
 pub struct Joiner {
@@ -189,6 +198,10 @@ impl Joiner {
     }
 
     fn push(&self, id: DecisionId, decided: Decided, examples: &mut Examples, counts: &mut Counts) {
+        if !decided.fits() {
+            counts.misfits += decided.slots.len() as u64;
+            return;
+        }
         let Decided { time, block, rows, slots } = decided;
         examples.push_request(time, block);
         for (row, (slot, number)) in slots.into_iter().zip(0..).enumerate() {

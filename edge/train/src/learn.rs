@@ -36,8 +36,8 @@ impl Settings {
         Self {
             bits: 20,
             passes: 2,
-            numbers: Rates { alpha: 0.02, beta: 1.0, l1: 0.0, l2: 1.0 },
-            hashed: Rates { alpha: 0.05, beta: 1.0, l1: 0.5, l2: 1.0 },
+            numbers: Rates { alpha: 0.3, beta: 1.0, l1: 0.0, l2: 1.0 },
+            hashed: Rates { alpha: 0.05, beta: 1.0, l1: 1.0, l2: 20.0 },
             seed,
             holdout_from: Timestamp(i64::MAX),
         }

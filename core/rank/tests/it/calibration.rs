@@ -96,3 +96,16 @@ proptest! {
         prop_assert!((logit(undo_downsampling(p, kept)) - (logit(p) + kept.ln())).abs() < 1e-9);
     }
 }
+
+#[test]
+fn a_few_hundred_positives_fit_a_line() {
+    let row = |n: u64| {
+        let log_odds = f64::from(u32::try_from(Seed(1).derive(n).below(8_000)).unwrap()) / 1_000.0 - 6.0;
+        let drawn = f64::from(u32::try_from(Seed(2).derive(n).below(1 << 32)).unwrap()) / 4_294_967_296.0;
+        Outcome { log_odds, positive: drawn < sigmoid(log_odds / 2.0 - 1.0), weight: 1.0 }
+    };
+    let calibration = Calibration::fit((0..8_000).map(row).collect());
+    let slope = (calibration.apply(2.0) - calibration.apply(-6.0)) / 8.0;
+    assert!((slope - 0.5).abs() < 0.05, "{slope}");
+    assert!((calibration.apply(0.0) + 1.0).abs() < 0.1, "{}", calibration.apply(0.0));
+}
