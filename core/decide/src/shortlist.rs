@@ -1,12 +1,14 @@
 //! Eligibility → sources → policy → first-phase score → cut → features of the entrants. Pure and in memory; never fails, may be
 //! empty.
 
+use std::cmp::Reverse;
+
 use litfass_catalog::{Eligible, Query, Scratch, placement_term};
-use litfass_features::{AdFacts, AdRows, RequestFacts, Viewer, ViewerBlock};
+use litfass_features::{AdFacts, AdRows, AdSignal, RequestFacts, Viewer, ViewerBlock};
 use litfass_market::{AuctionPlacement, Entrant, Entrants, FateBoard, value};
-use litfass_policy::{CapCounts, PlacementRules, PolicyRequest};
+use litfass_policy::{CandidateColumns, CapCounts, PlacementRules, PolicyRequest};
 use litfass_retrieval::{Candidates, SourceQuery};
-use litfass_types::{AdIx, Fate, Ineligible, Prediction, Probability, Row, Term, Value};
+use litfass_types::{AdId, AdIx, Fate, Ineligible, Prediction, Probability, Row, Term, Value};
 
 use crate::observed::Observed;
 use crate::world::World;
@@ -62,13 +64,16 @@ pub fn shortlist(world: &World, observed: &Observed, workspace: &mut Workspace) 
     let eligible = world.catalog.eligible(&query, &mut workspace.eligibility);
     let candidates = request.candidates(eligible);
     let mut board = FateBoard::new(candidates.ad.len(), places.len());
-    request.apply_policy(&query, &candidates.ad, &mut board);
+    let columns = CandidateColumns::new(&world.catalog, &candidates.ad);
+    request.apply_policy(&query, &candidates.ad, &columns, &mut board);
     let block = request.viewer_block();
-    let (clicks, values) = request.first_phase(&block, &candidates.ad);
-    let chosen = cut(world, &candidates, &values, &mut board);
-    let rows = AdRows::last_phase(&world.rules.features, observed.now, viewer, request.facts(&chosen, &candidates.ad));
+    let facts = request.facts(&candidates.ad, &columns);
+    let (clicks, values) = request.first_phase(&block, &facts, &columns);
+    let chosen = cut(world.rules.entrants_max, &columns, &values, &mut board);
+    let entering = chosen.iter().map(|row| facts[usize::from(row.0)]);
+    let rows = AdRows::last_phase(&world.rules.features, observed.now, viewer, entering);
     Shortlist {
-        entrants: chosen.iter().map(|row| request.entrant(*row, &candidates.ad, &board)).collect(),
+        entrants: chosen.iter().map(|row| request.entrant(*row, &columns, &board)).collect(),
         placements: request.offers(),
         viewer: block,
         rows,
@@ -114,7 +119,7 @@ impl<'a> Request<'a> {
         .candidates()
     }
 
-    fn apply_policy(&self, query: &Query<'_>, ads: &[AdIx], board: &mut FateBoard) {
+    fn apply_policy(&self, query: &Query<'_>, ads: &[AdIx], columns: &CandidateColumns<'_>, board: &mut FateBoard) {
         let none = CapCounts::default();
         let policy = PolicyRequest {
             catalog: &self.world.catalog,
@@ -123,7 +128,7 @@ impl<'a> Request<'a> {
             personalise: self.observed.request.personalise,
             caps: self.observed.caps.value().unwrap_or(&none),
         };
-        policy.mark(ads, board);
+        policy.mark(ads, columns, board);
     }
 
     fn viewer_block(&self) -> ViewerBlock {
@@ -139,42 +144,42 @@ impl<'a> Request<'a> {
         ViewerBlock::new(&self.world.rules.features, &facts, self.viewer)
     }
 
-    fn fact(&self, ad: AdIx) -> AdFacts {
-        let row = self.world.catalog.ad(ad);
-        AdFacts {
-            ad: row.id,
-            advertiser: self.world.catalog.line_item(row.line_item).advertiser,
-            item: row.item.unwrap_or(0),
-            category: row.categories.first().copied().unwrap_or(0),
-            created: row.created,
-            signal: self.world.signals.get(ad).features,
-        }
-    }
-
-    fn facts<'b>(&'b self, rows: &'b [Row], ads: &'b [AdIx]) -> impl ExactSizeIterator<Item = AdFacts> + 'b {
-        rows.iter().map(|row| self.fact(ads[usize::from(row.0)]))
+    /// What features read of each candidate.
+    fn facts(&self, ads: &[AdIx], columns: &CandidateColumns<'_>) -> Vec<AdFacts> {
+        let signals: Vec<AdSignal> = ads.iter().map(|ad| self.world.signals.get(*ad).features).collect();
+        let rows = columns.ads.iter().zip(&columns.line_items).zip(&columns.categories).zip(signals);
+        let facts = rows.map(|(((ad, line_item), category), signal)| AdFacts {
+            ad: ad.id,
+            advertiser: line_item.advertiser,
+            item: ad.item.unwrap_or(0),
+            category: *category,
+            created: ad.created,
+            signal,
+        });
+        facts.collect()
     }
 
     /// What the first phase thinks of all candidates, as integers: the cut is part of the ranking.
-    fn first_phase(&self, block: &ViewerBlock, ads: &[AdIx]) -> (Vec<Probability>, Vec<Value>) {
-        let rows = AdRows::first_phase(self.observed.now, self.viewer, ads.iter().map(|ad| self.fact(*ad)));
-        let mut clicks = Vec::with_capacity(ads.len());
+    fn first_phase(
+        &self,
+        block: &ViewerBlock,
+        facts: &[AdFacts],
+        columns: &CandidateColumns<'_>,
+    ) -> (Vec<Probability>, Vec<Value>) {
+        let rows = AdRows::first_phase(self.observed.now, self.viewer, facts.iter().copied());
+        let mut clicks = Vec::with_capacity(facts.len());
         self.world.profile.first_phase(block, &rows, &mut clicks);
-        let values = ads.iter().zip(&clicks).map(|(ad, click)| self.first_value(*ad, *click)).collect();
+        let offers = columns.ads.iter().zip(&columns.line_items).zip(&clicks);
+        let values = offers.map(|((ad, line_item), click)| {
+            let prediction = Prediction { click: *click, conversion: Probability::from_bits(u32::MAX) };
+            value(line_item.bid, prediction, self.world.pacing.multiplier(ad.line_item), litfass_types::PPM)
+        });
+        let values = values.collect();
         (clicks, values)
     }
 
-    fn first_value(&self, ad: AdIx, click: Probability) -> Value {
-        let ix = self.world.catalog.line_item_of(ad);
-        let bid = self.world.catalog.line_item(ix).bid;
-        let prediction = Prediction { click, conversion: Probability::from_bits(u32::MAX) };
-        value(bid, prediction, self.world.pacing.multiplier(ix), litfass_types::PPM)
-    }
-
-    fn entrant(&self, row: Row, ads: &[AdIx], board: &FateBoard) -> Entrant {
-        let catalog = &self.world.catalog;
-        let ad = catalog.ad(ads[usize::from(row.0)]);
-        let line_item = catalog.line_item(ad.line_item);
+    fn entrant(&self, row: Row, columns: &CandidateColumns<'_>, board: &FateBoard) -> Entrant {
+        let (ad, line_item) = (&columns.ads[usize::from(row.0)], &columns.line_items[usize::from(row.0)]);
         Entrant {
             row,
             ad: ad.id,
@@ -205,19 +210,17 @@ impl<'a> Request<'a> {
 }
 
 /// The rows that enter the auction, best first-phase value first, ties by ad id; the others that may compete are marked.
-fn cut(world: &World, candidates: &Candidates, values: &[Value], board: &mut FateBoard) -> Vec<Row> {
-    let rows = (0..=u16::MAX).take(candidates.ad.len()).map(Row);
-    let mut open: Vec<Row> = rows.filter(|row| board.open_placements(*row) != 0).collect();
-    let key = |row: &Row| {
-        let i = usize::from(row.0);
-        (std::cmp::Reverse(values[i]), world.catalog.ad(candidates.ad[i]).id)
-    };
-    if open.len() > world.rules.entrants_max {
-        open.select_nth_unstable_by_key(world.rules.entrants_max, key);
-        for row in open.drain(world.rules.entrants_max..) {
+fn cut(entrants_max: usize, columns: &CandidateColumns<'_>, values: &[Value], board: &mut FateBoard) -> Vec<Row> {
+    let ranks = values.iter().zip(&columns.ads).map(|(value, ad)| (Reverse(*value), ad.id));
+    let rows = ranks.zip(0..=u16::MAX).map(|(rank, row)| (rank, Row(row)));
+    let mut open: Vec<((Reverse<Value>, AdId), Row)> =
+        rows.filter(|(_, row)| board.open_placements(*row) != 0).collect();
+    if open.len() > entrants_max {
+        open.select_nth_unstable(entrants_max);
+        for (_, row) in open.drain(entrants_max..) {
             board.mark_everywhere(row, Fate::BelowCut);
         }
     }
-    open.sort_unstable_by_key(key);
-    open
+    open.sort_unstable();
+    open.into_iter().map(|(_, row)| row).collect()
 }

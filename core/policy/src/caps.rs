@@ -38,6 +38,34 @@ pub fn caps_of(catalog: &Catalog, ad: AdIx) -> impl Iterator<Item = CapLimit> {
 pub struct CapCounts {
     /// By key, each once, none 0.
     counts: Vec<(CapKey, u32)>,
+    scopes: Sieve,
+}
+
+/// Which scopes may have been counted: says no of almost all others without a look at the counts.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Sieve([u64; 32]);
+
+impl Sieve {
+    fn add(&mut self, scope: CapScope) {
+        let (word, bit) = Self::place(scope);
+        self.0[word] |= bit;
+    }
+
+    fn may_have(&self, scope: CapScope) -> bool {
+        let (word, bit) = Self::place(scope);
+        self.0[word] & bit != 0
+    }
+
+    /// Ids of one kind often follow one another; the product spreads them over the upper bits.
+    fn place(scope: CapScope) -> (usize, u64) {
+        let (kind, id) = match scope {
+            CapScope::Ad(id) => (0, id.0),
+            CapScope::LineItem(id) => (1, id.0),
+            CapScope::Campaign(id) => (2, id.0),
+        };
+        let spread = id.wrapping_mul(3).wrapping_add(kind).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (usize::try_from(spread >> 59).unwrap_or(0), 1 << (spread >> 53 & 63))
+    }
 }
 
 impl CapCounts {
@@ -70,6 +98,9 @@ impl CapCounts {
     }
 
     fn has_counted(&self, scope: CapScope) -> bool {
+        if !self.scopes.may_have(scope) {
+            return false;
+        }
         let at = self.counts.partition_point(|(key, _)| key.scope < scope);
         self.counts.get(at).is_some_and(|(key, _)| key.scope == scope)
     }
@@ -87,6 +118,8 @@ impl FromIterator<(CapKey, u32)> for CapCounts {
             }
             same
         });
-        Self { counts }
+        let mut scopes = Sieve::default();
+        counts.iter().for_each(|(key, _)| scopes.add(key.scope));
+        Self { counts, scopes }
     }
 }

@@ -4,11 +4,13 @@
 //! before business ones; rules read a small case and nothing else; what the viewer did enters as counts, never as a clock.
 
 mod caps;
+mod columns;
 mod placement;
 mod request;
 mod rules;
 
 pub use caps::{CapCounts, CapKey, CapLimit, caps_of};
+pub use columns::CandidateColumns;
 pub use placement::PlacementRules;
 pub use request::PolicyRequest;
 pub use rules::{Case, RULES, Rule, first_broken};

@@ -6,7 +6,7 @@ use litfass_catalog::model::{
 };
 use litfass_catalog::{AdOrder, Bitset, Builder, Catalog, Query, Schedule, Targeting};
 use litfass_market::FateBoard;
-use litfass_policy::{CapCounts, CapKey, PlacementRules, PolicyRequest};
+use litfass_policy::{CandidateColumns, CapCounts, CapKey, PlacementRules, PolicyRequest};
 use litfass_types::{
     AdId, AdIx, AdvertiserId, CampaignId, CatalogVersion, CreativeId, Duration, Fate, LineItemId, Nanos, PlacementId,
     Price, Row, TenantId, Term, Timestamp, Unit,
@@ -142,7 +142,7 @@ impl Shop {
             caps: &caps,
         };
         let mut board = FateBoard::new(1, 2);
-        request.mark(&[AdIx(0)], &mut board);
+        request.mark(&[AdIx(0)], &CandidateColumns::new(&catalog, &[AdIx(0)]), &mut board);
         [board.fate(Row(0), 0), board.fate(Row(0), 1)]
     }
 }
