@@ -103,7 +103,6 @@ settings! {
     Folds "fold" as fold {
         snapshot_interval: Duration = "1m" in "100ms", "1d", "fold", "How often folded state is written down, if the log grew.";
         viewers_max: u32 = "1000000" in "1", "100000000", "fold", "Viewer profiles kept in memory; beyond it those seen least recently go.";
-        recent_max: u32 = "10000" in "1", "1000000", "fold", "Last decisions kept for the live page.";
     }
     /// Numbers that an experiment may change.
     Params "params" as params {
@@ -111,7 +110,6 @@ settings! {
         entrants_max: u32 = "50" in "1", "50", "decide", "Candidates that enter the auction after the first phase.";
         exploration_ppm: u32 = "10000" in "0", "1000000", "decide", "Share of requests, in parts per million, in which one slot is reserved for exploration.";
         record_full_ppm: u32 = "10000" in "0", "1000000", "decide", "Share of decisions, in parts per million, recorded with every candidate.";
-        cpc_hold_safety_ppm: u32 = "1500000" in "1000000", "100000000", "ledger", "A click-priced hold is price × pCTR × this, in parts per million.";
     }
 }
 
