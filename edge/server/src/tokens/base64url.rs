@@ -2,48 +2,65 @@
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+/// The value of each byte as a digit; `NO_DIGIT` where it is none.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 64 {
+        digits[ALPHABET[value as usize] as usize] = value;
+        value += 1;
+    }
+    digits
+};
+const NO_DIGIT: u8 = 0xff;
+
 pub(super) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for digit in 0..=chunk.len() {
-            text.push(char::from(ALPHABET[(word >> (18 - 6 * digit) & 63) as usize]));
-        }
+    let (whole, rest) = bytes.as_chunks::<3>();
+    for [a, b, c] in whole {
+        text.extend(digits(*a, *b, *c));
+    }
+    match *rest {
+        [a] => text.extend(&digits(a, 0, 0)[..2]),
+        [a, b] => text.extend(&digits(a, b, 0)[..3]),
+        _ => {}
     }
     text
+}
+
+/// 24 bits as four characters.
+fn digits(a: u8, b: u8, c: u8) -> [char; 4] {
+    let word = u32::from_be_bytes([0, a, b, c]);
+    [18, 12, 6, 0].map(|shift| char::from(ALPHABET[(word >> shift & 63) as usize]))
 }
 
 /// `None` where a character is not of the alphabet, the length is impossible, or unused bits are set.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
-    for chunk in text.as_bytes().chunks(4) {
-        if chunk.len() == 1 {
-            return None;
-        }
-        let mut word = 0_u32;
-        for byte in chunk {
-            word = word << 6 | u32::from(digit(*byte)?);
-        }
-        word <<= 6 * (4 - chunk.len());
-        let whole = word.to_be_bytes();
-        let (kept, unused) = whole[1..].split_at(chunk.len() - 1);
-        if unused.iter().any(|byte| *byte != 0) {
-            return None;
-        }
-        bytes.extend_from_slice(kept);
+    let (whole, rest) = text.as_bytes().as_chunks::<4>();
+    for chunk in whole {
+        bytes.extend(word(*chunk)?);
     }
-    Some(bytes)
+    let (word, kept) = match *rest {
+        [] => return Some(bytes),
+        [a, b] => (word([a, b, b'A', b'A'])?, 1),
+        [a, b, c] => (word([a, b, c, b'A'])?, 2),
+        _ => return None,
+    };
+    let (last, unused) = word.split_at(kept);
+    bytes.extend(last);
+    unused.iter().all(|byte| *byte == 0).then_some(bytes)
 }
 
-const fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'-' => Some(62),
-        b'_' => Some(63),
-        _ => None,
+/// Four characters as 24 bits.
+fn word(characters: [u8; 4]) -> Option<[u8; 3]> {
+    let values = characters.map(|character| DIGITS[usize::from(character)]);
+    if values.contains(&NO_DIGIT) {
+        return None;
     }
+    let word = values.iter().fold(0, |word, value| word << 6 | u32::from(*value));
+    let [_, bytes @ ..] = word.to_be_bytes();
+    Some(bytes)
 }
 
 #[cfg(test)]
