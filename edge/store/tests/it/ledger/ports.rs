@@ -44,7 +44,7 @@ pub(super) struct Ports {
 pub(super) fn refused(error: LedgerError) -> Refused {
     match error {
         LedgerError::Refused(refused) => refused,
-        other => panic!("{other}"),
+        other @ (LedgerError::Database(_) | LedgerError::NewerSchema { .. }) => panic!("{other}"),
     }
 }
 
