@@ -224,8 +224,8 @@ pub(crate) struct AdOrders {
     pub(crate) newest: Vec<u32>,
     /// Only ads that have an item, by its hash, then newest first.
     pub(crate) by_item: Vec<u32>,
-    /// Beside each of them the upper half of its item's hash, so that a search touches one short list and no rows.
-    pub(crate) item_heads: Vec<u32>,
+    /// The hash beside each of them, so that a search touches no rows.
+    pub(crate) item_hashes: Vec<u64>,
     /// Ads of line item i are `of_line_item[starts[i]..starts[i + 1]]`, or that very range where `of_line_item` is empty.
     pub(crate) line_item_starts: Vec<u32>,
     pub(crate) of_line_item: Vec<u32>,
@@ -306,14 +306,10 @@ impl Segment {
 
     /// Local numbers of the ads with that item, newest first.
     pub(crate) fn with_item(&self, item_hash: u64) -> &[u32] {
-        let AdOrders { by_item, item_heads, .. } = &self.orders;
-        let start = first_at_least(item_heads, item_head(item_hash));
-        let same_head = item_heads[start..].iter().take_while(|head| **head == item_head(item_hash)).count();
-        let ads = &by_item[start..start + same_head];
-        let hash = |ad: &u32| self.ads[*ad as usize].item_hash;
-        let (from, to) =
-            (ads.partition_point(|ad| hash(ad) < item_hash), ads.partition_point(|ad| hash(ad) <= item_hash));
-        &ads[from..to]
+        let AdOrders { by_item, item_hashes, .. } = &self.orders;
+        let start = first_at_least(item_hashes, item_hash);
+        let length = item_hashes[start..].iter().take_while(|hash| **hash == item_hash).count();
+        &by_item[start..start + length]
     }
 
     pub(crate) fn take_fingerprint(&mut self) {
@@ -335,30 +331,26 @@ impl Segment {
     }
 }
 
-/// The upper half of an item's hash.
-pub(crate) const fn item_head(item_hash: u64) -> u32 {
-    (item_hash >> 32) as u32
-}
-
-/// Where what is at least `head` begins in an ascending list. Hashes are spread evenly, so a guess by proportion, put right a
+/// Where what is at least `hash` begins in an ascending list. Hashes are spread evenly, so a guess by proportion, put right a
 /// few times, comes close, and a search in growing steps around it ends where halving would: with far fewer lines touched.
-fn first_at_least(heads: &[u32], head: u32) -> usize {
-    let Some(last) = heads.len().checked_sub(1) else { return 0 };
-    let places = |distance: u32| usize::try_from((u64::from(distance) * heads.len() as u64) >> 32).unwrap_or(last);
-    let mut at = places(head);
+fn first_at_least(hashes: &[u64], hash: u64) -> usize {
+    let Some(last) = hashes.len().checked_sub(1) else { return 0 };
+    let share = |distance: u64| (u128::from(distance) * hashes.len() as u128) >> 64;
+    let places = |distance: u64| usize::try_from(share(distance)).unwrap_or(last);
+    let mut at = places(hash);
     for _ in 0..2 {
-        let off = places(heads[at].abs_diff(head));
-        at = if heads[at] < head { (at + off).min(last) } else { at.saturating_sub(off) };
+        let off = places(hashes[at].abs_diff(hash));
+        at = if hashes[at] < hash { (at + off).min(last) } else { at.saturating_sub(off) };
     }
-    let (mut low, mut high, mut step) = (at, at + 1, 8);
-    while low > 0 && heads[low] >= head {
+    let (mut low, mut high, mut step) = (at, at + 1, 4);
+    while low > 0 && hashes[low] >= hash {
         (low, step) = (low.saturating_sub(step), step * 2);
     }
-    while high <= last && heads[high] < head {
+    while high <= last && hashes[high] < hash {
         (high, step) = (high + step, step * 2);
     }
-    let around = &heads[low..high.min(last + 1)];
-    low + around.partition_point(|here| *here < head)
+    let around = &hashes[low..high.min(last + 1)];
+    low + around.partition_point(|here| *here < hash)
 }
 
 fn found(search: Result<usize, usize>) -> Option<u32> {

@@ -71,9 +71,9 @@ impl Model {
     #[must_use]
     pub fn predict(&self, block: &ViewerBlock, rows: &AdRows) -> Vec<Prediction> {
         let request = self.request_part(block);
-        (0..rows.len())
-            .map(|row| self.prediction(self.row_part(request, block, rows.numbers_of(row), rows.ids_of(row))))
-            .collect()
+        let mut places = Vec::new();
+        let row = |row| self.with_row(request, block, rows.numbers_of(row), rows.ids_of(row), &mut places);
+        (0..rows.len()).map(row).map(|log_odds| self.prediction(log_odds)).collect()
     }
 
     /// Log-odds of both heads before calibration, from bias and request.
@@ -90,9 +90,27 @@ impl Model {
     /// The request's part and one row's.
     #[must_use]
     pub fn row_part(&self, request: [f64; 2], block: &ViewerBlock, numbers: &[f32], ids: &[u64]) -> [f64; 2] {
+        self.with_row(request, block, numbers, ids, &mut Vec::new())
+    }
+
+    /// The places of all weights first, then the weights: they lie scattered over a table larger than any cache, and only so
+    /// are many of them fetched at the same time. `places` is memory that rows use again.
+    fn with_row(
+        &self,
+        request: [f64; 2],
+        block: &ViewerBlock,
+        numbers: &[f32],
+        ids: &[u64],
+        places: &mut Vec<usize>,
+    ) -> [f64; 2] {
         let mut sum = request;
         add_numbers(&mut sum, &self.row, numbers);
-        row_hashes(block, ids, |hash| add(&mut sum, self.hashed_weights(hash), 1.0));
+        places.clear();
+        let rows = self.hashed.len().max(1);
+        row_hashes(block, ids, |hash| places.push(Self::index(hash, rows)));
+        for place in places {
+            add(&mut sum, self.hashed.get(*place).copied().unwrap_or_default(), 1.0);
+        }
         sum
     }
 
