@@ -5,9 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use litfass_rank::metrics::Interval;
 use litfass_train::dataset::Dataset;
-use litfass_train::evaluate::{Options, Report, evaluate};
 use litfass_train::import::online_retail::import;
 
 fn shared(name: &str) -> PathBuf {
@@ -33,17 +31,17 @@ fn every_line_of_the_real_log_is_accounted_for() {
     assert_eq!(manifest.requests, Dataset::read(dir.path()).unwrap().requests.len() as u64);
 }
 
-fn above_zero(interval: &Interval) -> bool {
-    interval.low > 0.0
-}
-
-/// Minutes without optimisation, so it runs in release builds (`cargo xtask verify shop`).
+/// Minutes without optimisation, so it is there in release builds only.
+#[cfg(not(debug_assertions))]
 #[test]
-#[cfg_attr(debug_assertions, ignore = "minutes without optimisation")]
 fn litfass_beats_the_rules_on_the_real_shop() {
+    use litfass_rank::metrics::Interval;
+    use litfass_train::evaluate::{Options, evaluate};
+
     let dir = tempfile::tempdir().unwrap();
     imported(dir.path());
-    let report: Report = evaluate(&Dataset::read(dir.path()).unwrap(), &Options::default()).unwrap();
+    let report = evaluate(&Dataset::read(dir.path()).unwrap(), &Options::default()).unwrap();
+    let above_zero = |interval: &Interval| interval.low > 0.0;
     let ahead_of = |rule: &str| report.ranker(rule).unwrap().litfass_ahead.unwrap()[0];
     for rule in ["random", "popularity, 30 days", "per-ad CTR"] {
         assert!(above_zero(&ahead_of(rule)), "{rule}\n{report}");
