@@ -107,6 +107,7 @@ impl Decider {
         let promised = self.promises.settle_and_hold(id, &world, &observed, &shortlist, &market);
         watch.lap_stage(StageName::Settle, Step::Settle, &self.metrics);
         let timings = watch.timings.clone();
+        self.metrics.unmarked.add((), promised.settled.decision.fates.unmarked() as u64);
         let (settled, holds, days) = (promised.settled, promised.holds, promised.days);
         let made = Made { id, world: &world, observed, shortlist, market, settled, holds, explain, timings };
         let record = Arc::new(made.into_record());

@@ -5,7 +5,7 @@
 //! restart. Money is not counted here; the page reads it from the ledger.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hdrhistogram::Histogram;
 use litfass_events::{EventKind, Token};
@@ -14,6 +14,7 @@ use litfass_store::wire::Body;
 use litfass_types::{CampaignId, DecisionId, Timestamp};
 
 use crate::console::view::{CtrPoint, CtrView, Decile, DecisionRow, Second, Totals};
+use crate::metrics::Metrics;
 
 /// Seconds shown.
 const SECONDS_MAX: usize = 120;
@@ -33,6 +34,7 @@ pub type Truth = dyn Fn(DecisionId, u64, u8) -> Option<f64> + Send + Sync;
 pub struct Live {
     state: Mutex<State>,
     truth: Option<Box<Truth>>,
+    metrics: Arc<Metrics>,
 }
 
 impl std::fmt::Debug for Live {
@@ -105,8 +107,8 @@ fn rate(sum: f64, of: u64) -> Option<f64> {
 
 impl Live {
     #[must_use]
-    pub fn new(truth: Option<Box<Truth>>) -> Self {
-        Self { state: Mutex::default(), truth }
+    pub fn new(truth: Option<Box<Truth>>, metrics: Arc<Metrics>) -> Self {
+        Self { state: Mutex::default(), truth, metrics }
     }
 
     /// Whether the page would notice another row: at most ten a second are worth making.
@@ -133,12 +135,15 @@ impl Live {
         let mut state = self.lock();
         match kind {
             EventKind::Impression => {
+                let billionths = (u128::from(token.click.bits()) * 1_000_000_000) >> 32;
+                self.metrics.predicted_clicks.add_billionths((), u64::try_from(billionths).unwrap_or(0));
                 state.totals.impressions += 1;
                 state.campaigns.entry(token.campaign).or_default().impressions += 1;
                 state.rendered(token, truth, now);
             }
             EventKind::Viewable => state.totals.viewables += 1,
             EventKind::Click => {
+                self.metrics.observed_clicks.add((), 1);
                 state.totals.clicks += 1;
                 state.campaigns.entry(token.campaign).or_default().clicks += 1;
                 state.clicked(token);

@@ -16,7 +16,7 @@ use litfass_ledger::{HolderId, Terms};
 use litfass_retrieval::SourceLimits;
 use litfass_store::catalog::{CatalogStore, Follower};
 use litfass_store::fold::{
-    CapCounters, Fold, FoldOptions, FoldRunner, FoldThread, SeenEvents, SignalCounts, SignalsAt, Viewers,
+    CapCounters, Fold, FoldOptions, FoldRunner, FoldThread, Progress, SignalCounts, SignalsAt, Viewers,
 };
 use litfass_store::ledger::{SqliteLedger, SqliteLedgerReader};
 use litfass_store::log::{Clock, EventLog, LogOptions, SegmentLog};
@@ -65,6 +65,7 @@ pub struct Node {
     pub live: Arc<Live>,
     pub log: Arc<dyn EventLog>,
     pub ledger: SqliteLedgerReader,
+    pub folds: Arc<Progress>,
     pub pacing: Arc<PacingBoard>,
     pub learning: Arc<Learning>,
     pub began: Instant,
@@ -96,6 +97,7 @@ struct Stores {
     log: Arc<dyn EventLog>,
     ledger: Arc<SqliteLedger>,
     terms: Terms,
+    metrics: Arc<Metrics>,
 }
 
 /// Commands that were in the log are in the ledger, and the catalog's limits are commands.
@@ -122,10 +124,10 @@ impl Running {
     pub fn open(config: Config, truth: Option<Box<Truth>>) -> Result<Self> {
         let stores = Stores::open(&config)?;
         let money = Money::catch_up(&stores, &config)?;
-        let folded = Folded::new(&config, truth);
+        let folded = Folded::new(&config, &stores.metrics, truth);
         let mut runner = folded.runner(&stores, &config)?;
         runner.catch_up()?;
-        let node = Arc::new(node(config, &stores, &folded, runner.seen_events(), Arc::clone(&money.catalog))?);
+        let node = Arc::new(node(config, &stores, &folded, &runner, Arc::clone(&money.catalog))?);
         let folds = runner.spawn()?;
         Self::start(node, &stores, money, folded, folds)
     }
@@ -215,7 +217,8 @@ impl Stores {
         }
         let ledger_clock = clock.clone();
         let ledger = SqliteLedger::open(&data.database(), terms, Box::new(move || ledger_clock.now()))?;
-        Ok(Self { log: Arc::new(opened.log), ledger: Arc::new(ledger), data, clock, secrets, terms })
+        let metrics = Arc::default();
+        Ok(Self { log: Arc::new(opened.log), ledger: Arc::new(ledger), data, clock, secrets, terms, metrics })
     }
 }
 
@@ -225,6 +228,7 @@ impl Money {
             log: Arc::clone(&stores.log),
             ledger: Arc::clone(&stores.ledger),
             reader: SqliteLedgerReader::open(&stores.data.database())?,
+            metrics: Arc::clone(&stores.metrics),
             partition: own_partition(&*stores.log, ADMIN)?,
             position: None,
         };
@@ -238,13 +242,13 @@ impl Money {
 }
 
 impl Folded {
-    fn new(config: &Config, truth: Option<Box<Truth>>) -> Self {
+    fn new(config: &Config, metrics: &Arc<Metrics>, truth: Option<Box<Truth>>) -> Self {
         let viewers_max = size(config.fold.viewers_max.into());
         Self {
             viewers: Arc::new(Viewers::new(viewers_max)),
             caps: Arc::new(CapCounters::new(viewers_max)),
             signals: Arc::new(SignalCounts::new()),
-            live: Arc::new(Live::new(truth)),
+            live: Arc::new(Live::new(truth, Arc::clone(metrics))),
         }
     }
 
@@ -257,7 +261,8 @@ impl Folded {
         ];
         let options = FoldOptions {
             attribution_window: config.ledger.conversion_window,
-            key_life: config.ledger.token_ttl + litfass_types::Duration::days(1),
+            // An order may bring the token of a click as old as the window.
+            key_life: config.ledger.token_ttl.max(config.ledger.conversion_window) + litfass_types::Duration::days(1),
             snapshot_interval: span(config.fold.snapshot_interval),
             ..FoldOptions::default()
         };
@@ -267,9 +272,9 @@ impl Folded {
     }
 }
 
-fn node(config: Config, stores: &Stores, folded: &Folded, seen: SeenEvents, catalog: Arc<Catalog>) -> Result<Node> {
+fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, catalog: Arc<Catalog>) -> Result<Node> {
     let (log, clock) = (Arc::clone(&stores.log), stores.clock.clone());
-    let metrics = Arc::new(Metrics::default());
+    let metrics = Arc::clone(&stores.metrics);
     let rules_hash = *blake3::hash(config.print().as_bytes()).as_bytes();
     let world = Arc::new(SwappedWorld::new(first_world(catalog, rules(&config), rules_hash, clock.now())));
     let tokens = Arc::new(Tokens::new(&KeyRing::open(&stores.secrets)?));
@@ -292,15 +297,31 @@ fn node(config: Config, stores: &Stores, folded: &Folded, seen: SeenEvents, cata
         log: Arc::clone(&log),
         tokens,
         users: Arc::clone(&users),
-        seen,
+        seen: runner.seen_events(),
         world: Arc::clone(&world),
         clock: clock.clone(),
         metrics: Arc::clone(&metrics),
     };
     let ledger = SqliteLedgerReader::open(&stores.data.database())?;
     let (live, data) = (Arc::clone(&folded.live), stores.data.clone());
-    let (pacing, learning, began) = (Arc::default(), Arc::default(), Instant::now());
-    Ok(Node { config, data, clock, metrics, world, users, decider, ingest, live, log, ledger, pacing, learning, began })
+    let (pacing, learning, folds, began) = (Arc::default(), Arc::default(), runner.progress(), Instant::now());
+    Ok(Node {
+        config,
+        data,
+        clock,
+        metrics,
+        world,
+        users,
+        decider,
+        ingest,
+        live,
+        log,
+        ledger,
+        folds,
+        pacing,
+        learning,
+        began,
+    })
 }
 
 fn billing_worker(node: &Node, stores: &Stores) -> Result<BillingWorker<SqliteLedger, SqliteLedgerReader>> {

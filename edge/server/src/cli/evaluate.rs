@@ -27,7 +27,8 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<()> {
         super::start_logging();
-        let cut = day_start(&self.cut).with_context(|| format!("--cut {:?} is not a day such as 2011-08-01", self.cut))?;
+        let cut =
+            day_start(&self.cut).with_context(|| format!("--cut {:?} is not a day such as 2011-08-01", self.cut))?;
         let dataset = Dataset::read(&self.dataset)?;
         let options = Options { cut, slots: self.slots, resamples: self.resamples, ..Options::default() };
         let report = evaluate(&dataset, &options)?;

@@ -54,5 +54,7 @@ pub(super) async fn health() -> Json<Value> {
 }
 
 pub(super) async fn metrics(State(node): State<Arc<Node>>) -> Response {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+    node.metrics.fold_lag.set((), node.folds.lag() as f64);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], node.metrics.render()).into_response()
 }

@@ -77,12 +77,6 @@ labels! {
     BillingOutcome "outcome" { Billed = "billed", Repeated = "repeated", Expired = "expired", Pending = "pending", Unbilled = "unbilled" }
     HoldResult "result" { Granted = "granted", BudgetRefused = "budget_refused", CapRefused = "cap_refused" }
     LeaseStep "step" { Granted = "granted", Refused = "refused", Returned = "returned", Closed = "closed" }
-    /// Who appends to the log.
-    LogWriter "writer" { Server = "server", Admin = "admin" }
-    /// What is kept by folding the log.
-    FoldName "fold" {
-        Viewers = "viewers", Caps = "caps", Attribution = "attribution", Signals = "signals", Recent = "recent", Ledger = "ledger",
-    }
     RunResult "result" { Published = "published", Refused = "refused", Failed = "failed" }
     Route "route" {
         Decisions = "/v1/decisions", RankAds = "/rank_ads", Events = "/v1/events", Tracking = "/t", Explanation = "/v1/decisions/{id}",

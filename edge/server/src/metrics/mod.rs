@@ -12,8 +12,7 @@ use litfass_types::{Fate, Ineligible, Port};
 
 use instrument::{Amounts, Counters, Gauges, Instrument, Latencies};
 use label::{
-    BillingOutcome, DecisionResult, EventKind, EventResult, FoldName, HoldResult, LeaseStep, LogWriter, Route,
-    RunResult, StatusClass, Step,
+    BillingOutcome, DecisionResult, EventKind, EventResult, HoldResult, LeaseStep, Route, RunResult, StatusClass, Step,
 };
 
 /// One row of the table.
@@ -79,15 +78,10 @@ metrics! {
     unbilled: Amounts<()>, "litfass_delivered_unbilled_units_total", "currency units", "Delivered but never billed, for want of budget";
     predicted_clicks: Amounts<()>, "litfass_predicted_clicks_total", "clicks", "Sum of pCTR over rendered impressions";
     observed_clicks: Counters<()>, "litfass_observed_clicks_total", "clicks", "First clicks on rendered impressions";
-    log_entries: Counters<LogWriter>, "litfass_log_entries_total", "entries", "Entries appended to the event log";
-    log_append_latency: Latencies<LogWriter>, "litfass_log_append_duration_seconds", "seconds", "From handing an entry over to its place in the log";
-    log_commit_latency: Latencies<LogWriter>, "litfass_log_commit_duration_seconds", "seconds", "From handing an entry over to its fsync";
-    fold_lag: Gauges<FoldName>, "litfass_fold_lag_entries", "entries", "Committed entries that this fold has not seen yet";
-    fold_rebuilds: Counters<FoldName>, "litfass_fold_snapshots_refused_total", "snapshots", "Snapshots that were damaged or of another version";
+    fold_lag: Gauges<()>, "litfass_fold_lag_offsets", "offsets", "Committed offsets that the folds have not passed yet";
     catalog_sequence: Gauges<()>, "litfass_catalog_sequence", "changes", "Last change of the catalog that is being served";
     catalog_age: Gauges<()>, "litfass_catalog_age_seconds", "seconds", "Since the served catalog was last compared with the store";
     catalog_ads: Gauges<()>, "litfass_catalog_ads", "ads", "Ads in the served catalog";
-    catalog_merge: Latencies<()>, "litfass_catalog_merge_duration_seconds", "seconds", "Merging the overlay into a new base";
     training_runs: Counters<RunResult>, "litfass_training_runs_total", "runs", "Training runs by result";
     training_latency: Latencies<()>, "litfass_training_duration_seconds", "seconds", "One training run";
     http_requests: Counters<(Route, StatusClass)>, "litfass_http_requests_total", "requests", "Requests by route and class of status";

@@ -10,6 +10,9 @@ use litfass_store::log::{Batch, EventLog};
 use litfass_store::wire::{self, Body};
 use litfass_types::Position;
 
+use super::billing::count_settled;
+use crate::metrics::Metrics;
+
 const BATCH_BYTES: usize = 1 << 20;
 const WAIT: Duration = Duration::from_millis(200);
 const AGAIN_AT_ONCE: Duration = Duration::ZERO;
@@ -19,6 +22,7 @@ pub struct AdminWorker<L, R> {
     pub log: Arc<dyn EventLog>,
     pub ledger: Arc<L>,
     pub reader: R,
+    pub metrics: Arc<Metrics>,
     pub partition: u16,
     /// Where the ledger goes on; unknown at first and after a failure.
     pub position: Option<Position>,
@@ -60,6 +64,7 @@ impl<L: LedgerAdmin, R: LedgerReader> AdminWorker<L, R> {
             for (entry, outcome) in commands.entries.iter().zip(&applied.outcomes) {
                 tracing::debug!(command = %entry.command.id, ?outcome, "applied");
             }
+            count_settled(&self.metrics, &applied.settled);
         }
         Ok(batch.next)
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::Result;
 use litfass_events::{EventKind, Token};
 use litfass_ledger::{
-    Batch, Billable, Billed, Chain, Claim, ClaimId, Consumed, Entry, Membership, Outcome, PartitionKind,
+    Amount, Batch, Billable, Billed, Chain, Claim, ClaimId, Consumed, Entry, Membership, Outcome, PartitionKind,
+    Settled,
 };
 use litfass_store::ledger::{BudgetAuthority, LedgerAdmin, LedgerReader};
 use litfass_store::log::EventLog;
@@ -52,7 +53,8 @@ impl<L: BudgetAuthority + LedgerAdmin, R: LedgerReader> BillingWorker<L, R> {
         if !batch.consumed.is_empty() {
             // In append order across partitions, so that whoever came first is paid first.
             batch.entries.sort_by_key(|entry| (entry.appended, entry.position));
-            self.count(&self.ledger.bill(&batch)?);
+            let billed = self.ledger.bill(&batch)?;
+            self.count(&batch, &billed);
         }
         self.positions = Some(next);
         Ok(AGAIN_AT_ONCE)
@@ -79,18 +81,34 @@ impl<L: BudgetAuthority + LedgerAdmin, R: LedgerReader> BillingWorker<L, R> {
         Ok(())
     }
 
-    fn count(&self, billed: &Billed) {
-        for outcome in &billed.outcomes {
-            let label = match outcome {
-                Outcome::Billed => BillingOutcome::Billed,
-                Outcome::Repeated => BillingOutcome::Repeated,
-                Outcome::Expired => BillingOutcome::Expired,
-                Outcome::Pending(_) => BillingOutcome::Pending,
-                Outcome::Unbilled(_) => BillingOutcome::Unbilled,
-            };
-            self.metrics.billing.add(label, 1);
-        }
+    fn count(&self, batch: &Batch, billed: &Billed) {
+        let now = batch.entries.iter().zip(&billed.outcomes).map(|(entry, outcome)| (outcome, entry.claim.amount()));
+        now.for_each(|(outcome, amount)| count_outcome(&self.metrics, *outcome, amount));
+        count_settled(&self.metrics, &billed.settled);
     }
+}
+
+/// Claims that waited, and what became of them.
+pub(super) fn count_settled(metrics: &Metrics, settled: &Settled) {
+    settled.claims.iter().for_each(|claim| count_outcome(metrics, claim.outcome, claim.amount));
+}
+
+fn count_outcome(metrics: &Metrics, outcome: Outcome, amount: Amount) {
+    let nanos = u64::try_from(amount.nanos()).unwrap_or(u64::MAX);
+    let label = match outcome {
+        Outcome::Billed => {
+            metrics.billed.add_billionths((), nanos);
+            BillingOutcome::Billed
+        }
+        Outcome::Repeated => BillingOutcome::Repeated,
+        Outcome::Expired => BillingOutcome::Expired,
+        Outcome::Pending(_) => BillingOutcome::Pending,
+        Outcome::Unbilled(_) => {
+            metrics.unbilled.add_billionths((), nanos);
+            BillingOutcome::Unbilled
+        }
+    };
+    metrics.billing.add(label, 1);
 }
 
 /// What the entry may charge; `None` where it is not a billable event. CPA bids are not accepted yet, so no conversion is.

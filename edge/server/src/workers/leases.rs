@@ -7,6 +7,7 @@ use anyhow::Result;
 use litfass_store::ledger::BudgetAuthority;
 use litfass_types::LeaseId;
 
+use super::billing::count_settled;
 use crate::metrics::{Metrics, label::LeaseStep};
 use crate::promises::Promises;
 
@@ -35,6 +36,7 @@ impl<L: BudgetAuthority> LeaseWorker<L> {
             self.swept = Instant::now();
             let swept = self.ledger.sweep()?;
             self.metrics.leases.add(LeaseStep::Closed, swept.closed.len() as u64);
+            count_settled(&self.metrics, &swept.settled);
         }
         Ok(ROUND)
     }
@@ -68,7 +70,7 @@ impl<L: BudgetAuthority> LeaseWorker<L> {
         if returns.is_empty() {
             return Ok(());
         }
-        self.ledger.give_back(&returns)?;
+        count_settled(&self.metrics, &self.ledger.give_back(&returns)?);
         self.metrics.leases.add(LeaseStep::Returned, returns.len() as u64);
         Ok(())
     }

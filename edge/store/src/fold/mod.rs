@@ -1,4 +1,4 @@
-//! State that is a fold over the event log: viewers, caps, ad signals, the last decisions.
+//! State that is a fold over the event log: viewers, caps, ad signals.
 //!
 //! Invariants: a state is a function of the log's entries up to one position per partition, so it can always be built again from
 //! the log; a snapshot only saves time, and a damaged one is named and passed over. An event that is in the log twice counts
@@ -11,7 +11,6 @@ mod caps;
 mod codec;
 mod gate;
 mod packed;
-mod recent;
 mod runner;
 mod signals;
 mod snapshot;
@@ -22,7 +21,6 @@ use std::fmt::Debug;
 pub use caps::{CapCounters, CapsReached, DAYS_MAX, EXACT_MAX, HOLD_MAX, HOURS_MAX, SCOPES_MAX, Wanted};
 pub use codec::BadState;
 pub use gate::Fact;
-pub use recent::Recent;
 pub use runner::{FoldError, FoldOptions, FoldRunner, FoldThread, Progress, SeenEvents};
 pub use signals::{AdTotals, HALF_LIFE_DAYS, ShopCounts, SignalCounts, SignalsAt};
 pub use viewers::Viewers;

@@ -309,19 +309,6 @@ fn an_entry_that_cannot_be_decoded_is_counted_and_the_rest_goes_on() {
 }
 
 #[test]
-fn the_last_decisions_are_there_newest_first() {
-    let shop = Shop::open(&SimDisk::new());
-    // One viewer's decisions are in one partition, so their order is the log's.
-    let records: Vec<_> = (0..8).map(|n| record(n, user(1), START + Duration(n.cast_signed()), &[n])).collect();
-    records.iter().for_each(|record| shop.decide(record));
-    let recent = Folds::from_scratch(&shop).recent;
-    let ids: Vec<DecisionId> = recent.last(3).iter().map(|record| record.id).collect();
-    assert_eq!(ids, [records[7].id, records[6].id, records[5].id]);
-    assert_eq!((recent.last(100).len(), recent.find(records[0].id)), (5, None));
-    assert_eq!(*recent.find(records[4].id).unwrap(), records[4]);
-}
-
-#[test]
 fn a_running_thread_keeps_up_and_leaves_a_snapshot_when_it_is_stopped() {
     let shop = Shop::open(&SimDisk::new());
     let folds = Folds::new();

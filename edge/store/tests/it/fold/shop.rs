@@ -12,7 +12,7 @@ use litfass_events::{
 };
 use litfass_features::{AdRows, ViewerBlock};
 use litfass_market::{Entrants, PricedBy};
-use litfass_store::fold::{CapCounters, Fold, FoldOptions, FoldRunner, Recent, SignalCounts, Viewers};
+use litfass_store::fold::{CapCounters, Fold, FoldOptions, FoldRunner, SignalCounts, Viewers};
 use litfass_store::log::{Clock, EventLog, LogOptions, SegmentLog, Until};
 use litfass_store::storage::{SimDisk, Storage};
 use litfass_store::wire::{Body, entry};
@@ -188,7 +188,6 @@ pub(super) struct Folds {
     pub(super) viewers: Arc<Viewers>,
     pub(super) caps: Arc<CapCounters>,
     pub(super) signals: Arc<SignalCounts>,
-    pub(super) recent: Arc<Recent>,
 }
 
 impl Folds {
@@ -197,17 +196,11 @@ impl Folds {
             viewers: Arc::new(Viewers::new(1_000)),
             caps: Arc::new(CapCounters::new(1_000)),
             signals: Arc::new(SignalCounts::new()),
-            recent: Arc::new(Recent::new(5)),
         }
     }
 
     pub(super) fn all(&self) -> Vec<Arc<dyn Fold>> {
-        vec![
-            Arc::clone(&self.viewers) as _,
-            Arc::clone(&self.caps) as _,
-            Arc::clone(&self.signals) as _,
-            Arc::clone(&self.recent) as _,
-        ]
+        vec![Arc::clone(&self.viewers) as _, Arc::clone(&self.caps) as _, Arc::clone(&self.signals) as _]
     }
 
     /// Everything that they hold.
