@@ -89,14 +89,14 @@ pub fn evaluate(dataset: &Dataset, options: &Options) -> Result<Report, Evaluate
 /// The last weeks before the cut calibrate and are not trained on.
 const CALIBRATED_ON: Duration = Duration::days(21);
 
-/// Hashed weights learn slowly here: a shop's products change with the season, and what was seen often enough to be
-/// learned fast is last season's.
+/// Hashed weights are held back by λ₂: a shop's products change with the season, and what is learned of single ones is last
+/// season's.
 fn settings(options: &Options) -> Settings {
     Settings {
-        bits: 22,
-        passes: 3,
+        bits: 20,
+        passes: 2,
         numbers: Rates { alpha: 0.1, beta: 1.0, l1: 0.0, l2: 1.0 },
-        hashed: Rates { alpha: 0.005, beta: 1.0, l1: 1.0, l2: 300.0 },
+        hashed: Rates { alpha: 0.02, beta: 1.0, l1: 1.0, l2: 300.0 },
         holdout_from: options.cut - CALIBRATED_ON,
         ..Settings::new(options.seed.derive(2))
     }
