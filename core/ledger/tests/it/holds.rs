@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use litfass_ledger::{
-    Amount, Entrant, GrantAnswer, GrantRefusal, GrantRequest, Granted, HoldRefused, HolderId, Holds, Return,
+    Amount, Entrant, GrantAnswer, GrantRefusal, GrantRequest, Granted, Held, HoldRefused, HolderId, Holds, Return,
     hold_amount,
 };
 use litfass_types::{Duration, LeaseId, LineItemId, Price, Probability, Timestamp, Unit};
@@ -169,6 +169,8 @@ fn nobody_asks_for_line_items_that_nobody_wants() {
 enum Act {
     Want(u64),
     Hold(u64, i64),
+    /// The last hold is taken back.
+    Cancel,
     Answer(usize, Option<i64>),
     Ask,
     Return,
@@ -182,6 +184,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         4 => (0..64_usize, prop::option::weighted(0.8, 1_000..9_000_i64)).prop_map(|(at, n)| Act::Answer(at, n)),
         3 => Just(Act::Ask),
         1 => Just(Act::Return),
+        1 => Just(Act::Cancel),
         2 => prop_oneof![9 => 0..2_000_u64, 1 => Just(2_000_000_u64)].prop_map(Act::Wait),
     ];
     prop::collection::vec(act, 50..400)
@@ -195,7 +198,7 @@ proptest! {
     #[test]
     fn no_lease_gives_more_than_it_has(acts in acts()) {
         let mut table = Table::new();
-        let (mut now, mut sent) = (0, BTreeMap::new());
+        let (mut now, mut sent, mut last) = (0, BTreeMap::new(), None);
         let mut granted: BTreeMap<LeaseId, i128> = BTreeMap::new();
         let mut used: BTreeMap<LeaseId, i128> = BTreeMap::new();
         for act in acts {
@@ -217,6 +220,13 @@ proptest! {
                     let result = result.ok_or(GrantRefusal::DayClosed);
                     table.holds.granted(&[GrantAnswer { lease, result }], now);
                 }
+                Act::Cancel => {
+                    if let Some((line_item, held)) = last.take() {
+                        let held: Held = held;
+                        table.holds.cancel(line_item, FIRST_DAY, &held);
+                        *used.entry(held.lease).or_default() -= held.amount.nanos();
+                    }
+                }
                 Act::Return => {
                     for r in table.holds.returns(now) {
                         *used.entry(r.lease).or_default() += r.total.nanos();
@@ -228,6 +238,7 @@ proptest! {
                         let (first_sent, of) = sent[&held.lease];
                         prop_assert!(now < first_sent + LEASE_MS && of == line_item);
                         *used.entry(held.lease).or_default() += i128::from(cost);
+                        last = Some((line_item, held));
                     }
                 }
             }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use litfass_ledger::check::{Audit, nothing_pending_fits};
-use litfass_ledger::{Amount, Cause};
+use litfass_ledger::{Amount, Cause, Claim, Membership, PartitionKind};
 use proptest::prelude::*;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
+use super::desk::Desk;
 use super::driven::{Driven, InMemory};
-use super::ids::terms;
+use super::ids::{START, claim, terms};
 use super::steps::{Step, World, same, steps};
 use super::twin::Twin;
 
@@ -39,6 +40,47 @@ proptest! {
         prop_assert_eq!(nothing_pending_fits(&audit), Ok(()));
         prop_assert!(ledger.book.pending.is_empty(), "everything is past its token's life");
         prop_assert!(ledger.book.controls.values().all(|control| control.leased == Amount::ZERO), "every lease is closed");
+    }
+}
+
+/// Those claims' events as they are read: which claim, in which partition.
+fn read(events: &[(usize, u16)], claims: &[Claim], batch_size: usize, credit: i64) -> Desk {
+    let mut desk = Desk::with_credit(credit);
+    desk.ledger.partitions(&[Membership::Open { partition: 1, kind: PartitionKind::Events }]);
+    for batch in events.chunks(batch_size) {
+        for partition in 0..2 {
+            let of = batch.iter().filter(|(_, p)| *p == partition).map(|(at, _)| claims[*at].clone());
+            desk.bill_at(partition, START, &of.collect::<Vec<_>>());
+        }
+    }
+    desk
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Where everything fits, neither order nor copies nor the cutting into batches change any amount; where it does not,
+    /// copies of what was read before change nothing either.
+    #[test]
+    fn order_and_copies_change_no_amount(
+        prices in prop::collection::vec((1..=3_u64, 1..5_i64), 1..40),
+        order in prop::collection::vec((any::<prop::sample::Index>(), 0..2_u16), 0..80),
+        batch_size in 1..30_usize,
+    ) {
+        let claim = |(at, (line_item, cost)): (u64, &(u64, i64))| claim(*line_item, START, at, 0, cost * 1_000);
+        let claims: Vec<Claim> = (0..).zip(&prices).map(claim).collect();
+        let straight: Vec<_> = (0..claims.len()).map(|at| (at, 0)).collect();
+        let mut mixed: Vec<_> = order.iter().map(|(at, partition)| (at.index(claims.len()), *partition)).collect();
+        mixed.extend((0..claims.len()).rev().map(|at| (at, 1)));
+        let (a, b) = (read(&straight, &claims, 7, 1_000_000), read(&mixed, &claims, batch_size, 1_000_000));
+        prop_assert_eq!(&a.ledger.book.controls, &b.ledger.book.controls);
+        prop_assert_eq!(&a.ledger.book.balances, &b.ledger.book.balances);
+
+        let again: Vec<_> = straight.iter().chain(&mixed).copied().collect();
+        let (a, b) = (read(&straight, &claims, claims.len(), 20_000), read(&again, &claims, claims.len(), 20_000));
+        prop_assert_eq!(&a.ledger.book.controls, &b.ledger.book.controls);
+        prop_assert_eq!(&a.ledger.book.pending, &b.ledger.book.pending);
+        prop_assert_eq!(b.broken(), [""; 0]);
     }
 }
 

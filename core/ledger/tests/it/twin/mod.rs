@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use litfass_ledger::check::Kept;
 use litfass_ledger::{
-    Amount, Applied, Balance, Batch, Billed, Chain, Claim, ClaimId, CommandEntry, CommandOutcome, Commands, Consumed,
-    Control, ControlId, Count, DailyLimits, Effect, Entry, Funding, GrantAnswer, GrantRefusal, GrantRequest, Granted,
-    HolderId, LedgerAccount, Level, Limit, Membership, Objection, Outcome, PartitionKind, Refused, Remaining, Return,
-    Settled, SettledClaim, Shortage, Swept, Tally, Terms, UNLIMITED, UnbilledId, grant_amount,
+    Amount, Applied, Batch, Billed, Chain, Claim, ClaimId, CommandEntry, CommandOutcome, Commands, Consumed, ControlId,
+    DailyLimits, Effect, Entry, Funding, GrantAnswer, GrantRefusal, GrantRequest, Granted, HolderId, Level, Limit,
+    Membership, Objection, Outcome, PartitionKind, Refused, Remaining, Return, Settled, SettledClaim, Shortage, Swept,
+    Terms, grant_amount,
 };
 use litfass_types::{AdvertiserId, Day, LeaseId, TenantId, Timestamp};
+
+mod sums;
 
 use super::driven::Driven;
 use super::ids::DAY;
@@ -86,112 +88,10 @@ impl Twin {
         }
     }
 
-    fn applied(&self) -> impl Iterator<Item = &CommandEntry> {
-        self.commands.iter().filter(|c| c.outcome == CommandOutcome::Applied).map(|c| &c.entry)
-    }
-
-    /// Deposits and upward adjustments, downward adjustments, credit.
-    fn funding(&self, of: AdvertiserId) -> (i128, i128, i128) {
-        let (mut added, mut removed, mut credit) = (0, 0, 0);
-        for entry in self.applied() {
-            match entry.command.effect {
-                Effect::Deposit { account, amount } if account == of => added += amount.nanos(),
-                Effect::Adjust { account, nanos } if account == of && nanos > 0 => added += nanos,
-                Effect::Adjust { account, nanos } if account == of => removed -= nanos,
-                Effect::SetLimit(Limit::Credit { account, limit }) if account == of => credit = limit.nanos(),
-                _ => {}
-            }
-        }
-        (added, removed, credit)
-    }
-
-    fn daily(&self, of: litfass_types::CampaignId) -> BTreeMap<Day, Amount> {
-        let mut steps = BTreeMap::new();
-        for entry in self.applied() {
-            if let Effect::SetLimit(Limit::CampaignDaily { campaign, from, limit, .. }) = entry.command.effect
-                && campaign == of
-            {
-                steps.retain(|day, _| *day < from);
-                steps.insert(from, limit.unwrap_or(UNLIMITED));
-            }
-        }
-        steps
-    }
-
-    fn limit(&self, id: ControlId) -> i128 {
-        match id {
-            ControlId::Account(account) => {
-                let (added, removed, credit) = self.funding(account);
-                (added + credit - removed).max(0)
-            }
-            ControlId::CampaignDay(campaign, day) => {
-                self.daily(campaign).range(..=day).next_back().map_or(UNLIMITED, |(_, limit)| *limit).nanos()
-            }
-            ControlId::Campaign(of) => self.last(|limit| match limit {
-                Limit::CampaignLifetime { campaign, limit, .. } if campaign == of => Some(limit),
-                _ => None,
-            }),
-            ControlId::LineItem(of) => self.last(|limit| match limit {
-                Limit::LineItem { line_item, limit, .. } if line_item == of => Some(limit),
-                _ => None,
-            }),
-        }
-    }
-
-    fn last(&self, of: impl Fn(Limit) -> Option<Option<Amount>>) -> i128 {
-        let limits = self.applied().filter_map(|entry| match entry.command.effect {
-            Effect::SetLimit(limit) => of(limit),
-            _ => None,
-        });
-        limits.last().flatten().unwrap_or(UNLIMITED).nanos()
-    }
-
-    fn spent(&self, id: ControlId) -> i128 {
-        let spent = |fact: &Fact| match fact {
-            Fact::Spent(_, chain, nanos) if chain.controls().contains(&id) => *nanos,
-            _ => 0,
-        };
-        self.facts.iter().map(spent).sum()
-    }
-
-    fn restored(&self, id: ControlId) -> i128 {
-        let restored = |fact: &Fact| match fact {
-            Fact::Restored(chain, day, nanos)
-                if chain.controls().contains(&id) && (*day || id.level() != Level::CampaignDay) =>
-            {
-                *nanos
-            }
-            _ => 0,
-        };
-        self.facts.iter().map(restored).sum()
-    }
-
-    fn leased(&self, id: ControlId) -> i128 {
-        self.leases.iter().filter(|lease| lease.chain.controls().contains(&id)).map(TwinLease::left).sum()
-    }
-
-    fn available(&self, id: ControlId) -> i128 {
-        (self.limit(id) + self.restored(id) - self.leased(id) - self.spent(id)).max(0)
-    }
-
-    /// The largest amount that limits ever allowed: the limit when last set, or what was used by then if that was more.
-    fn ceiling(&self, id: ControlId) -> i128 {
-        let last = self.facts.iter().rev().find_map(|fact| match fact {
-            Fact::Limited(limited, limit, used) if *limited == id => Some((*limit).max(*used)),
-            _ => None,
-        });
-        last.unwrap_or_else(|| self.limit(id))
-    }
-
     fn limited(&mut self, id: ControlId) {
         let used = self.spent(id) + self.leased(id) - self.restored(id);
         self.touched.insert(id);
         self.facts.push(Fact::Limited(id, self.limit(id), used));
-    }
-
-    fn short(&self, chain: Chain, nanos: i128) -> Option<Level> {
-        let short = |id: &ControlId| nanos > 0 && self.available(*id) < nanos;
-        chain.controls().iter().copied().find(short).map(ControlId::level)
     }
 
     fn pay(&mut self, claim: &Claim, lease: Option<LeaseId>) -> Option<Level> {
@@ -356,72 +256,6 @@ impl Twin {
             }
             Effect::Refund { .. } => {}
         }
-    }
-
-    fn balances(&self) -> BTreeMap<LedgerAccount, Balance> {
-        let mut sides: BTreeMap<LedgerAccount, (i128, i128)> = BTreeMap::new();
-        let mut post = |debit, credit, nanos: i128| {
-            sides.entry(debit).or_default().0 += nanos;
-            sides.entry(credit).or_default().1 += nanos;
-        };
-        let tenant = super::ids::TENANT;
-        for fact in &self.facts {
-            match fact {
-                Fact::Spent(t, chain, n) => post(LedgerAccount::Funds(chain.account), LedgerAccount::Revenue(*t), *n),
-                Fact::Restored(chain, _, n) => {
-                    post(LedgerAccount::Refunds(tenant), LedgerAccount::Funds(chain.account), *n);
-                }
-                Fact::Limited(..) => {}
-            }
-        }
-        for entry in self.applied() {
-            let (house, funds) = (LedgerAccount::House(tenant), LedgerAccount::Funds(entry.command.effect.account()));
-            match entry.command.effect {
-                Effect::Deposit { amount, .. } => post(house, funds, amount.nanos()),
-                Effect::Adjust { nanos, .. } if nanos > 0 => post(house, funds, nanos),
-                Effect::Adjust { nanos, .. } => post(funds, house, -nanos),
-                Effect::SetLimit(_) | Effect::Refund { .. } => {}
-            }
-        }
-        let balance = |(d, c): (i128, i128)| Balance { debits: amount(d), credits: amount(c) };
-        sides.into_iter().map(|(account, sides)| (account, balance(sides))).collect()
-    }
-
-    fn control(&self, id: ControlId) -> Control {
-        Control {
-            limit: amount(self.limit(id)),
-            restored: amount(self.restored(id)),
-            leased: amount(self.leased(id)),
-            spent: amount(self.spent(id)),
-            ceiling: amount(self.ceiling(id)),
-        }
-    }
-
-    fn tallies(&self) -> BTreeMap<Chain, Tally> {
-        let mut tallies: BTreeMap<Chain, Tally> = BTreeMap::new();
-        for (chain, amount, outcome) in &self.ended {
-            let tally = tallies.entry(*chain).or_default();
-            let count = match outcome {
-                Outcome::Billed => &mut tally.billed,
-                Outcome::Repeated => &mut tally.repeated,
-                Outcome::Expired => &mut tally.expired,
-                Outcome::Pending(_) | Outcome::Unbilled(_) => continue,
-            };
-            *count = Count { events: count.events + 1, amount: count.amount.plus(*amount).unwrap() };
-        }
-        tallies.retain(|_, tally| *tally != Tally::default());
-        tallies
-    }
-
-    fn unbilled(&self) -> BTreeMap<UnbilledId, Count> {
-        let mut counts: BTreeMap<UnbilledId, Count> = BTreeMap::new();
-        for (chain, amount, outcome) in &self.ended {
-            if let Outcome::Unbilled(shortage) = outcome {
-                let count = counts.entry(UnbilledId { chain: *chain, shortage: *shortage }).or_default();
-                *count = Count { events: count.events + 1, amount: count.amount.plus(*amount).unwrap() };
-            }
-        }
-        counts
     }
 
     fn grant_one(&mut self, request: &GrantRequest, now: Timestamp) -> Result<Granted, GrantRefusal> {
