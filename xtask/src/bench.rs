@@ -1,22 +1,30 @@
-//! `cargo xtask bench [NAME…]`: the benchmarks, each a release program that prints rows of one Markdown table.
+//! `cargo xtask bench [NAME…]`: the benchmarks, each a release program that prints what it measured; nothing is written.
 
 use anyhow::{Result, bail};
 
 use crate::step;
 
-/// A benchmark: its name, and what cargo runs for it.
-const BENCHES: [(&str, &[&str]); 1] =
-    [("serve", &["run", "--quiet", "--release", "-p", "litfass-server", "--example", "load", "--"])];
+/// A benchmark: its name, and the crate whose example it is.
+const BENCHES: [(&str, &str, &str); 5] = [
+    ("eligibility", "litfass-catalog", "eligibility"),
+    ("decide", "litfass-decide", "decide"),
+    ("log", "litfass-store", "log"),
+    ("billing", "litfass-store", "billing"),
+    ("serve", "litfass-sim", "load"),
+];
 
+/// Runs those named, or all.
 pub(crate) fn run(names: &[String]) -> Result<()> {
-    if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|(known, _)| known == name)) {
-        let known: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
+    if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|(known, ..)| known == name)) {
+        let known: Vec<&str> = BENCHES.iter().map(|(name, ..)| *name).collect();
         bail!("no benchmark `{unknown}`; there are {}", known.join(", "));
     }
-    step::run(step::cargo().args(["build", "--release", "--workspace", "--bins", "--examples"]))?;
-    let chosen = BENCHES.iter().filter(|(name, _)| names.is_empty() || names.iter().any(|wanted| wanted == name));
-    for (_, arguments) in chosen {
-        step::run(step::cargo().args(*arguments))?;
+    // `serve` starts the binary that lies beside it.
+    step::run(step::cargo().args(["build", "--quiet", "--release", "--bin", "litfass"]))?;
+    let chosen = BENCHES.iter().filter(|(name, ..)| names.is_empty() || names.iter().any(|wanted| wanted == name));
+    for (name, package, example) in chosen {
+        println!("\n## {name}\n");
+        step::run(step::cargo().args(["run", "--quiet", "--release", "-p", package, "--example", example]))?;
     }
     Ok(())
 }
