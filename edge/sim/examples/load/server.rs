@@ -25,7 +25,7 @@ fn binary() -> Result<PathBuf> {
     let binary = folder.join("litfass");
     ensure!(
         binary.is_file(),
-        "{} is not there: cargo build --release -p litfass-server --bin litfass",
+        "{} is not there: cargo build --release",
         binary.display()
     );
     Ok(binary)

@@ -1,6 +1,6 @@
 //! The whole server under load: catalogs of three sizes, records on, latency from the intended send time.
 //!
-//! `cargo xtask bench serve`, or `cargo run --release -p litfass-server --example load -- [ADS…]`. The server is pinned to one
+//! `cargo xtask bench serve`, or `cargo run --release -p litfass-sim --example load -- [ADS…]`. The server is pinned to one
 //! core and this program to another; what each used of its core is printed beside every figure. Arrivals are Poisson and do
 //! not wait for answers, so a slow answer delays nobody but is counted against everybody who came meanwhile.
 //! Prints Markdown; writes only into a temporary directory.
