@@ -71,6 +71,7 @@ impl Catalog {
     /// # Panics
     /// Where the number is not one of this catalog, as all the accessors by number.
     #[must_use]
+    #[inline]
     pub fn ad(&self, ad: AdIx) -> AdRow<'_> {
         let at = self.local_ad(ad);
         let columns = at.ad();
@@ -108,6 +109,7 @@ impl Catalog {
     }
 
     #[must_use]
+    #[inline]
     pub fn line_item(&self, line_item: LineItemIx) -> &LineItemRow {
         let at = self.local_line_item(line_item);
         &at.segment.line_items[at.row as usize]
@@ -185,6 +187,7 @@ impl Catalog {
 
     /// A creative's format and review, without the rest of its row and its texts.
     #[must_use]
+    #[inline]
     pub fn creative_format(&self, creative: CreativeIx) -> (Format, Review) {
         let row = self.creative_columns(creative);
         (row.size.format(), row.review)

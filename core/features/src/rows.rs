@@ -5,7 +5,7 @@
 
 use crate::ad::AdFacts;
 use crate::block::{days_between, decay};
-use crate::exact::{ln, logit, single};
+use crate::exact::{ln_count, single};
 use crate::profile::{ItemTally, Viewer};
 use crate::set::{FeatureSet, RowId, RowNumber};
 use litfass_types::Timestamp;
@@ -88,7 +88,7 @@ fn numbers(now: Timestamp, viewer: &Viewer, ad: &AdFacts) -> [f32; RowNumber::CO
     if let Some(tally) = viewer.category(ad.category) {
         let (here, all) = (f64::from(tally.interactions), f64::from(viewer.interactions.max(1)));
         row[RowNumber::CategoryShare.column()] = single(here / all);
-        row[RowNumber::CategoryCount.column()] = single(ln(1.0 + here));
+        row[RowNumber::CategoryCount.column()] = single(ln_count(tally.interactions.saturating_add(1)));
     }
     row
 }
@@ -103,32 +103,35 @@ const NEWCOMER: [(RowNumber, RowNumber); 4] = [
 
 fn item_numbers(row: &mut [f32; RowNumber::COUNT], now: Timestamp, viewer: &Viewer, tally: &ItemTally) {
     let mut set = |feature: RowNumber, value: f64| row[feature.column()] = single(value);
-    set(RowNumber::Viewed, ln(1.0 + f64::from(tally.views)));
-    set(RowNumber::Clicked, ln(1.0 + f64::from(tally.clicks)));
+    set(RowNumber::Viewed, ln_count(tally.views.saturating_add(1)));
+    set(RowNumber::Clicked, ln_count(tally.clicks.saturating_add(1)));
     set(RowNumber::SeenRecency, decay(days_between(tally.last, now), 30.0));
     let Some(bought) = tally.last_purchase else { return };
     set(RowNumber::Bought, 1.0);
-    set(RowNumber::BoughtCount, ln(1.0 + f64::from(tally.purchases)));
-    set(RowNumber::BoughtShare, (logit(bought_share(viewer, tally)) + 5.0) / 2.0);
+    set(RowNumber::BoughtCount, ln_count(tally.purchases.saturating_add(1)));
+    set(RowNumber::BoughtShare, (bought_share(viewer, tally) + 5.0) / 2.0);
     set(RowNumber::BoughtRecency, decay(days_between(bought, now), 30.0));
     set(RowNumber::BoughtLastOrder, f64::from(u8::from(viewer.last_order == Some(bought))));
-    set(RowNumber::BoughtSince, logit(again(viewer, tally)) + 2.0);
+    set(RowNumber::BoughtSince, again(viewer, tally) + 2.0);
     set(RowNumber::BoughtGap, 1.0 / (1.0 + gap(viewer, tally)));
     row[RowNumber::BoughtPopularity.column()] = row[RowNumber::Popularity30.column()];
     row[RowNumber::BoughtClickRate.column()] = row[RowNumber::ClickRate.column()];
 }
 
-/// The share of the viewer's orders that had the item, as if there had been three more without it.
+/// Log-odds of the share of the viewer's orders that had the item, as if there had been three more without it.
 fn bought_share(viewer: &Viewer, tally: &ItemTally) -> f64 {
-    let times = f64::from(tally.purchases.min(viewer.orders));
-    times / (f64::from(viewer.orders) + 3.0)
+    let orders = viewer.orders.max(1);
+    let times = tally.purchases.clamp(1, orders);
+    ln_count(times) - ln_count((orders - times).saturating_add(3))
 }
 
-/// The share of the orders after the first purchase that had the item again, as if there had been four more with a half.
+/// Log-odds of the share of the orders after the first purchase that had the item again, as if there had been four more with
+/// a half: (times + ½) to (the others + 3½), both doubled.
 fn again(viewer: &Viewer, tally: &ItemTally) -> f64 {
-    let after = f64::from(viewer.orders.saturating_sub(tally.first_order));
-    let times = f64::from(tally.purchases.saturating_sub(1)).min(after);
-    (times + 0.5) / (after + 4.0)
+    let after = viewer.orders.saturating_sub(tally.first_order);
+    let times = tally.purchases.saturating_sub(1).min(after);
+    let doubled = |n: u32, more: u32| n.saturating_mul(2).saturating_add(more);
+    ln_count(doubled(times, 1)) - ln_count(doubled(after - times, 7))
 }
 
 /// Orders since the one that last had the item.

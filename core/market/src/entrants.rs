@@ -154,7 +154,8 @@ impl Extend<Entrant> for Entrants {
 
 impl FromIterator<Entrant> for Entrants {
     fn from_iter<I: IntoIterator<Item = Entrant>>(rows: I) -> Self {
-        let mut entrants = Self::default();
+        let rows = rows.into_iter();
+        let mut entrants = Self::with_capacity(rows.size_hint().0);
         entrants.extend(rows);
         entrants
     }
