@@ -139,7 +139,8 @@ impl StageName {
 
 impl DecisionRecord {
     /// Settles again from the recorded integers: the same page on any machine, where the code is the same. Candidates that
-    /// did not enter the auction are not known here; their cells are not part of the result.
+    /// did not enter the auction are not known here; their cells, and an entrant's where it was not admitted, are not part of
+    /// the result.
     #[must_use]
     pub fn replay(&self) -> Decision {
         crate::settle::replay(&self.market, self.inputs.seed, &self.refused)

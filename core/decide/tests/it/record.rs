@@ -93,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn replay_with_another_prediction_or_seed_of_refusals_gives_another_page(seed: u64) {
+    fn replay_with_another_prediction_or_refusal_gives_another_page(seed: u64) {
         for Decided { settled, record, .. } in decisions(seed).1 {
             for (at, shown) in settled.decision.shown.iter().enumerate() {
                 if shown.price.per != Unit::Mille {
