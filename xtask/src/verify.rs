@@ -54,6 +54,9 @@ fn real_shop() -> Result<()> {
     let mut import = step::cargo();
     import.args(["run", "--quiet", "--release", "--", "import", "online-retail"]).arg(log);
     step::run(import.arg("--out").arg(&dataset).arg("--bid-requests").arg(requests))?;
+    let mut asserted = step::cargo();
+    asserted.args(["test", "--release", "-p", "litfass-train", "--test", "it", "real_shop"]);
+    step::run(asserted.env("LITFASS_SHARED", &shared))?;
     let mut evaluate = step::cargo();
     step::run(evaluate.args(["run", "--quiet", "--release", "--", "evaluate", "--dataset"]).arg(&dataset))
 }

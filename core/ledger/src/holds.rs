@@ -305,7 +305,7 @@ impl Row {
     }
 
     fn retire_over(&mut self, now: Monotonic, lease_ms: u64) {
-        if self.current.is_some_and(|open| now >= open.first_sent + lease_ms) {
+        while self.current.is_some_and(|open| now >= open.first_sent + lease_ms) {
             self.retire();
         }
     }

@@ -38,7 +38,8 @@ fn stripes(seed: u64, blocks: &[[u8; 32]]) -> u64 {
         }
     }
     let [a, b, c, d] = lanes;
-    let sum = a.rotate_left(1).wrapping_add(b.rotate_left(7)).wrapping_add(c.rotate_left(12)).wrapping_add(d.rotate_left(18));
+    let sum =
+        a.rotate_left(1).wrapping_add(b.rotate_left(7)).wrapping_add(c.rotate_left(12)).wrapping_add(d.rotate_left(18));
     lanes.into_iter().fold(sum, merge)
 }
 

@@ -17,8 +17,8 @@ pub use calendar::{Calendar, Day, TimeZoneId, TimeZones, UnknownTimeZone, time_z
 pub use fact::{CatalogVersion, Port, Position, Reading};
 pub use hash::{FEATURE_HASH_SEED, Seed, hash_pair, xxh64};
 pub use id::{
-    AdId, AdIx, AdvertiserId, CampaignId, CreativeId, DecisionId, EventId, LeaseId, LineItemId, LineItemIx, MalformedId,
-    PlacementId, Row, TenantId, UserHash,
+    AdId, AdIx, AdvertiserId, CampaignId, CreativeId, DecisionId, EventId, LeaseId, LineItemId, LineItemIx,
+    MalformedId, PlacementId, Row, TenantId, UserHash,
 };
 pub use money::{Nanos, PPM, Prediction, Price, Probability, Unit, Value};
 pub use reason::{Fate, Ineligible, Reason, Stage};

@@ -71,7 +71,11 @@ impl Probability {
     #[must_use]
     pub fn from_f64(p: f64) -> Self {
         let scaled = (p * Self::ONE).round().clamp(1.0, Self::ONE - 1.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 1 … 2³²−1; NaN becomes 0")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to 1 … 2³²−1; NaN becomes 0"
+        )]
         let bits = scaled as u32;
         Self(bits.max(1))
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use litfass_store::storage::{Disk, read_whole, write_atomic};
+use litfass_store::storage::{Disk, ensure_dir, read_whole, write_atomic};
 
 /// The layout that this version writes. A newer one is refused, an older one would be migrated.
 pub const FORMAT: u32 = 1;
@@ -36,6 +36,18 @@ impl DataDir {
             bail!("{}: the data directory has format {found}, this version reads and writes {FORMAT}", file.display());
         }
         Ok(())
+    }
+
+    /// Keeps the params under the hash by which records name them, for as long as the log.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn keep_rules(&self, text: &str) -> Result<[u8; 32]> {
+        let hash = blake3::hash(text.as_bytes());
+        let dir = self.0.join("rules");
+        ensure_dir(&Disk, &dir)?;
+        write_atomic(&Disk, &dir.join(format!("{}.toml", hash.to_hex())), text.as_bytes())?;
+        Ok(*hash.as_bytes())
     }
 
     #[must_use]

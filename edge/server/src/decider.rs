@@ -111,7 +111,8 @@ impl Decider {
         let (settled, holds, days) = (promised.settled, promised.holds, promised.days);
         let made = Made { id, world: &world, observed, shortlist, market, settled, holds, explain, timings };
         let record = Arc::new(made.into_record());
-        let tracking = self.tracking(&record, &world, &days)?;
+        let tracking =
+            self.tracking(&record, &world, &days).inspect_err(|_| self.promises.break_off(&record, &days))?;
         Ok(Computed { decided: Decided { world, record, tracking }, days, key, watch })
     }
 

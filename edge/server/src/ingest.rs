@@ -28,7 +28,7 @@ use crate::secrets::UserKeys;
 use crate::tokens::{Opened, Tokens};
 use crate::world::SwappedWorld;
 
-/// How far ahead of the server's clock an event's own time may lie; what lies further is taken for now.
+/// How far ahead of the server's clock an event's own time may lie.
 const CLOCK_SKEW_MS: i64 = 60_000;
 
 #[derive(Debug)]
@@ -146,7 +146,13 @@ impl Ingest {
                 }
             }
         }
-        for (result, (place, kind)) in self.append(entries).await.into_iter().zip(places) {
+        let appended = self.append(entries).await;
+        if let Some(Err(error)) = appended.first()
+            && appended.iter().all(Result::is_err)
+        {
+            return Err(error.clone().into());
+        }
+        for (result, (place, kind)) in appended.into_iter().zip(places) {
             match result {
                 Ok(_) => self.count(kind, label::EventResult::Accepted),
                 Err(error) => results[place] = EventResult::Rejected { problem: error.into() },
@@ -201,7 +207,7 @@ impl Ingest {
             expired,
             id: delivery_id(decision, slot, kind),
             dedupe: DedupeKey::Slot { decision, slot, kind },
-            at: self.time(time),
+            at: self.time(time)?,
             key: PartitionKey::of_viewer(token.user, decision),
             body: Body::Delivery(Box::new(Delivery { kind, token })),
             kind,
@@ -212,13 +218,17 @@ impl Ingest {
         ask.check()?;
         let opened = ask.token.as_deref().map(|token| self.open(EventKind::Click, token)).transpose()?;
         let click = opened.map(|opened| opened.token);
-        let tenant = click.as_ref().map(|token| token.tenant).or(ask.tenant.map(TenantId));
+        let said = ask.tenant.map(TenantId);
+        let tenant = click.as_ref().map(|token| token.tenant).or(said);
+        if said.is_some_and(|said| Some(said) != tenant) {
+            return Err(Invalid::new("tenant", "is not the token's tenant").into());
+        }
         let tenant = tenant.ok_or_else(|| Invalid::new("tenant", "is needed where there is no token"))?;
         let user = ask.user_id.as_deref().map(|user| self.user(tenant, user)).transpose()?;
         let items = ask.items.iter().map(purchased).collect();
         let conversion =
             Conversion { tenant, user, click, order_id: ask.order_id, value_micros: ask.value_micros, items };
-        let (id, at) = (conversion_id(&conversion), self.time(ask.time));
+        let (id, at) = (conversion_id(&conversion), self.time(ask.time)?);
         let dedupe = match &conversion.click {
             Some(token) => DedupeKey::Order { decision: token.decision, id },
             None => DedupeKey::Loose { at, id },
@@ -244,7 +254,7 @@ impl Ingest {
         let tenant = TenantId(ask.tenant);
         let user = self.user(tenant, &ask.user_id)?;
         let (item, category) = (item_hash(&ask.item), ask.category.as_deref().map(category_hash));
-        let (view, at) = (ItemView { tenant, user, item, category }, self.time(ask.time));
+        let (view, at) = (ItemView { tenant, user, item, category }, self.time(ask.time)?);
         let id = view_id(&view, at);
         let dedupe = DedupeKey::Loose { at, id };
         Ok(Taken {
@@ -265,10 +275,14 @@ impl Ingest {
         self.users.hash(tenant, user).map_err(|e| Problem::new(Code::Internal, e.to_string()))
     }
 
-    /// When it happened, as its sender says: never ahead of our clock by more than skew.
-    fn time(&self, said: Option<i64>) -> Timestamp {
+    /// When it happened, as its sender says.
+    fn time(&self, said: Option<i64>) -> Result<Timestamp, Problem> {
         let now = self.clock.now();
-        said.map(Timestamp).filter(|at| at.0 >= 0 && at.0 <= now.0 + CLOCK_SKEW_MS).unwrap_or(now)
+        match said {
+            None => Ok(now),
+            Some(at) if (0..=now.0 + CLOCK_SKEW_MS).contains(&at) => Ok(Timestamp(at)),
+            Some(_) => Err(Invalid::new("time", "is UTC milliseconds, at most a minute ahead").into()),
+        }
     }
 
     // ── is it new ──

@@ -54,21 +54,23 @@ impl LimitSender {
         Ok(Self { log, clock, sent })
     }
 
-    /// Sends what was not sent before; returns when it is on disk. A command that comes twice takes effect once.
+    /// Sends what was not sent before and returns when it is on disk: the position of the last one, if there was any. A
+    /// command that comes twice takes effect once.
     ///
     /// # Errors
     /// When the log does not take them.
-    pub fn send(&mut self, limits: &[StatedLimit], catalog: &Catalog) -> Result<()> {
+    pub fn send(&mut self, limits: &[StatedLimit], catalog: &Catalog) -> Result<Option<Position>> {
         let commands = limits.iter().filter_map(|limit| command(limit, catalog));
         let fresh: Vec<_> = commands.filter(|command| !self.sent.contains(&command.id)).collect();
+        let mut last = None;
         for chunk in fresh.chunks(CHUNK) {
-            self.append(chunk)?;
+            last = self.append(chunk)?.max(last);
             self.sent.extend(chunk.iter().map(|command| command.id));
         }
-        Ok(())
+        Ok(last)
     }
 
-    fn append(&self, commands: &[Command]) -> Result<()> {
+    fn append(&self, commands: &[Command]) -> Result<Option<Position>> {
         let now = self.clock.now();
         let key = PartitionKey(0);
         let partition = self.log.partition(ADMIN, key).context("this process does not write the admin partition")?;
@@ -77,8 +79,8 @@ impl LimitSender {
             wire::entry(partition, id, now, key, &Body::Command(*command))
         };
         let appended = self.log.append(commands.iter().map(entry).collect(), Until::Committed).wait();
-        appended.into_iter().try_for_each(|result| result.map(|_| ()))?;
-        Ok(())
+        let positions = appended.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(positions.into_iter().max())
     }
 }
 

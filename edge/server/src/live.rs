@@ -24,6 +24,8 @@ const DECISIONS_MAX: usize = 20;
 const DECISION_GAP_MS: i64 = 100;
 /// Impressions that deciles are made of.
 const RENDERED_MAX: usize = 20_000;
+/// Fewer make no deciles.
+const DECILES_MIN: usize = 100;
 /// Points of the history, and how many impressions each stands for.
 const HISTORY_MAX: usize = 60;
 const POINT_IMPRESSIONS: u64 = 500;
@@ -64,6 +66,7 @@ pub struct CampaignCounts {
 }
 
 /// One rendered impression.
+#[derive(Clone, Copy)]
 struct Rendered {
     decision: DecisionId,
     slot: u8,
@@ -177,16 +180,24 @@ impl Live {
 
     #[must_use]
     pub fn ctr(&self) -> CtrView {
+        let (mut view, rows) = self.ctr_and_rows();
+        // Sorted after the lock is given back: every decision takes it.
+        view.deciles = deciles(rows);
+        view
+    }
+
+    fn ctr_and_rows(&self) -> (CtrView, Vec<Rendered>) {
         let state = self.lock();
-        CtrView {
+        let view = CtrView {
             rendered: state.all.rendered,
             clicks: state.all.clicks,
             predicted: rate(state.all.predicted, state.all.rendered),
             observed: rate(as_f64(state.all.clicks), state.all.rendered),
             truth: state.all.truth(),
             history: state.history.iter().cloned().collect(),
-            deciles: state.deciles(),
-        }
+            deciles: Vec::new(),
+        };
+        (view, state.rendered.iter().copied().collect())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -264,18 +275,17 @@ impl State {
             self.history.pop_front();
         }
     }
-
-    fn deciles(&self) -> Vec<Decile> {
-        let mut rows: Vec<&Rendered> = self.rendered.iter().collect();
-        if rows.len() < 100 {
-            return Vec::new();
-        }
-        rows.sort_unstable_by(|a, b| a.predicted.total_cmp(&b.predicted));
-        rows.chunks(rows.len().div_ceil(10)).map(decile).collect()
-    }
 }
 
-fn decile(rows: &[&Rendered]) -> Decile {
+fn deciles(mut rows: Vec<Rendered>) -> Vec<Decile> {
+    if rows.len() < DECILES_MIN {
+        return Vec::new();
+    }
+    rows.sort_unstable_by(|a, b| a.predicted.total_cmp(&b.predicted));
+    rows.chunks(rows.len().div_ceil(10)).map(decile).collect()
+}
+
+fn decile(rows: &[Rendered]) -> Decile {
     let mut sums = Sums::default();
     rows.iter().for_each(|row| sums.add(row));
     let clicks = rows.iter().filter(|row| row.clicked).count() as u64;

@@ -12,7 +12,7 @@ use litfass_catalog::Catalog;
 use litfass_decide::{DecisionRecord, Rules};
 use litfass_events::{PartitionKey, Token};
 use litfass_features::FeatureSet;
-use litfass_ledger::{HolderId, Terms};
+use litfass_ledger::{Batch, HolderId, Terms};
 use litfass_retrieval::SourceLimits;
 use litfass_store::catalog::{CatalogStore, Follower};
 use litfass_store::fold::{
@@ -164,11 +164,13 @@ impl Running {
         let mut catalog = CatalogWorker {
             follower: money.follower,
             limits: money.limits,
+            ledger: SqliteLedgerReader::open(&stores.data.database())?,
             world: Arc::clone(&node.world),
             pacing: Arc::clone(&node.pacing),
             metrics: Arc::clone(&node.metrics),
             clock: node.clock.clone(),
             poll_interval: span(node.config.catalog.poll_interval),
+            waiting: None,
         };
         let mut profile = ProfileWorker {
             artifacts: node.data.artifacts(),
@@ -275,7 +277,7 @@ impl Folded {
 fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, catalog: Arc<Catalog>) -> Result<Node> {
     let (log, clock) = (Arc::clone(&stores.log), stores.clock.clone());
     let metrics = Arc::clone(&stores.metrics);
-    let rules_hash = *blake3::hash(config.print().as_bytes()).as_bytes();
+    let rules_hash = stores.data.keep_rules(&config.params_text())?;
     let world = Arc::new(SwappedWorld::new(first_world(catalog, rules(&config), rules_hash, clock.now())));
     let tokens = Arc::new(Tokens::new(&KeyRing::open(&stores.secrets)?));
     let users = Arc::new(UserKeys::new(stores.secrets.clone()));
@@ -333,6 +335,8 @@ fn billing_worker(node: &Node, stores: &Stores) -> Result<BillingWorker<SqliteLe
         metrics: Arc::clone(&node.metrics),
         partitions: partitions.collect::<Option<_>>().context("this process does not write the event log")?,
         positions: None,
+        gathered: Batch::default(),
+        billed: Instant::now(),
     })
 }
 

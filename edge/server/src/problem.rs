@@ -57,7 +57,6 @@ codes! {
     Internal = 500, "internal", "The server failed";
     /// Nothing was promised: the caller may send the same again.
     RecordNotAppended = 503, "record-not-appended", "The request could not be recorded";
-    Unavailable = 503, "unavailable", "The server is starting or stopping";
 }
 
 /// One refusal: a code, what happened in words, and where in the request.

@@ -1,10 +1,10 @@
 //! Budget and cap holds of this process: nothing is shown that is not reserved.
 //!
 //! A refused hold settles the page again without what was refused, twice at most: the second time everything that could not
-//! hold its bid is left out, so the third page stands. Holds of a page that was not shown are taken back before anybody else
+//! hold its bid is left out, and every line item of a campaign that met a cap, so the third page stands. Holds of a page that was not shown are taken back before anybody else
 //! can see them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use litfass_ledger::{BudgetDay, Chain, Entrant, Held, HolderId, Holds, Monotonic
 use litfass_market::{Decision, Refusal, Shown};
 use litfass_policy::caps_of;
 use litfass_store::fold::{CapCounters, Wanted};
-use litfass_types::{AdIx, AdvertiserId, Day, DecisionId, Fate, LineItemId, Probability, Timestamp};
+use litfass_types::{AdIx, AdvertiserId, CampaignId, Day, DecisionId, Fate, LineItemId, Probability, Row, Timestamp};
 
 use crate::metrics::{Metrics, label::HoldResult};
 
@@ -84,7 +84,7 @@ impl Promises {
                     let again = !refused.is_empty();
                     refused.extend(more);
                     if again {
-                        page.refuse_the_unfunded(&holds, &mut refused, now);
+                        page.refuse_the_hopeless(&holds, &mut refused, now);
                     }
                 }
             }
@@ -146,7 +146,7 @@ impl Promises {
     }
 }
 
-fn predicted(record: &DecisionRecord, row: litfass_types::Row) -> Probability {
+fn predicted(record: &DecisionRecord, row: Row) -> Probability {
     let entrant = record.market.entrants.rows().iter().position(|r| *r == row);
     let prediction = entrant.and_then(|e| record.market.predictions.get(e));
     prediction.map_or(Probability::from_bits(1), |p| p.click)
@@ -209,13 +209,22 @@ impl Page<'_> {
         }
     }
 
-    fn refuse_the_unfunded(&self, holds: &Holds, refused: &mut Vec<Refusal>, now: Monotonic) {
-        for entrant in self.market.entrants.iter() {
-            let known = refused.iter().any(|r| r.row == entrant.row);
-            if !known && !holds.can_hold(entrant.line_item, self.day(entrant.advertiser), entrant.bid, now) {
+    fn refuse_the_hopeless(&self, holds: &Holds, refused: &mut Vec<Refusal>, now: Monotonic) {
+        let capped: BTreeSet<CampaignId> =
+            refused.iter().filter(|r| r.fate == Fate::Capped).map(|r| self.campaign(r.row)).collect();
+        let known: BTreeSet<Row> = refused.iter().map(|r| r.row).collect();
+        for entrant in self.market.entrants.iter().filter(|entrant| !known.contains(&entrant.row)) {
+            if capped.contains(&self.campaign(entrant.row)) {
+                refused.push(Refusal { row: entrant.row, fate: Fate::Capped });
+            } else if !holds.can_hold(entrant.line_item, self.day(entrant.advertiser), entrant.bid, now) {
                 refused.push(Refusal { row: entrant.row, fate: Fate::HoldRefused });
             }
         }
+    }
+
+    fn campaign(&self, row: Row) -> CampaignId {
+        let line_item = self.catalog().line_item_of(self.shortlist.candidates.ad[usize::from(row.0)]);
+        self.catalog().line_item(line_item).campaign
     }
 
     fn promised(&self, decision: Decision, refused: Vec<Refusal>, held: &[Held]) -> Promised {

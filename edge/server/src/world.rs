@@ -45,7 +45,12 @@ impl SwappedWorld {
         if world.schedule.covers(&world.catalog, now) {
             return world;
         }
-        self.change(|world| world.schedule = Arc::new(Schedule::at(&world.catalog, now)));
+        self.change(|world| {
+            // Whoever waited behind another finds it done.
+            if !world.schedule.covers(&world.catalog, now) {
+                world.schedule = Arc::new(Schedule::at(&world.catalog, now));
+            }
+        });
         self.load()
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -23,9 +23,10 @@ pub(super) struct Args {
     /// Where to listen: a loopback address; port 0 picks a free one.
     #[arg(long)]
     listen: Option<SocketAddr>,
-    /// The folder with all state; a later run goes on where this one stopped.
-    #[arg(long, default_value = "demo-data")]
-    data_dir: PathBuf,
+    /// The folder with all state; a later run goes on where this one stopped. Without it: demo-data, or demo-data-log with
+    /// a dataset.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
     /// A dataset made by `litfass import`, in place of the simulated shop.
     #[arg(long)]
     dataset: Option<PathBuf>,
@@ -51,7 +52,9 @@ impl Args {
 
     /// Everything is recorded in full, because everything is to be looked at.
     fn configured(&self) -> Result<Config> {
-        let mut config = super::configured(None, Some(&self.data_dir), self.listen)?;
+        let usual = if self.dataset.is_some() { "demo-data-log" } else { "demo-data" };
+        let data_dir = self.data_dir.as_deref().unwrap_or(Path::new(usual));
+        let mut config = super::configured(None, Some(data_dir), self.listen)?;
         config.params.record_full_ppm = PPM;
         Ok(config)
     }

@@ -179,6 +179,13 @@ impl Config {
         out
     }
 
+    /// The section `params` alone: what a decision's record names by hash.
+    #[must_use]
+    pub fn params_text(&self) -> String {
+        let rows = self.values().into_iter().filter(|(row, ..)| row.section == "params");
+        rows.map(|(row, text, _)| format!("{} = {text}\n", row.key)).collect()
+    }
+
     /// What each setting allows by itself but not together with the others.
     fn contradictions(&self) -> Vec<String> {
         let (ledger, params) = (&self.ledger, &self.params);

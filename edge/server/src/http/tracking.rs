@@ -50,3 +50,8 @@ pub(super) async fn click(State(node): State<Arc<Node>>, Path(token): Path<Strin
     recorded.within(node.click_wait()).await;
     Ok((StatusCode::FOUND, [(header::LOCATION, target.as_str()), (header::CACHE_CONTROL, "no-store")]).into_response())
 }
+
+/// A link scanner's look: nothing happened.
+pub(super) async fn looked_at() -> Response {
+    empty(StatusCode::NO_CONTENT)
+}

@@ -80,7 +80,6 @@ metrics! {
     observed_clicks: Counters<()>, "litfass_observed_clicks_total", "clicks", "First clicks on rendered impressions";
     fold_lag: Gauges<()>, "litfass_fold_lag_offsets", "offsets", "Committed offsets that the folds have not passed yet";
     catalog_sequence: Gauges<()>, "litfass_catalog_sequence", "changes", "Last change of the catalog that is being served";
-    catalog_age: Gauges<()>, "litfass_catalog_age_seconds", "seconds", "Since the served catalog was last compared with the store";
     catalog_ads: Gauges<()>, "litfass_catalog_ads", "ads", "Ads in the served catalog";
     training_runs: Counters<RunResult>, "litfass_training_runs_total", "runs", "Training runs by result";
     training_latency: Latencies<()>, "litfass_training_duration_seconds", "seconds", "One training run";

@@ -104,7 +104,7 @@ const fn ids(token: &Token) -> [u64; 7] {
     ]
 }
 
-/// What is too long is cut to the term above it: `US-CA/Llanfair…` to `US-CA`.
+/// What is too long is cut to its country: `US-CA/Llanfair…` to `US`.
 fn geo(term: &str) -> &str {
     if term.len() <= MAX_GEO_BYTES {
         return term;

@@ -3,7 +3,7 @@
 //! A batch that fails is read again from where the ledger stands. Nothing else bills.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use litfass_events::{EventKind, Token};
@@ -22,7 +22,10 @@ use crate::metrics::{Metrics, label::BillingOutcome};
 const BATCH_BYTES: usize = 2 << 20;
 /// How long to wait for news from the log.
 const WAIT: Duration = Duration::from_millis(200);
-const AGAIN_AT_ONCE: Duration = Duration::ZERO;
+/// Between batches: what comes meanwhile shares a transaction.
+const GATHER: Duration = Duration::from_millis(20);
+/// How long the ledger's positions may stay behind where there is nothing to bill.
+const QUIET: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub struct BillingWorker<L, R> {
@@ -34,30 +37,49 @@ pub struct BillingWorker<L, R> {
     pub partitions: Vec<u16>,
     /// Where the ledger goes on in each; unknown at first and after a failure.
     pub positions: Option<Vec<Position>>,
+    /// Read and not billed yet.
+    pub gathered: Batch,
+    pub billed: Instant,
 }
 
 impl<L: BudgetAuthority + LedgerAdmin, R: LedgerReader> BillingWorker<L, R> {
     /// # Errors
     /// When the log or the ledger fails; the next step asks the ledger where it stands.
     pub fn step(&mut self) -> Result<Duration> {
-        let positions = match self.positions.take() {
+        let mut batch = std::mem::take(&mut self.gathered);
+        let mut next = match self.positions.take() {
             Some(positions) => positions,
-            None => self.where_the_ledger_stands()?,
+            None => {
+                batch = Batch::default();
+                self.where_the_ledger_stands()?
+            }
         };
-        let heads = self.log.wait(&positions, WAIT)?;
+        let heads = self.log.wait(&next, WAIT)?;
         let behind = |p: &Position| heads.iter().any(|h| h.next.partition == p.partition && h.next.offset > p.offset);
-        let (mut batch, mut next) = (Batch::default(), positions);
         for position in next.iter_mut().filter(|p| behind(p)) {
             self.read(position, &mut batch)?;
         }
-        if !batch.consumed.is_empty() {
-            // In append order across partitions, so that whoever came first is paid first.
-            batch.entries.sort_by_key(|entry| (entry.appended, entry.position));
-            let billed = self.ledger.bill(&batch)?;
-            self.count(&batch, &billed);
+        if self.is_due(&batch) {
+            self.bill(batch)?;
+        } else {
+            self.gathered = batch;
         }
         self.positions = Some(next);
-        Ok(AGAIN_AT_ONCE)
+        Ok(GATHER)
+    }
+
+    /// Claims are billed at once; a stretch without any only moves the positions, which can wait.
+    fn is_due(&self, batch: &Batch) -> bool {
+        !batch.entries.is_empty() || (!batch.consumed.is_empty() && self.billed.elapsed() >= QUIET)
+    }
+
+    fn bill(&mut self, mut batch: Batch) -> Result<()> {
+        // In append order across partitions, so that whoever came first is paid first.
+        batch.entries.sort_by_key(|entry| (entry.appended, entry.position));
+        let billed = self.ledger.bill(&batch)?;
+        self.billed = Instant::now();
+        self.count(&batch, &billed);
+        Ok(())
     }
 
     fn where_the_ledger_stands(&self) -> Result<Vec<Position>> {
@@ -76,7 +98,10 @@ impl<L: BudgetAuthority + LedgerAdmin, R: LedgerReader> BillingWorker<L, R> {
             batch.entries.extend(claim(&wire::decode(entry)?));
         }
         let (partition, from) = (position.partition, position.offset);
-        batch.consumed.push(Consumed { partition, from, next: read.next.offset, appended });
+        match batch.consumed.iter_mut().find(|consumed| consumed.partition == partition) {
+            Some(consumed) => (consumed.next, consumed.appended) = (read.next.offset, appended),
+            None => batch.consumed.push(Consumed { partition, from, next: read.next.offset, appended }),
+        }
         *position = read.next;
         Ok(())
     }

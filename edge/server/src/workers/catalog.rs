@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::Result;
 use litfass_catalog::Catalog;
 use litfass_store::catalog::{Follower, Update};
+use litfass_store::ledger::LedgerReader;
 use litfass_store::log::Clock;
+use litfass_types::Position;
 
 use super::pacing::PacingBoard;
 use crate::limits::LimitSender;
@@ -14,35 +16,64 @@ use crate::metrics::Metrics;
 use crate::world::SwappedWorld;
 
 #[derive(Debug)]
-pub struct CatalogWorker {
+pub struct CatalogWorker<R> {
     pub follower: Follower,
     pub limits: LimitSender,
+    pub ledger: R,
     pub world: Arc<SwappedWorld>,
     pub pacing: Arc<PacingBoard>,
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
     pub poll_interval: Duration,
+    pub waiting: Option<Waiting>,
 }
 
-impl CatalogWorker {
+/// A catalog that is not served yet.
+#[derive(Debug)]
+pub struct Waiting {
+    update: Update,
+    /// The admin partition's position that the ledger must have passed; unknown until the limits are sent.
+    limited_at: Option<Option<Position>>,
+}
+
+/// How often the ledger is asked whether it has taken the limits.
+const SOON: Duration = Duration::from_millis(20);
+
+impl<R: LedgerReader> CatalogWorker<R> {
+    /// A new catalog is served once its limits are in force: until then what is new in it would be unlimited.
+    ///
     /// # Errors
-    /// When the store cannot be read or a limit not be sent; the next step tries again.
+    /// When the store cannot be read or a limit not be sent; the next step goes on where this one stopped.
     pub fn step(&mut self) -> Result<Duration> {
-        if let Some(update) = self.follower.poll()? {
-            self.publish(update)?;
+        if self.waiting.is_none() {
+            self.waiting = self.follower.poll()?.map(|update| Waiting { update, limited_at: None });
         }
-        self.metrics.catalog_age.set((), 0.0);
+        let Some(waiting) = &mut self.waiting else { return Ok(self.poll_interval) };
+        let limited_at = match waiting.limited_at {
+            Some(sent) => sent,
+            None => *waiting.limited_at.insert(self.limits.send(&waiting.update.limits, &waiting.update.catalog)?),
+        };
+        if !self.has_taken(limited_at)? {
+            return Ok(SOON);
+        }
+        if let Some(waiting) = self.waiting.take() {
+            self.publish(waiting.update);
+        }
         Ok(self.poll_interval)
     }
 
-    fn publish(&mut self, update: Update) -> Result<()> {
-        self.limits.send(&update.limits, &update.catalog)?;
+    fn has_taken(&self, last: Option<Position>) -> Result<bool> {
+        let Some(last) = last else { return Ok(true) };
+        let positions = self.ledger.positions()?;
+        Ok(positions.iter().any(|(partition, row)| *partition == last.partition && row.next > last.offset))
+    }
+
+    fn publish(&self, update: Update) {
         let version = update.catalog.version();
         self.world.publish_catalog(update.catalog, &self.pacing.current(), self.clock.now());
         let world = self.world.load();
         tell(&self.metrics, &world.catalog);
         tracing::info!(sequence = version.sequence, ads = world.catalog.ads(), "serving a new catalog");
-        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The demo's learner: trains on what was served every so often. In production a scheduler runs `litfass train`.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,10 @@ use anyhow::Result;
 use crate::console::view::TrainingProgress;
 use crate::metrics::label::RunResult;
 use crate::node::Node;
-use crate::training::{CLICKS_MIN, train, view};
+use crate::training::{CLICKS_MIN, finished, train, view};
 
+/// Artifacts that the demo keeps; a deployment keeps them as long as its log.
+const KEPT: usize = 8;
 /// Between runs; a run that took long rests ten times as long.
 const REST: Duration = Duration::from_secs(30);
 /// Until there is enough to learn from.
@@ -50,6 +53,14 @@ impl LearnWorker {
             self.node.metrics.training_runs.add(RunResult::Failed, 1);
         }
         outcome?;
+        forget_old(&self.node.data.artifacts())?;
         Ok(REST.max(began.elapsed() * 10))
     }
+}
+
+fn forget_old(artifacts: &Path) -> Result<()> {
+    for dir in finished(artifacts)?.into_iter().skip(KEPT) {
+        std::fs::remove_dir_all(dir)?;
+    }
+    Ok(())
 }

@@ -174,7 +174,7 @@ impl CapCounters {
     }
 
     fn record(&self, record: &DecisionRecord) {
-        let Some(user) = record.inputs.request.user.filter(|_| record.inputs.request.personalise) else { return };
+        let Some(user) = record.inputs.request.user else { return };
         let now = record.inputs.now;
         let mut shard = self.viewers.shard(user);
         if record.shown.is_empty() && shard.get(user).is_none() {

@@ -97,17 +97,35 @@ struct Shop {
 /// and browser of one of them, without any relation. The same files give the same dataset, byte for byte.
 ///
 /// # Errors
-/// The file and line that cannot be read, or the file that cannot be written.
+/// The file and line that cannot be read, a folder that holds something else, or the file that cannot be written.
 pub fn import(file: &Path, out: &Path, bid_requests: Option<&Path>) -> Result<Manifest, FileError> {
     let surroundings = bid_requests.map(bid_requests::read).transpose()?;
     let shop = read_log(file)?;
-    fs::create_dir_all(out).map_err(FileError::io(out))?;
+    clear(out)?;
     write_json(&out.join(CATALOG), &shop::catalog(&shop.texts))?;
     write_lines(&out.join(REQUESTS), requests(&shop, surroundings.as_deref()))?;
     write_lines(&out.join(OUTCOMES), outcomes(&shop))?;
     let manifest = manifest(&shop, out, surroundings.is_some())?;
     write_json(&out.join(MANIFEST), &manifest)?;
     Ok(manifest)
+}
+
+/// Makes room for a dataset: a new folder, or a dataset's, whose manifest goes first, so that what is unfinished is none.
+fn clear(out: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(out).map_err(FileError::io(out))?;
+    let manifest = out.join(MANIFEST);
+    if manifest.exists() {
+        return fs::remove_file(&manifest).map_err(FileError::io(&manifest));
+    }
+    let known = [CATALOG, REQUESTS, OUTCOMES];
+    for entry in fs::read_dir(out).map_err(FileError::io(out))? {
+        let name = entry.map_err(FileError::io(out))?.file_name();
+        if !known.iter().any(|file| name == *file) {
+            let problem = format!("holds {}, which is no part of a dataset: give a new folder", name.display());
+            return Err(FileError::Whole { file: out.to_owned(), problem });
+        }
+    }
+    Ok(())
 }
 
 fn read_log(file: &Path) -> Result<Shop, FileError> {
