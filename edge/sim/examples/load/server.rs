@@ -23,11 +23,7 @@ fn binary() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = own.parent().and_then(Path::parent).context("this example lies in a target directory")?;
     let binary = folder.join("litfass");
-    ensure!(
-        binary.is_file(),
-        "{} is not there: cargo build --release",
-        binary.display()
-    );
+    ensure!(binary.is_file(), "{} is not there: cargo build --release", binary.display());
     Ok(binary)
 }
 

@@ -127,7 +127,7 @@ pub(crate) fn batches(address: SocketAddr, shown: &[Shown], shoppers: &Shoppers,
     for (n, shown) in (0..).zip(shown) {
         events.push(json!({ "type": "impression", "token": token(&shown.impression) }));
         events.push(json!({ "type": "viewable", "token": token(&shown.viewable) }));
-        if Seed(5).derive(n).below(100) < CLICKS_PERCENT {
+        if is_clicked(Seed(5), n) {
             events.push(json!({ "type": "click", "token": token(&shown.click) }));
         }
         events.push(shoppers.view(2 * n));
@@ -137,10 +137,21 @@ pub(crate) fn batches(address: SocketAddr, shown: &[Shown], shoppers: &Shoppers,
     whole.map(|events| door.message("POST", "/v1/events", &json!({ "events": events }).to_string())).collect()
 }
 
-/// One request per impression.
+/// One request per impression, and per click where there is one.
 pub(crate) fn beacons(address: SocketAddr, shown: &[Shown]) -> Vec<Vec<u8>> {
     let door = HttpDoor::new(address);
-    shown.iter().map(|shown| door.message("GET", &shown.impression, "")).collect()
+    let mut messages = Vec::new();
+    for (n, shown) in (0..).zip(shown) {
+        messages.push(door.message("GET", &shown.impression, ""));
+        if is_clicked(Seed(6), n) {
+            messages.push(door.message("POST", &shown.click, ""));
+        }
+    }
+    messages
+}
+
+fn is_clicked(seed: Seed, n: u64) -> bool {
+    seed.derive(n).below(100) < CLICKS_PERCENT
 }
 
 fn token(path: &str) -> &str {
