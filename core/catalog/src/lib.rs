@@ -16,6 +16,7 @@ mod draft;
 mod eligible;
 mod encoded;
 mod index;
+mod items;
 pub mod limits;
 mod link;
 pub mod model;

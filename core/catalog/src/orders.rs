@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use litfass_types::AdId;
 
 use crate::draft::DraftAd;
+use crate::items::ItemOrder;
 use crate::segment::{AdColumns, AdOrders, Segment};
 
 /// How a new base numbers its ads. Any order is correct; a good one keeps together what is read together.
@@ -49,12 +50,11 @@ impl Segment {
         let mut by_item: Vec<u32> = rows().filter(|row| !ad(row).item.is_empty()).collect();
         by_item.shrink_to_fit();
         by_item.sort_unstable_by_key(|row| (ad(row).item_hash, age(row)));
-        let item_hashes = by_item.iter().map(|row| ad(row).item_hash).collect();
+        let by_item = ItemOrder::new(by_item, |row| ad(&row).item_hash);
         let (line_item_starts, of_line_item) = self.by_line_item(first);
         let (categories, of_category) = self.by_category();
         let by_id = std::mem::take(&mut self.orders.by_id);
-        self.orders =
-            AdOrders { by_id, newest, by_item, item_hashes, line_item_starts, of_line_item, categories, of_category };
+        self.orders = AdOrders { by_id, newest, by_item, line_item_starts, of_line_item, categories, of_category };
     }
 
     fn by_line_item(&self, first: u32) -> (Vec<u32>, Vec<u32>) {
@@ -105,7 +105,8 @@ fn distinct(list: &[usize]) -> impl Iterator<Item = usize> + '_ {
     list.iter().enumerate().filter(|(i, number)| !list[..*i].contains(number)).map(|(_, number)| *number)
 }
 
-fn accumulate(counts: &mut [u32]) {
+/// From counts to their running sums.
+pub(crate) fn accumulate(counts: &mut [u32]) {
     let mut sum = 0;
     for count in counts {
         sum += *count;

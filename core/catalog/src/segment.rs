@@ -10,6 +10,7 @@ use litfass_types::{
 use crate::bitset::{Bitset, ones};
 use crate::encoded::{TreeRef, Trees};
 use crate::index::Index;
+use crate::items::ItemOrder;
 use crate::model::{Billable, Flight, Format, FrequencyCap, PacingMode, Review, Status};
 use crate::text::{Span, Texts, Values};
 
@@ -222,10 +223,8 @@ pub(crate) struct AdOrders {
     pub(crate) by_id: Vec<u32>,
     /// Newest first, then by id.
     pub(crate) newest: Vec<u32>,
-    /// Only ads that have an item, by its hash, then newest first.
-    pub(crate) by_item: Vec<u32>,
-    /// The hash beside each of them, so that a search touches no rows.
-    pub(crate) item_hashes: Vec<u64>,
+    /// Those of one item newest first.
+    pub(crate) by_item: ItemOrder,
     /// Ads of line item i are `of_line_item[starts[i]..starts[i + 1]]`, or that very range where `of_line_item` is empty.
     pub(crate) line_item_starts: Vec<u32>,
     pub(crate) of_line_item: Vec<u32>,
@@ -306,10 +305,7 @@ impl Segment {
 
     /// Local numbers of the ads with that item, newest first.
     pub(crate) fn with_item(&self, item_hash: u64) -> &[u32] {
-        let AdOrders { by_item, item_hashes, .. } = &self.orders;
-        let start = first_at_least(item_hashes, item_hash);
-        let length = item_hashes[start..].iter().take_while(|hash| **hash == item_hash).count();
-        &by_item[start..start + length]
+        self.orders.by_item.of(item_hash, |ad| self.ads[ad as usize].item_hash)
     }
 
     pub(crate) fn take_fingerprint(&mut self) {
@@ -329,28 +325,6 @@ impl Segment {
         }
         texts
     }
-}
-
-/// Where what is at least `hash` begins in an ascending list. Hashes are spread evenly, so a guess by proportion, put right a
-/// few times, comes close, and a search in growing steps around it ends where halving would: with far fewer lines touched.
-fn first_at_least(hashes: &[u64], hash: u64) -> usize {
-    let Some(last) = hashes.len().checked_sub(1) else { return 0 };
-    let share = |distance: u64| (u128::from(distance) * hashes.len() as u128) >> 64;
-    let places = |distance: u64| usize::try_from(share(distance)).unwrap_or(last);
-    let mut at = places(hash);
-    for _ in 0..2 {
-        let off = places(hashes[at].abs_diff(hash));
-        at = if hashes[at] < hash { (at + off).min(last) } else { at.saturating_sub(off) };
-    }
-    let (mut low, mut high, mut step) = (at, at + 1, 4);
-    while low > 0 && hashes[low] >= hash {
-        (low, step) = (low.saturating_sub(step), step * 2);
-    }
-    while high <= last && hashes[high] < hash {
-        (high, step) = (high + step, step * 2);
-    }
-    let around = &hashes[low..high.min(last + 1)];
-    low + around.partition_point(|here| *here < hash)
 }
 
 fn found(search: Result<usize, usize>) -> Option<u32> {
