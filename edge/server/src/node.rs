@@ -12,7 +12,7 @@ use litfass_catalog::Catalog;
 use litfass_decide::{DecisionRecord, Rules};
 use litfass_events::{PartitionKey, Token};
 use litfass_features::FeatureSet;
-use litfass_ledger::{Batch, HolderId, Terms};
+use litfass_ledger::{HolderId, Terms};
 use litfass_retrieval::SourceLimits;
 use litfass_store::catalog::{CatalogStore, Follower};
 use litfass_store::fold::{
@@ -328,16 +328,10 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, c
 
 fn billing_worker(node: &Node, stores: &Stores) -> Result<BillingWorker<SqliteLedger, SqliteLedgerReader>> {
     let partitions = (0..EVENT_PARTITIONS).map(|k| node.log.partition(WRITER, PartitionKey(k.into())));
-    Ok(BillingWorker {
-        log: Arc::clone(&node.log),
-        ledger: Arc::clone(&stores.ledger),
-        reader: SqliteLedgerReader::open(&stores.data.database())?,
-        metrics: Arc::clone(&node.metrics),
-        partitions: partitions.collect::<Option<_>>().context("this process does not write the event log")?,
-        positions: None,
-        gathered: Batch::default(),
-        billed: Instant::now(),
-    })
+    let partitions = partitions.collect::<Option<_>>().context("this process does not write the event log")?;
+    let reader = SqliteLedgerReader::open(&stores.data.database())?;
+    let (log, ledger, metrics) = (Arc::clone(&node.log), Arc::clone(&stores.ledger), Arc::clone(&node.metrics));
+    Ok(BillingWorker::new(log, ledger, reader, metrics, partitions))
 }
 
 fn own_partition(log: &dyn EventLog, writer: &str) -> Result<u16> {

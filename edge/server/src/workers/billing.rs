@@ -29,20 +29,27 @@ const QUIET: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub struct BillingWorker<L, R> {
-    pub log: Arc<dyn EventLog>,
-    pub ledger: Arc<L>,
-    pub reader: R,
-    pub metrics: Arc<Metrics>,
+    log: Arc<dyn EventLog>,
+    ledger: Arc<L>,
+    reader: R,
+    metrics: Arc<Metrics>,
     /// Event partitions of the log.
-    pub partitions: Vec<u16>,
+    partitions: Vec<u16>,
     /// Where the ledger goes on in each; unknown at first and after a failure.
-    pub positions: Option<Vec<Position>>,
+    positions: Option<Vec<Position>>,
     /// Read and not billed yet.
-    pub gathered: Batch,
-    pub billed: Instant,
+    gathered: Batch,
+    billed: Instant,
 }
 
 impl<L: BudgetAuthority + LedgerAdmin, R: LedgerReader> BillingWorker<L, R> {
+    /// Bills what is in `partitions` of the log, from where the ledger stands.
+    #[must_use]
+    pub fn new(log: Arc<dyn EventLog>, ledger: Arc<L>, reader: R, metrics: Arc<Metrics>, partitions: Vec<u16>) -> Self {
+        let (positions, gathered, billed) = (None, Batch::default(), Instant::now());
+        Self { log, ledger, reader, metrics, partitions, positions, gathered, billed }
+    }
+
     /// # Errors
     /// When the log or the ledger fails; the next step asks the ledger where it stands.
     pub fn step(&mut self) -> Result<Duration> {
