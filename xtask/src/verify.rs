@@ -36,7 +36,8 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
 
 fn power_loss() -> Result<()> {
     let mut command = step::cargo();
-    command.args(["test", "--release", "-p", "litfass-store", "--test", "it", "power_loss", "--", "--nocapture"]);
+    command.args(["test", "--release", "-p", "litfass-store", "-p", "litfass-train", "-p", "litfass-server"]);
+    command.args(["--test", "it", "power_loss", "--", "--nocapture"]);
     step::run(command.env("LITFASS_SEEDS", "10000"))
 }
 

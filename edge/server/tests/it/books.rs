@@ -11,7 +11,7 @@ use litfass_decide::DecisionRecord;
 use litfass_events::{Delivery, EventKind};
 use litfass_ledger::{Amount, Chain};
 use litfass_store::ledger::{LedgerReader, SqliteLedgerReader, verify};
-use litfass_store::log::{Clock, Entry, EventLog, LogOptions, SegmentLog};
+use litfass_store::log::{Clock, Entry, EventLog, LogOptions, ReadError, SegmentLog};
 use litfass_store::storage::Disk;
 use litfass_store::wire::{self, Body};
 use litfass_types::{DecisionId, EventId, LineItemId, Position, Timestamp};
@@ -64,22 +64,27 @@ pub(crate) fn open_ledger(data: &Path) -> SqliteLedgerReader {
     SqliteLedgerReader::open(&data.join("litfass.db")).unwrap()
 }
 
+/// Every committed entry, partition by partition.
+pub(crate) fn each_entry(log: &dyn EventLog, mut take: impl FnMut(&Entry)) -> Result<(), ReadError> {
+    for head in log.wait(&[], Duration::ZERO)? {
+        let mut from = Position { partition: head.next.partition, offset: 0 };
+        while from.offset < head.next.offset {
+            let batch = log.read(from, READ_BYTES)?;
+            batch.entries.iter().for_each(&mut take);
+            from = batch.next;
+        }
+    }
+    Ok(())
+}
+
 impl Logged {
     pub(crate) fn read(data: &Path) -> Self {
-        let log = open_log(data);
         let mut logged = Self::default();
-        for head in log.wait(&[], Duration::ZERO).unwrap() {
-            let mut from = Position { partition: head.next.partition, offset: 0 };
-            while from.offset < head.next.offset {
-                let batch = log.read(from, READ_BYTES).unwrap();
-                batch.entries.iter().for_each(|entry| logged.take(entry));
-                from = batch.next;
-            }
-        }
+        each_entry(&open_log(data), |entry| logged.take(entry)).unwrap();
         logged
     }
 
-    fn take(&mut self, entry: &Entry) {
+    pub(crate) fn take(&mut self, entry: &Entry) {
         self.events.insert(entry.id);
         match wire::decode(entry).unwrap().body {
             Body::Decision(record) => {

@@ -24,7 +24,7 @@ const USERS: u64 = 40;
 const CAP: usize = 3;
 
 /// A number from the environment, or the default.
-fn setting(name: &str, default: u64) -> u64 {
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 

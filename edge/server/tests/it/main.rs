@@ -1,4 +1,10 @@
 //! End to end: the real binary, started on a directory of its own and driven over HTTP as its callers drive it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails where it cannot go on, and prints its seeds"
+)]
 
 mod billing;
 mod books;
@@ -7,6 +13,7 @@ mod caller;
 mod catalog_changes;
 mod catalogs;
 mod kill;
+mod power_loss;
 mod process;
 mod refusals;
 mod serving;

@@ -126,7 +126,8 @@ impl Recovery<'_> {
         Ok(Recovered { ended: Some(ended), truncated })
     }
 
-    /// Every entry that is whole, and why the walk ended before the file did.
+    /// Every entry that is whole, and why the walk ended before the file did. Where there is none, the last entry is that of
+    /// the segment before: a reader that has seen it has seen all.
     fn walk(
         &self,
         start: u64,
@@ -134,12 +135,15 @@ impl Recovery<'_> {
         file: &dyn StoredFile,
     ) -> Result<(Ended, Option<Damage>), OpenError> {
         let mut walk = Walk::new(file, SEGMENT_HEADER as u64, file.length()?);
-        let mut ended = Ended { start, bytes: SEGMENT_HEADER as u64, next: start, append_time: header.base_time };
+        let next = header.previous.map_or(start, |before| before.next);
+        let mut ended = Ended { start, bytes: SEGMENT_HEADER as u64, next, append_time: header.base_time };
+        let mut expected = start;
         loop {
-            match walk.next_entry(ended.next) {
+            match walk.next_entry(expected) {
                 Ok(None) => return Ok((ended, None)),
                 Ok(Some((entry, _))) => {
-                    ended.next += 1;
+                    expected += 1;
+                    ended.next = expected;
                     ended.append_time = entry.append_time;
                     ended.bytes += entry.frame_bytes();
                 }
@@ -149,16 +153,16 @@ impl Recovery<'_> {
         }
     }
 
-    /// A segment whose header did not survive has no entries; time goes on from the segment before.
+    /// A segment whose header did not survive has no entries; offsets and time go on from the segment before.
     fn given_up(&self, start: u64, before: &[u64]) -> Result<Ended, OpenError> {
-        let mut append_time = Timestamp(i64::MIN);
-        for start in before.iter().rev() {
-            let Ok(header) = self.header(*start)? else { continue };
-            let file = self.open(*start, Open::Read)?;
-            append_time = self.walk(*start, &header, &*file)?.0.append_time;
-            break;
+        for last in before.iter().rev() {
+            let Ok(header) = self.header(*last)? else { continue };
+            let file = self.open(*last, Open::Read)?;
+            let (ended, _) = self.walk(*last, &header, &*file)?;
+            return Ok(Ended { start, bytes: 0, ..ended });
         }
-        Ok(Ended { start, bytes: 0, next: start, append_time })
+        let next = before.first().copied().unwrap_or(start);
+        Ok(Ended { start, bytes: 0, next, append_time: Timestamp(i64::MIN) })
     }
 
     /// What the mark says was committed must be there.

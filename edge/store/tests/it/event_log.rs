@@ -180,6 +180,21 @@ fn offsets_go_on_above_everything_that_was_ever_handed_out() {
 }
 
 #[test]
+fn a_log_that_was_opened_for_nothing_ends_where_its_last_entry_does() {
+    let storage = sim();
+    let options = options(&[("server", 1)]);
+    let at = append(&open(&storage, &options), 0, 1, Until::Committed);
+    drop(open(&storage, &options));
+    let log = open(&storage, &options);
+    let end = Position { offset: at.offset + 1, ..at };
+    assert_eq!(log.wait(&[], Duration::ZERO).unwrap()[0].next, end);
+    assert_eq!(log.read(end, 64).unwrap().next, end, "there is nothing behind it to go on to");
+    let next = append(&log, 0, 2, Until::Committed);
+    assert!(next > end);
+    assert_eq!(log.read(end, 64).unwrap().entries[0].position, next);
+}
+
+#[test]
 fn append_times_never_go_back_not_even_with_the_clock() {
     let storage = sim();
     let (clock, first) = (Arc::new(AtomicI64::new(5_000)), options(&[("server", 1)]));

@@ -4,6 +4,7 @@
 pub(crate) mod machine;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -18,6 +19,13 @@ use machine::{Broken, End, Machine};
 /// Lives of one machine: the last is looked at only.
 const LIVES: u64 = 4;
 const STEPS: u64 = 40;
+
+/// `LITFASS_SEEDS` of them from `LITFASS_SEED` on.
+fn seeds(default: u64) -> Range<u64> {
+    let setting = |name: &str, default| std::env::var(name).map_or(default, |value| value.parse().unwrap());
+    let first = setting("LITFASS_SEED", 0);
+    first..first + setting("LITFASS_SEEDS", default)
+}
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -70,15 +78,17 @@ fn one_life(machine: &mut Machine, seed: Seed) -> Result<End, Broken> {
 
 #[test]
 fn nothing_promised_is_lost_and_nothing_torn_is_shown_whatever_is_cut() {
+    let seeds = seeds(600);
+    let many = seeds.end - seeds.start >= 600;
     let mut total = Seen::default();
-    for seed in 0..600 {
-        let seen = live(Seed(seed), None).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+    for seed in seeds {
+        let seen = live(Seed(seed), None).unwrap_or_else(|broken| panic!("LITFASS_SEED={seed}: {broken}"));
         total.power_cuts += seen.power_cuts;
         total.kills += seen.kills;
         total.lost += seen.lost;
     }
-    assert!(total.power_cuts > 600 && total.kills > 600, "{total:?}");
-    assert!(total.lost > 100, "the cuts hurt nobody: {total:?}");
+    let hurt = total.power_cuts > 600 && total.kills > 600 && total.lost > 100;
+    assert!(hurt || !many, "the cuts hurt nobody: {total:?}");
 }
 
 #[test]
