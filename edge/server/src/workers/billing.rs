@@ -34,20 +34,21 @@ pub struct BillingWorker<L, R> {
     reader: R,
     metrics: Arc<Metrics>,
     /// Event partitions of the log.
-    partitions: Vec<u16>,
+    pub partitions: Vec<u16>,
     /// Where the ledger goes on in each; unknown at first and after a failure.
     positions: Option<Vec<Position>>,
     /// Read and not billed yet.
     gathered: Batch,
-    billed: Instant,
+    /// When the ledger's positions last moved.
+    pub billed: Option<Instant>,
 }
 
 impl<L: BudgetAuthority + LedgerAdmin, R: LedgerReader> BillingWorker<L, R> {
     /// Bills what is in `partitions` of the log, from where the ledger stands.
     #[must_use]
     pub fn new(log: Arc<dyn EventLog>, ledger: Arc<L>, reader: R, metrics: Arc<Metrics>, partitions: Vec<u16>) -> Self {
-        let (positions, gathered, billed) = (None, Batch::default(), Instant::now());
-        Self { log, ledger, reader, metrics, partitions, positions, gathered, billed }
+        let gathered = Batch::default();
+        Self { log, ledger, reader, metrics, partitions, positions: None, gathered, billed: None }
     }
 
     /// # Errors
@@ -77,14 +78,15 @@ impl<L: BudgetAuthority + LedgerAdmin, R: LedgerReader> BillingWorker<L, R> {
 
     /// Claims are billed at once; a stretch without any only moves the positions, which can wait.
     fn is_due(&self, batch: &Batch) -> bool {
-        !batch.entries.is_empty() || (!batch.consumed.is_empty() && self.billed.elapsed() >= QUIET)
+        let quiet = self.billed.is_none_or(|billed| billed.elapsed() >= QUIET);
+        !batch.entries.is_empty() || (!batch.consumed.is_empty() && quiet)
     }
 
     fn bill(&mut self, mut batch: Batch) -> Result<()> {
         // In append order across partitions, so that whoever came first is paid first.
         batch.entries.sort_by_key(|entry| (entry.appended, entry.position));
         let billed = self.ledger.bill(&batch)?;
-        self.billed = Instant::now();
+        self.billed = Some(Instant::now());
         self.count(&batch, &billed);
         Ok(())
     }
