@@ -6,5 +6,6 @@ mod from_log;
 mod ftrl;
 mod import;
 mod learn;
+mod power_loss;
 mod real_shop;
 mod synthetic;
