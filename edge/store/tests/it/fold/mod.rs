@@ -13,7 +13,7 @@ use litfass_features::InteractionKind;
 use litfass_store::fold::{AdTotals, FoldOptions, FoldRunner, Viewers};
 use litfass_store::log::{EventLog, NewEntry, Until};
 use litfass_store::storage::{SimDisk, Storage, SyncSite, write_atomic};
-use litfass_types::{AdId, DecisionId, Duration, EventId, Seed, TenantId};
+use litfass_types::{AdId, Duration, EventId, Seed, TenantId};
 use proptest::prelude::*;
 
 use shop::{Folds, START, Shop, record, token, user};
