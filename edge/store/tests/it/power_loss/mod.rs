@@ -22,7 +22,8 @@ const STEPS: u64 = 40;
 
 /// `LITFASS_SEEDS` of them from `LITFASS_SEED` on.
 fn seeds(default: u64) -> Range<u64> {
-    let setting = |name: &str, default| std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default);
+    let setting =
+        |name: &str, default| std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default);
     let first = setting("LITFASS_SEED", 0);
     first..first + setting("LITFASS_SEEDS", default)
 }
