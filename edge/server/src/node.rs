@@ -218,7 +218,8 @@ impl Stores {
             tracing::warn!(?tail, "the end of a partition was cut off: it had not been committed");
         }
         let ledger_clock = clock.clone();
-        let ledger = SqliteLedger::open(&data.database(), terms, Box::new(move || ledger_clock.now()))?;
+        let ledger = SqliteLedger::open(&data.database(), terms, Box::new(move || ledger_clock.now()))
+            .with_context(|| data.database().display().to_string())?;
         let metrics = Arc::default();
         Ok(Self { log: Arc::new(opened.log), ledger: Arc::new(ledger), data, clock, secrets, terms, metrics })
     }
@@ -234,11 +235,15 @@ impl Money {
             partition: own_partition(&*stores.log, ADMIN)?,
             position: None,
         };
-        let store = CatalogStore::open(&stores.data.database())?;
-        let (follower, loaded) = Follower::open(store, size(config.catalog.overlay_objects_max.into()))?;
+        let named = || stores.data.database().display().to_string();
+        let store = CatalogStore::open(&stores.data.database()).with_context(named)?;
+        let (follower, loaded) =
+            Follower::open(store, size(config.catalog.overlay_objects_max.into())).with_context(named)?;
         let mut limits = LimitSender::open(Arc::clone(&stores.log), stores.clock.clone())?;
         limits.send(&loaded.limits, &loaded.catalog)?;
-        admin.catch_up().context("the ledger could not take the commands in the log")?;
+        admin
+            .catch_up()
+            .with_context(|| format!("the ledger in {} could not take the commands in the log", named()))?;
         Ok(Self { admin, follower, limits, catalog: loaded.catalog })
     }
 }

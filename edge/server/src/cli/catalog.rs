@@ -33,7 +33,8 @@ impl Args {
         let Command::Load { file, data_dir } = self.command;
         let config = super::configured(None, data_dir.as_deref(), None)?;
         let data = DataDir::open(&config.server.data_dir)?;
-        let loaded = CatalogStore::open(&data.database())?.load(&file, system_clock().now());
+        let mut store = CatalogStore::open(&data.database()).with_context(|| data.database().display().to_string())?;
+        let loaded = store.load(&file, system_clock().now());
         let report = loaded.with_context(|| file.display().to_string())?;
         let (inserted, changed, unchanged) = (report.inserted, report.changed, report.unchanged);
         let (limits, sequence) = (report.limits.len(), report.version.sequence);

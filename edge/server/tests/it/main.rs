@@ -13,6 +13,7 @@ mod caller;
 mod catalog_changes;
 mod catalogs;
 mod kill;
+mod migration;
 mod power_loss;
 mod process;
 mod refusals;

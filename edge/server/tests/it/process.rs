@@ -80,6 +80,15 @@ impl Home {
         self.start(self.program().arg("demo"))
     }
 
+    /// Starts serving where that must fail, and waits until it has; what it said.
+    pub(crate) fn refuses_to_serve(&self) -> String {
+        let (mut child, log) = self.spawn(&mut self.serving());
+        let listens = listening(child.stdout.take().unwrap());
+        child.kill().unwrap_or(());
+        assert!(!child.wait().unwrap().success() && listens.is_none(), "it serves at {listens:?}");
+        tail(&log)
+    }
+
     /// Starts serving and kills it that much later, whatever it is doing then.
     pub(crate) fn killed_while_starting(&self, after: Duration) {
         let (mut child, _) = self.spawn(&mut self.serving());
