@@ -103,7 +103,7 @@ fn once(rows: &mut Rows, entry: &CommandEntry, settled: &mut Settled) -> Result<
         return Ok(CommandOutcome::Repeated);
     }
     let outcome = take_effect(rows, entry)?;
-    rows.commands.put(id, CommandRecord { entry: *entry, outcome });
+    rows.commands.put(id, CommandRecord { entry: entry.clone(), outcome });
     if outcome == CommandOutcome::Applied {
         let mut till = Till::new(Cause::Command(id));
         settle(rows, &mut till, true, settled)?;

@@ -144,8 +144,8 @@ impl Audit {
     }
 
     pub fn command(&mut self, record: &CommandRecord) {
-        let entry = record.entry;
-        self.commands.insert(entry.command.id, *record);
+        let entry = &record.entry;
+        self.commands.insert(entry.command.id, record.clone());
         if let Some((id, limit)) = sets(&entry.command.effect) {
             let last = self.set.entry(id).or_insert((entry.position, limit));
             if entry.position >= last.0 {

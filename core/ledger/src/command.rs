@@ -21,11 +21,19 @@ impl fmt::Display for CommandId {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Command {
     pub id: CommandId,
     pub tenant: TenantId,
     pub effect: Effect,
+    pub note: Note,
+}
+
+/// Who wished it and why, as it was said. Nothing depends on it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Note {
+    pub by: String,
+    pub reason: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,7 +103,7 @@ impl Effect {
 }
 
 /// A command and the log entry that brought it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CommandEntry {
     pub position: Position,
     pub appended: Timestamp,
@@ -133,7 +141,7 @@ pub enum Objection {
 }
 
 /// What is kept of a command.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CommandRecord {
     pub entry: CommandEntry,
     pub outcome: CommandOutcome,

@@ -31,6 +31,7 @@ mod moves;
 mod partitions;
 mod rows;
 mod settle;
+mod statement;
 mod store;
 mod sweep;
 mod terms;
@@ -46,7 +47,7 @@ pub use claim::{
 };
 pub use command::{
     Command, CommandEntry, CommandId, CommandOutcome, CommandRecord, Commands, DailyLimits, Effect, Funding, Limit,
-    Objection,
+    Note, Objection,
 };
 pub use control::{Chain, Control, ControlId, Level, UNLIMITED};
 pub use grant::{GiveBack, Grant};
@@ -57,6 +58,7 @@ pub use lease::{
 pub use partitions::Membership;
 pub use rows::{BatchRecord, Change, Partition, PartitionKind, Refused, Rows, Table};
 pub use settle::{Settled, SettledClaim};
+pub use statement::{Account, Charge, Days, Move, MoveKind, Statement, carried};
 pub use store::{Failure, Found, Operation, Source, Store, execute};
 pub use sweep::{SWEEP_SHARE, Sweep, Swept, sweep};
 pub use terms::Terms;

@@ -52,7 +52,7 @@ pub(crate) fn settle(rows: &mut Rows, till: &mut Till, mut raised: bool, settled
 fn retry_refunds(rows: &mut Rows, settled: &mut Settled) -> Result<bool, Refused> {
     let mut restored = false;
     for id in rows.waiting() {
-        let Some(record) = rows.commands.get(&id)?.copied() else { continue };
+        let Some(record) = rows.commands.get(&id)?.cloned() else { continue };
         if refund(rows, &record.entry)? {
             end_refund(rows, id, CommandOutcome::Applied, settled)?;
             restored = true;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use litfass_catalog::{AdvertiserRow, Catalog};
 use litfass_events::{PartitionKey, named_id};
-use litfass_ledger::{Amount, Command, CommandId, Effect, Limit};
+use litfass_ledger::{Amount, Command, CommandId, Effect, Limit, Note};
 use litfass_store::catalog::{Limit as StatedLimit, LimitField};
 use litfass_store::log::{Clock, EventLog, Until};
 use litfass_store::wire::{self, Body};
@@ -76,7 +76,7 @@ impl LimitSender {
         let partition = self.log.partition(ADMIN, key).context("this process does not write the admin partition")?;
         let entry = |command: &Command| {
             let id = named_id("command", &command.id.0.to_be_bytes());
-            wire::entry(partition, id, now, key, &Body::Command(*command))
+            wire::entry(partition, id, now, key, &Body::Command(command.clone()))
         };
         let appended = self.log.append(commands.iter().map(entry).collect(), Until::Committed).wait();
         let positions = appended.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -109,7 +109,8 @@ fn command(limit: &StatedLimit, catalog: &Catalog) -> Option<Command> {
     };
     let effect = Effect::SetLimit(effect);
     let tenant = catalog.advertiser(catalog.advertiser_by_id(effect.account())?).tenant;
-    Some(Command { id: CommandId(limit.command_id()), tenant, effect })
+    let note = Note { by: "catalog".to_owned(), reason: String::new() };
+    Some(Command { id: CommandId(limit.command_id()), tenant, effect, note })
 }
 
 fn payer(campaign: CampaignId, catalog: &Catalog) -> Option<AdvertiserRow<'_>> {

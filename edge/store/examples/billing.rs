@@ -13,8 +13,8 @@ use std::time::{Duration as Elapsed, Instant};
 
 use litfass_ledger::{
     Amount, Batch, Billable, BudgetDay, Chain, Claim, ClaimId, Command, CommandEntry, CommandId, Commands, Consumed,
-    Effect, Entrant, Entry, GrantAnswer, GrantRequest, Granted, HolderId, Holds, Limit, Membership, PartitionKind,
-    Return, Terms,
+    Effect, Entrant, Entry, GrantAnswer, GrantRequest, Granted, HolderId, Holds, Limit, Membership, Note,
+    PartitionKind, Return, Terms,
 };
 use litfass_store::ledger::{BudgetAuthority, LedgerAdmin, SqliteLedger, SqliteLedgerReader, verify};
 use litfass_types::{
@@ -124,7 +124,12 @@ fn open(ledger: &SqliteLedger) -> Result<()> {
     let entry = |offset: u64| CommandEntry {
         position: Position { partition: ADMIN, offset },
         appended: START,
-        command: Command { id: CommandId(u128::from(offset)), tenant: TenantId(1), effect: credit(offset) },
+        command: Command {
+            id: CommandId(u128::from(offset)),
+            tenant: TenantId(1),
+            effect: credit(offset),
+            note: Note::default(),
+        },
     };
     let consumed = Consumed { partition: ADMIN, from: 0, next: ACCOUNTS, appended: START };
     ledger.apply(&Commands { consumed, entries: (0..ACCOUNTS).map(entry).collect() })?;

@@ -3,8 +3,8 @@
 use litfass_ledger::check::{Audit, violations};
 use litfass_ledger::{
     Amount, Batch, Billed, Claim, Command, CommandEntry, CommandId, CommandOutcome, Commands, Consumed, Control,
-    ControlId, Effect, Entry, GrantAnswer, GrantRequest, HolderId, Limit, Membership, Outcome, PartitionKind, Refused,
-    Return,
+    ControlId, Effect, Entry, GrantAnswer, GrantRequest, HolderId, Limit, Membership, Note, Outcome, PartitionKind,
+    Refused, Return,
 };
 use litfass_types::{AdvertiserId, Day, LeaseId, Position, Timestamp};
 
@@ -93,7 +93,11 @@ impl Desk {
 
     pub(crate) fn named(&mut self, id: CommandId, effect: Effect) -> Result<CommandOutcome, Refused> {
         let position = Position { partition: ADMIN_PARTITION, offset: self.commands };
-        let entry = CommandEntry { position, appended: self.now, command: Command { id, tenant: TENANT, effect } };
+        let entry = CommandEntry {
+            position,
+            appended: self.now,
+            command: Command { id, tenant: TENANT, effect, note: Note::default() },
+        };
         let (from, next) = (self.commands, self.commands + 1);
         let consumed = Consumed { partition: ADMIN_PARTITION, from, next, appended: self.now };
         let applied = self.ledger.apply(&Commands { consumed, entries: vec![entry] })?;

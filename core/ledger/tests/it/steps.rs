@@ -2,7 +2,7 @@
 
 use litfass_ledger::{
     Amount, Batch, Claim, Command, CommandEntry, CommandId, Commands, Consumed, Effect, Entry, GrantRequest, HolderId,
-    Limit, Membership, PartitionKind, Refused, Return,
+    Limit, Membership, Note, PartitionKind, Refused, Return,
 };
 use litfass_types::{Duration, LeaseId, Position, Timestamp};
 use proptest::prelude::*;
@@ -219,8 +219,13 @@ impl World {
     }
 
     fn command(&mut self, kind: &CommandKind, again: Option<usize>) {
-        let new = Command { id: CommandId(1 + self.admin.len() as u128), tenant: TENANT, effect: self.effect(kind) };
-        let command = again.and_then(|at| pick(&self.admin, at)).map_or(new, |(_, command)| *command);
+        let new = Command {
+            id: CommandId(1 + self.admin.len() as u128),
+            tenant: TENANT,
+            effect: self.effect(kind),
+            note: Note::default(),
+        };
+        let command = again.and_then(|at| pick(&self.admin, at)).map_or(new, |(_, command)| command.clone());
         self.admin.push((self.now, command));
     }
 
@@ -265,7 +270,7 @@ impl World {
     fn apply(&mut self, entries: usize, ledgers: &mut [&mut dyn Driven]) {
         let (from, next) = (self.applied, (self.applied + entries).min(self.admin.len()));
         let entry = |at: usize| {
-            let (appended, command) = self.admin[at];
+            let (appended, command) = self.admin[at].clone();
             CommandEntry { position: position(ADMIN_PARTITION, at), appended, command }
         };
         let consumed = consumed(ADMIN_PARTITION, from, next, self.admin[..next].iter().map(|e| e.0).max());

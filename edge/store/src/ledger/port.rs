@@ -2,10 +2,11 @@
 
 use litfass_ledger::check::{Audit, Violation, violations};
 use litfass_ledger::{
-    Amount, Applied, Balance, Batch, Billed, Chain, CommandId, CommandRecord, Commands, Control, ControlId, Count,
-    GrantAnswer, GrantRequest, LedgerAccount, Membership, Partition, Refused, Return, Settled, Swept, Tally,
+    Account, Amount, Applied, Balance, Batch, Billed, Chain, CommandId, CommandRecord, Commands, Control, ControlId,
+    Count, GrantAnswer, GrantRequest, LedgerAccount, Membership, Partition, Refused, Return, Settled, Swept, Tally,
     UnbilledId,
 };
+use litfass_types::AdvertiserId;
 
 /// Why the ledger did not do what it was asked. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +113,18 @@ pub trait LedgerReader: Send + Sync {
     /// # Errors
     /// The database's.
     fn delivery(&self) -> Result<Vec<Delivery>, LedgerError>;
+
+    /// An account with everything that moved its money, as of one instant; one that nothing happened to yet is empty.
+    ///
+    /// # Errors
+    /// The database's.
+    fn account(&self, account: AdvertiserId) -> Result<Account, LedgerError>;
+
+    /// What became of a command; none while it has not been applied.
+    ///
+    /// # Errors
+    /// The database's.
+    fn command(&self, command: CommandId) -> Result<Option<CommandRecord>, LedgerError>;
 
     /// Everything that the invariants of `litfass_ledger::check` are checked on, as of one instant.
     ///

@@ -1,6 +1,6 @@
 //! Admin commands.
 
-use litfass_ledger::{Amount, Chain, Command, CommandId, Effect, Limit};
+use litfass_ledger::{Amount, Chain, Command, CommandId, Effect, Limit, Note};
 use litfass_types::{AdvertiserId, CampaignId, Day, LineItemId, TenantId, Timestamp};
 
 use super::field::{WireError, Within, id128, required, signed128};
@@ -25,7 +25,14 @@ pub(super) fn to_proto(command: &Command) -> proto::Command {
             Message::Adjust(proto::Adjust { account: account.0, nanos: nanos.to_be_bytes().to_vec() })
         }
     };
-    proto::Command { id: command.id.0.to_be_bytes().to_vec(), tenant: command.tenant.0, effect: Some(effect) }
+    let Note { by, reason } = command.note.clone();
+    proto::Command {
+        id: command.id.0.to_be_bytes().to_vec(),
+        tenant: command.tenant.0,
+        effect: Some(effect),
+        by,
+        reason,
+    }
 }
 
 fn limit_to_proto(limit: Limit) -> proto::Limit {
@@ -49,7 +56,8 @@ fn amount_to_proto(amount: Amount) -> Vec<u8> {
 pub(super) fn from_proto(command: proto::Command) -> Result<Command, WireError> {
     let id = CommandId(id128(&command.id).within("id")?);
     let effect = effect(required(command.effect, "effect")?)?;
-    Ok(Command { id, tenant: TenantId(command.tenant), effect })
+    let note = Note { by: command.by, reason: command.reason };
+    Ok(Command { id, tenant: TenantId(command.tenant), effect, note })
 }
 
 fn effect(effect: proto::command::Effect) -> Result<Effect, WireError> {

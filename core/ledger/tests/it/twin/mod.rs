@@ -177,7 +177,7 @@ impl Twin {
     fn settle(&mut self, mut raised: bool, settled: &mut Settled) {
         loop {
             for at in self.waiting_refunds() {
-                if self.refund(self.commands[at].entry) {
+                if self.refund(&self.commands[at].entry.clone()) {
                     self.commands[at].outcome = CommandOutcome::Applied;
                     settled.refunds.push((self.commands[at].entry.command.id, CommandOutcome::Applied));
                     raised = true;
@@ -211,7 +211,7 @@ impl Twin {
         refunds
     }
 
-    fn refund(&mut self, entry: CommandEntry) -> bool {
+    fn refund(&mut self, entry: &CommandEntry) -> bool {
         let Effect::Refund { chain, day_ends, amount } = entry.command.effect else { return false };
         let day = entry.appended < day_ends;
         let concerned = |id: &ControlId| day || id.level() != Level::CampaignDay;
@@ -224,7 +224,7 @@ impl Twin {
         true
     }
 
-    fn effect(&mut self, entry: CommandEntry) -> CommandOutcome {
+    fn effect(&mut self, entry: &CommandEntry) -> CommandOutcome {
         match entry.command.effect {
             Effect::Deposit { amount, .. } | Effect::Refund { amount, .. } if amount.is_zero() => {
                 CommandOutcome::Refused(Objection::NothingToMove)
@@ -374,8 +374,8 @@ impl Driven for Twin {
                 applied.outcomes.push(CommandOutcome::Repeated);
                 continue;
             }
-            let outcome = self.effect(*entry);
-            self.commands.push(TwinCommand { entry: *entry, outcome });
+            let outcome = self.effect(entry);
+            self.commands.push(TwinCommand { entry: entry.clone(), outcome });
             applied.outcomes.push(outcome);
             if outcome == CommandOutcome::Applied {
                 self.limits_changed(&entry.command.effect);

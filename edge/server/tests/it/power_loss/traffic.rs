@@ -2,7 +2,9 @@
 //! token or command, so that most of it comes more than once.
 
 use litfass_events::{Billable, Delivery, EventKind, PartitionKey, Token, delivery_id, named_id};
-use litfass_ledger::{Amount, BudgetDay, Chain, Command, CommandId, Effect, GrantRequest, HolderId, Limit, Terms};
+use litfass_ledger::{
+    Amount, BudgetDay, Chain, Command, CommandId, Effect, GrantRequest, HolderId, Limit, Note, Terms,
+};
 use litfass_store::log::NewEntry;
 use litfass_store::wire::{self, Body};
 use litfass_types::{
@@ -129,7 +131,8 @@ pub(super) fn tick(partition: u16, now: Timestamp) -> NewEntry {
 /// A deposit, limit, refund or adjustment.
 pub(super) fn command(partition: u16, life: u64, now: Timestamp, seed: Seed) -> NewEntry {
     let id = life * 10 + seed.below(12);
-    let command = Command { id: CommandId(id.into()), tenant: TENANT, effect: effect(Seed(id).derive(9)) };
+    let command =
+        Command { id: CommandId(id.into()), tenant: TENANT, effect: effect(Seed(id).derive(9)), note: Note::default() };
     let event = named_id("command", &command.id.0.to_be_bytes());
     wire::entry(partition, event, now, PartitionKey(0), &Body::Command(command))
 }

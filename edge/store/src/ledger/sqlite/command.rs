@@ -1,15 +1,14 @@
 //! Commands as rows.
 
 use litfass_ledger::{
-    Amount, Chain, Command, CommandEntry, CommandId, CommandOutcome, CommandRecord, Effect, Limit, Objection,
+    Amount, Chain, Command, CommandEntry, CommandId, CommandOutcome, CommandRecord, Effect, Limit, Note, Objection,
 };
 use litfass_types::{AdvertiserId, CampaignId, Day, LineItemId, Position, TenantId, Timestamp};
 use rusqlite::{Connection, Result, Row, params};
 
 use super::columns::{damaged, id, time, wide};
 
-pub(super) const COLUMNS: &str =
-    "id, partition, at, appended, tenant, effect, account, campaign, line_item, day, day_ends, nanos, outcome";
+pub(super) const COLUMNS: &str = "id, partition, at, appended, tenant, effect, account, campaign, line_item, day, day_ends, nanos, outcome, by_whom, reason";
 
 /// The columns that differ from effect to effect.
 #[derive(Default)]
@@ -52,7 +51,7 @@ fn parts(effect: &Effect) -> Parts {
 pub(super) fn write(tx: &Connection, record: &CommandRecord) -> Result<()> {
     let entry = &record.entry;
     let parts = parts(&entry.command.effect);
-    let sql = "INSERT INTO ledger_command VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+    let sql = "INSERT INTO ledger_command VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
                ON CONFLICT DO UPDATE SET outcome = excluded.outcome";
     tx.prepare_cached(sql)?.execute(params![
         entry.command.id.0.to_be_bytes(),
@@ -68,6 +67,8 @@ pub(super) fn write(tx: &Connection, record: &CommandRecord) -> Result<()> {
         parts.day_ends.map(|t| t.0),
         parts.nanos.map(|n| n.to_string()),
         outcome_code(record.outcome),
+        entry.command.note.by,
+        entry.command.note.reason,
     ])?;
     Ok(())
 }
@@ -97,10 +98,11 @@ fn outcome(row: &Row<'_>, at: usize) -> Result<CommandOutcome> {
 }
 
 pub(super) fn read(row: &Row<'_>) -> Result<(CommandId, CommandRecord)> {
-    let command = Command { id: CommandId(wide(row, 0)?), tenant: TenantId(id(row, 4)?), effect: effect(row)? };
+    let note = Note { by: row.get(13)?, reason: row.get(14)? };
+    let command = Command { id: CommandId(wide(row, 0)?), tenant: TenantId(id(row, 4)?), effect: effect(row)?, note };
     let position = Position { partition: row.get(1)?, offset: id(row, 2)? };
-    let entry = CommandEntry { position, appended: time(row, 3)?, command };
-    Ok((command.id, CommandRecord { entry, outcome: outcome(row, 12)? }))
+    let (id, outcome) = (command.id, outcome(row, 12)?);
+    Ok((id, CommandRecord { entry: CommandEntry { position, appended: time(row, 3)?, command }, outcome }))
 }
 
 fn effect(row: &Row<'_>) -> Result<Effect> {

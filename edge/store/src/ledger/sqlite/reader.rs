@@ -6,13 +6,15 @@ use std::sync::{Mutex, PoisonError};
 
 use litfass_ledger::check::{Audit, Kept};
 use litfass_ledger::{
-    Balance, Cause, Chain, CommandId, Control, ControlId, Count, DailyLimits, Funding, LedgerAccount, Partition,
-    Posting, Shortage, Source, Tally, UNLIMITED, UnbilledId,
+    Account, Balance, Cause, Chain, CommandId, CommandRecord, Control, ControlId, Count, DailyLimits, Funding,
+    LedgerAccount, Partition, Posting, Shortage, Source, Tally, UNLIMITED, UnbilledId,
 };
 use litfass_types::{AdvertiserId, CampaignId, Day, TenantId};
 use rusqlite::{Connection, Result, Row, Transaction};
 
-use super::columns::{amount, chain, control_id, count, id, ledger_account, outcome, posting_kind, shortage, wide};
+use super::columns::{
+    amount, chain, control_id, count, damaged, id, ledger_account, outcome, posting_kind, shortage, wide,
+};
 use super::read::{CONTROL, Rows, balance, control, funding, tally};
 use super::{command, connect};
 use crate::ledger::{Delivery, LedgerError, LedgerReader};
@@ -54,6 +56,15 @@ impl LedgerReader for SqliteLedgerReader {
 
     fn delivery(&self) -> Result<Vec<Delivery>, LedgerError> {
         self.at_once(delivery)
+    }
+
+    fn account(&self, account: AdvertiserId) -> Result<Account, LedgerError> {
+        self.at_once(|tx| account_of(tx, account))
+    }
+
+    fn command(&self, command: CommandId) -> Result<Option<CommandRecord>, LedgerError> {
+        let found = self.at_once(|tx| Rows(tx).commands(&BTreeSet::from([command])))?;
+        Ok(found.into_iter().next().map(|(_, record)| record))
     }
 
     fn audit(&self) -> Result<Audit, LedgerError> {
@@ -98,6 +109,26 @@ fn tallies(tx: &Connection) -> Result<BTreeMap<Chain, Tally>> {
                repeated_hi, repeated_lo, expired_events, expired_hi, expired_lo FROM ledger_tally";
     let rows = Rows(tx).all(sql, [], |row| Ok((chain(row, 0)?, tally(row, 4)?)))?;
     Ok(rows.into_iter().collect())
+}
+
+fn account_of(tx: &Connection, account: AdvertiserId) -> Result<Account> {
+    let id = ControlId::Account(account);
+    let [control] = controls(tx, &[id])?[..] else { return Err(damaged(0, format_args!("{id:?}"))) };
+    let funding = Rows(tx).funding(&BTreeSet::from([account]))?;
+    let moves = format!(
+        "SELECT {} FROM ledger_command WHERE account = ?1 AND effect IN (0, 5, 6) AND outcome = 0 ORDER BY partition, at",
+        command::COLUMNS
+    );
+    let billed = "SELECT account, campaign, line_item, day, billed_events, billed_hi, billed_lo FROM ledger_tally
+                  WHERE account = ?1";
+    let number = account.0.cast_signed();
+    Ok(Account {
+        id: account,
+        funding: funding.first().map(|(_, row)| *row).unwrap_or_default(),
+        control,
+        moves: Rows(tx).all(&moves, [number], |row| command::read(row).map(|(_, record)| record))?,
+        billed: Rows(tx).all(billed, [number], |row| Ok((chain(row, 0)?, count(row, 4)?)))?,
+    })
 }
 
 fn unbilled(tx: &Connection) -> Result<BTreeMap<UnbilledId, Count>> {

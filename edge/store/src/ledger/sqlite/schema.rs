@@ -8,7 +8,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::ledger::LedgerError;
 
 /// One script per version, in order; a script that was released never changes.
-const MIGRATIONS: [&str; 1] = [V1];
+const MIGRATIONS: [&str; 2] = [V1, V2];
 
 const V1: &str = "
 CREATE TABLE ledger_state (
@@ -152,6 +152,13 @@ CREATE TABLE ledger_outcome (
   short_level INTEGER, late INTEGER,
   PRIMARY KEY (partition, at)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Who wished a command and why.
+const V2: &str = "
+ALTER TABLE ledger_command ADD COLUMN by_whom TEXT NOT NULL DEFAULT '';
+ALTER TABLE ledger_command ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+CREATE INDEX ledger_command_account ON ledger_command (account, appended);
 ";
 
 /// Brings the ledger's tables to this program's version.

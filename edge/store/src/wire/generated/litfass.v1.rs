@@ -7,6 +7,11 @@ pub struct Command {
     pub id: ::prost::alloc::vec::Vec<u8>,
     #[prost(uint64, tag = "2")]
     pub tenant: u64,
+    /// Who wished it and why, for people; at most 256 and 1,024 bytes.
+    #[prost(string, tag = "7")]
+    pub by: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub reason: ::prost::alloc::string::String,
     #[prost(oneof = "command::Effect", tags = "3, 4, 5, 6")]
     pub effect: ::core::option::Option<command::Effect>,
 }

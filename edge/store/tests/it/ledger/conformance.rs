@@ -5,7 +5,7 @@ use std::thread;
 
 use litfass_ledger::{
     Batch, Command, CommandEntry, CommandId, CommandOutcome, Commands, Consumed, ControlId, Effect, Entry,
-    GrantRequest, HolderId, Limit, Membership, Outcome, PartitionKind, Refused,
+    GrantRequest, HolderId, Limit, Membership, Note, Outcome, PartitionKind, Refused,
 };
 use litfass_store::ledger::{LedgerError, funds, verify};
 use litfass_types::{AdvertiserId, Duration, LeaseId, LineItemId, Position};
@@ -50,7 +50,7 @@ fn commands(from: u64, effects: &[Effect]) -> Commands {
     let entries = (from..).zip(effects).map(|(offset, effect)| CommandEntry {
         position: Position { partition: ADMIN_PARTITION, offset },
         appended: START,
-        command: Command { id: CommandId(u128::from(offset)), tenant: TENANT, effect: *effect },
+        command: Command { id: CommandId(u128::from(offset)), tenant: TENANT, effect: *effect, note: Note::default() },
     });
     let next = from + effects.len() as u64;
     let consumed = Consumed { partition: ADMIN_PARTITION, from, next, appended: START };

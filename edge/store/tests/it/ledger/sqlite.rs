@@ -211,7 +211,7 @@ fn a_file_of_a_later_version_is_left_alone() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("litfass.db");
     open(&path);
-    Connection::open(&path).unwrap().execute("INSERT INTO ledger_migration VALUES (2)", []).unwrap();
+    Connection::open(&path).unwrap().execute("INSERT INTO ledger_migration VALUES (99)", []).unwrap();
     let error = SqliteLedger::open(&path, terms(), Hand::new().clock()).unwrap_err();
-    assert!(matches!(error, LedgerError::NewerSchema { found: 2, known: 1 }));
+    assert!(matches!(error, LedgerError::NewerSchema { found: 99, .. }));
 }

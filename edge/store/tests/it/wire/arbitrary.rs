@@ -6,7 +6,7 @@ use litfass_decide::{
 };
 use litfass_events::{Billable, Conversion, Delivery, EventKind, ItemView, PacingTable, Purchased, Token};
 use litfass_features::{AdRows, ViewerBlock};
-use litfass_ledger::{Amount, Chain, Command, CommandId, Effect, Limit};
+use litfass_ledger::{Amount, Chain, Command, CommandId, Effect, Limit, Note};
 use litfass_market::{AuctionPlacement, Entrant, PricedBy, Refusal};
 use litfass_store::wire::Body;
 use litfass_types::{
@@ -139,8 +139,9 @@ fn effect() -> impl Strategy<Value = Effect> {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    let parts = (any::<u128>(), any::<u64>(), effect());
-    parts.prop_map(|(id, tenant, effect)| Command { id: CommandId(id), tenant: TenantId(tenant), effect })
+    let note = ("[a-z ü]{0,40}", "[a-z ü]{0,40}").prop_map(|(by, reason)| Note { by, reason });
+    let parts = (any::<u128>(), any::<u64>(), effect(), note);
+    parts.prop_map(|(id, tenant, effect, note)| Command { id: CommandId(id), tenant: TenantId(tenant), effect, note })
 }
 
 fn pacing() -> impl Strategy<Value = PacingTable> {
