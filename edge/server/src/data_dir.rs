@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use litfass_store::migrate;
 use litfass_store::storage::{Disk, ensure_dir, read_whole, write_atomic};
 
-/// The layout that this version writes. A newer one is refused, an older one would be migrated.
-pub const FORMAT: u32 = 1;
+/// The layout that this version writes. A newer one is refused, an older one is brought forward when it is opened.
+///
+/// 1: log, catalog, ledger, snapshots, artifacts, rules, secrets. 2: the tables of `litfass_store::migrate`.
+pub const FORMAT: u32 = 2;
 
 #[derive(Clone, Debug)]
 pub struct DataDir(PathBuf);
@@ -19,23 +22,32 @@ impl DataDir {
     pub fn open(path: &Path) -> Result<Self> {
         std::fs::create_dir_all(path).with_context(|| format!("cannot make the data directory {}", path.display()))?;
         let dir = Self(path.to_owned());
-        dir.check_format()?;
+        let found = dir.format()?;
+        if let Some(newer) = found.filter(|found| *found == 0 || *found > FORMAT) {
+            let file = dir.format_file();
+            bail!("{}: the data directory has format {newer}, this version reads 1 to {FORMAT}", file.display());
+        }
+        // The mark comes last: a migration that was cut off is simply done again.
+        migrate::to_current(&dir.database()).with_context(|| dir.database().display().to_string())?;
+        if found != Some(FORMAT) {
+            write_atomic(&Disk, &dir.format_file(), format!("{FORMAT}\n").as_bytes())?;
+        }
         Ok(dir)
     }
 
-    fn check_format(&self) -> Result<()> {
-        let file = self.0.join("FORMAT");
-        let Some(bytes) = read_whole(&Disk, &file)? else {
-            return Ok(write_atomic(&Disk, &file, format!("{FORMAT}\n").as_bytes())?);
-        };
+    /// None where the directory is new.
+    fn format(&self) -> Result<Option<u32>> {
+        let file = self.format_file();
+        let Some(bytes) = read_whole(&Disk, &file)? else { return Ok(None) };
         let text = String::from_utf8_lossy(&bytes);
-        let Ok(found) = text.trim().parse::<u32>() else {
+        let Ok(found) = text.trim().parse() else {
             bail!("{}: holds {text:?}, not the number of a format", file.display());
         };
-        if found != FORMAT {
-            bail!("{}: the data directory has format {found}, this version reads and writes {FORMAT}", file.display());
-        }
-        Ok(())
+        Ok(Some(found))
+    }
+
+    fn format_file(&self) -> PathBuf {
+        self.0.join("FORMAT")
     }
 
     /// Keeps the params under the hash by which records name them, for as long as the log.

@@ -19,13 +19,14 @@ use litfass_store::wire::{self, Body};
 use litfass_types::{EventId, TenantId, Timestamp};
 use serde_json::Value;
 
+use crate::access::Caller;
 use crate::api::events::{ConversionAsk, EventAsk, EventResult, ItemAsk, TokenAsk, ViewAsk};
 use crate::api::invalid::Invalid;
 use crate::decider::WRITER;
 use crate::metrics::{Metrics, label};
 use crate::problem::{Code, Problem};
 use crate::secrets::UserKeys;
-use crate::tokens::{Opened, Tokens};
+use crate::tokens::{Opened, Tokens, UnknownToken};
 use crate::world::SwappedWorld;
 
 /// How far ahead of the server's clock an event's own time may lie.
@@ -120,17 +121,18 @@ impl Ingest {
         Ok((clicked, Recorded { pending, metrics: Arc::clone(&self.metrics) }))
     }
 
-    /// A result per event, in order; returns once everything accepted is on disk.
+    /// A result per event, in order; returns once everything accepted is on disk. A tenant or token beyond the caller's scope is
+    /// unknown.
     ///
     /// # Errors
     /// When the log takes nothing: then none of them was acknowledged.
-    pub async fn batch(&self, events: Vec<Value>) -> Result<Vec<EventResult>, Problem> {
+    pub async fn batch(&self, events: Vec<Value>, caller: &Caller) -> Result<Vec<EventResult>, Problem> {
         let mut results = Vec::with_capacity(events.len());
         let mut entries = Vec::new();
         let mut places = Vec::new();
         let mut in_batch = BTreeSet::new();
         for event in events {
-            let sorted = match self.read(event) {
+            let sorted = match self.read(event, caller) {
                 Err(problem) => Sorted::Done(EventResult::Rejected { problem }),
                 Ok(taken) if !in_batch.insert(taken.dedupe) => {
                     Sorted::Done(EventResult::Repeated { event_id: taken.id.to_string() })
@@ -178,30 +180,37 @@ impl Ingest {
 
     // ── what it is ──
 
-    fn read(&self, event: Value) -> Result<Taken, Problem> {
+    fn read(&self, event: Value, caller: &Caller) -> Result<Taken, Problem> {
         match EventAsk::read(event)? {
-            EventAsk::Impression(ask) => self.read_delivery(EventKind::Impression, &ask),
-            EventAsk::Viewable(ask) => self.read_delivery(EventKind::Viewable, &ask),
-            EventAsk::Click(ask) => self.read_delivery(EventKind::Click, &ask),
-            EventAsk::Conversion(ask) => self.conversion(ask),
-            EventAsk::View(ask) => self.view(&ask),
+            EventAsk::Impression(ask) => self.read_delivery(EventKind::Impression, &ask, caller),
+            EventAsk::Viewable(ask) => self.read_delivery(EventKind::Viewable, &ask, caller),
+            EventAsk::Click(ask) => self.read_delivery(EventKind::Click, &ask, caller),
+            EventAsk::Conversion(ask) => self.conversion(ask, caller),
+            EventAsk::View(ask) => self.view(&ask, caller),
         }
     }
 
-    fn read_delivery(&self, kind: EventKind, ask: &TokenAsk) -> Result<Taken, Problem> {
+    fn read_delivery(&self, kind: EventKind, ask: &TokenAsk, caller: &Caller) -> Result<Taken, Problem> {
         ask.check()?;
-        self.delivery(kind, &ask.token, ask.time)
+        self.taken(self.open_within(kind, &ask.token, caller)?, ask.time)
+    }
+
+    fn open_within(&self, kind: EventKind, token: &str, caller: &Caller) -> Result<Opened, Problem> {
+        let opened = self.open(kind, token)?;
+        if caller.reaches(opened.token.tenant) { Ok(opened) } else { Err(unknown_token()) }
     }
 
     fn open(&self, kind: EventKind, token: &str) -> Result<Opened, Problem> {
-        let opened = self.tokens.open(token, kind);
-        opened.map_err(|e| Problem::new(Code::UnknownToken, e.to_string()).at("token"))
+        self.tokens.open(token, kind).map_err(|UnknownToken| unknown_token())
     }
 
     fn delivery(&self, kind: EventKind, token: &str, time: Option<i64>) -> Result<Taken, Problem> {
-        let opened = self.open(kind, token)?;
+        self.taken(self.open(kind, token)?, time)
+    }
+
+    fn taken(&self, opened: Opened, time: Option<i64>) -> Result<Taken, Problem> {
         let expired = !opened.may_bill(self.clock.now());
-        let token = opened.token;
+        let (token, kind) = (opened.token, opened.kind);
         let (decision, slot) = (token.decision, token.slot);
         Ok(Taken {
             expired,
@@ -214,9 +223,9 @@ impl Ingest {
         })
     }
 
-    fn conversion(&self, ask: ConversionAsk) -> Result<Taken, Problem> {
+    fn conversion(&self, ask: ConversionAsk, caller: &Caller) -> Result<Taken, Problem> {
         ask.check()?;
-        let opened = ask.token.as_deref().map(|token| self.open(EventKind::Click, token)).transpose()?;
+        let opened = ask.token.as_deref().map(|token| self.open_within(EventKind::Click, token, caller)).transpose()?;
         let click = opened.map(|opened| opened.token);
         let said = ask.tenant.map(TenantId);
         let tenant = click.as_ref().map(|token| token.tenant).or(said);
@@ -224,6 +233,7 @@ impl Ingest {
             return Err(Invalid::new("tenant", "is not the token's tenant").into());
         }
         let tenant = tenant.ok_or_else(|| Invalid::new("tenant", "is needed where there is no token"))?;
+        self.known(tenant, caller)?;
         let user = ask.user_id.as_deref().map(|user| self.user(tenant, user)).transpose()?;
         let items = ask.items.iter().map(purchased).collect();
         let conversion =
@@ -249,9 +259,10 @@ impl Ingest {
         })
     }
 
-    fn view(&self, ask: &ViewAsk) -> Result<Taken, Problem> {
+    fn view(&self, ask: &ViewAsk, caller: &Caller) -> Result<Taken, Problem> {
         ask.check()?;
         let tenant = TenantId(ask.tenant);
+        self.known(tenant, caller)?;
         let user = self.user(tenant, &ask.user_id)?;
         let (item, category) = (item_hash(&ask.item), ask.category.as_deref().map(category_hash));
         let (view, at) = (ItemView { tenant, user, item, category }, self.time(ask.time)?);
@@ -268,10 +279,14 @@ impl Ingest {
         })
     }
 
-    fn user(&self, tenant: TenantId, user: &str) -> Result<litfass_types::UserHash, Problem> {
-        if self.world.load().catalog.tenant(tenant).is_none() {
-            return Err(Problem::new(Code::UnknownTenant, format!("there is no tenant {tenant}")).at("tenant"));
+    fn known(&self, tenant: TenantId, caller: &Caller) -> Result<(), Problem> {
+        if self.world.load().catalog.tenant(tenant).is_some() && caller.reaches(tenant) {
+            return Ok(());
         }
+        Err(Problem::new(Code::UnknownTenant, format!("there is no tenant {tenant}")).at("tenant"))
+    }
+
+    fn user(&self, tenant: TenantId, user: &str) -> Result<litfass_types::UserHash, Problem> {
         self.users.hash(tenant, user).map_err(|e| Problem::new(Code::Internal, e.to_string()))
     }
 
@@ -311,6 +326,10 @@ impl Ingest {
     fn seen(&self, taken: &Taken) -> Seen {
         if taken.expired { Seen::Expired } else { self.seen.look(taken.dedupe) }
     }
+}
+
+fn unknown_token() -> Problem {
+    Problem::new(Code::UnknownToken, UnknownToken.to_string()).at("token")
 }
 
 fn purchased(ask: &ItemAsk) -> Purchased {

@@ -1,5 +1,6 @@
 //! The server: configuration, HTTP, the request path, workers, pages, and the command line of the one binary.
 
+pub mod access;
 pub mod api;
 pub mod cli;
 pub mod config;

@@ -24,6 +24,7 @@ use litfass_store::storage::Disk;
 use litfass_store::wire::{self, Body};
 use litfass_types::{DecisionId, Timestamp};
 
+use crate::access::Keys;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::decider::{Decider, WRITER};
@@ -56,6 +57,7 @@ const SIGNALS_INTERVAL: Duration = Duration::from_secs(2);
 pub struct Node {
     pub config: Config,
     pub data: DataDir,
+    pub keys: Arc<Keys>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
     pub world: Arc<SwappedWorld>,
@@ -182,7 +184,7 @@ impl Running {
             refused: BTreeSet::new(),
         };
         profile.step()?;
-        let (mut admin, mut lease_worker) = (money.admin, leases());
+        let (mut admin, mut lease_worker, keys) = (money.admin, leases(), Arc::clone(&node.keys));
         let mut workers = Workers::default();
         workers.spawn("billing", move || billing.step())?;
         workers.spawn("admin", move || admin.step())?;
@@ -190,6 +192,7 @@ impl Running {
         workers.spawn("pacing", move || pacing.step())?;
         workers.spawn("signals", move || signals.step())?;
         workers.spawn("profile", move || profile.step())?;
+        workers.spawn("keys", move || workers::keys::step(&keys))?;
         workers.spawn("catalog", move || catalog.step())?;
         let leases = leases();
         Ok(Self { node, workers, folds, leases })
@@ -310,11 +313,15 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, c
         metrics: Arc::clone(&metrics),
     };
     let ledger = SqliteLedgerReader::open(&stores.data.database())?;
+    let database = stores.data.database();
+    let keys = Keys::open(&database, config.server.listen.ip().is_loopback());
+    let keys = Arc::new(keys.with_context(|| database.display().to_string())?);
     let (live, data) = (Arc::clone(&folded.live), stores.data.clone());
     let (pacing, learning, folds, began) = (Arc::default(), Arc::default(), runner.progress(), Instant::now());
     Ok(Node {
         config,
         data,
+        keys,
         clock,
         metrics,
         world,

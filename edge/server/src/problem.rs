@@ -6,7 +6,7 @@
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -46,6 +46,10 @@ codes! {
     MalformedJson = 400, "malformed-json", "The body is not JSON";
     /// A value of the wrong type, out of its bounds or of an unknown name; `field` says which.
     InvalidField = 400, "invalid-field", "A field of the request is invalid";
+    /// No key, or none that is in force.
+    Unauthenticated = 401, "unauthenticated", "An API key is needed";
+    /// The key is in force and may not do this.
+    Forbidden = 403, "forbidden", "This key may not do that";
     UnknownPlacement = 404, "unknown-placement", "There is no such placement";
     UnknownTenant = 404, "unknown-tenant", "There is no such tenant";
     UnknownDecision = 404, "unknown-decision", "There is no such decision";
@@ -129,7 +133,11 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         // A struct of texts and one number always serialises.
         let body = serde_json::to_vec(&self).unwrap_or_default();
-        (self.code.status(), [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response()
+        let mut response = (self.code.status(), [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response();
+        if self.code == Code::Unauthenticated {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::net::TcpListener;
 
 use crate::http::router;
@@ -23,6 +23,10 @@ pub fn serve(
 ) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let node = Arc::clone(&running.node);
+    if let Err(refused) = is_guarded(&node) {
+        running.close();
+        return Err(refused);
+    }
     let served = runtime.block_on(async {
         let listen = node.config.server.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
@@ -42,6 +46,18 @@ pub fn serve(
     drop(runtime);
     running.close();
     served
+}
+
+/// Nobody but this machine reaches a server without keys.
+fn is_guarded(node: &Node) -> Result<()> {
+    let listen = node.config.server.listen;
+    if listen.ip().is_loopback() || node.keys.exist() {
+        return Ok(());
+    }
+    bail!(
+        "server.listen: {listen} is not a loopback address, and there is no API key yet: make the first one with \
+         `litfass admin create-key --role admin`"
+    )
 }
 
 /// The one line on standard output that scripts wait for.

@@ -18,12 +18,19 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub struct HttpDoor {
     address: SocketAddr,
     connection: Option<BufReader<TcpStream>>,
+    /// Sent with every request, each line ended.
+    headers: String,
 }
 
 impl HttpDoor {
     #[must_use]
     pub const fn new(address: SocketAddr) -> Self {
-        Self { address, connection: None }
+        Self { address, connection: None, headers: String::new() }
+    }
+
+    /// Sends this header with every request from now on.
+    pub fn always_send(&mut self, name: &str, value: &str) {
+        self.headers.push_str(&format!("{name}: {value}\r\n"));
     }
 
     /// Any request; `body` is sent as JSON.
@@ -43,7 +50,7 @@ impl HttpDoor {
     /// The bytes of a request; `body` says it is JSON where it is not empty, whatever it holds.
     #[must_use]
     pub fn message(&self, method: &str, path: &str, body: &str) -> Vec<u8> {
-        let mut message = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        let mut message = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{}", self.address, self.headers);
         if !body.is_empty() {
             message.push_str("Content-Type: application/json\r\n");
         }

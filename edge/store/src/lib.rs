@@ -1,8 +1,11 @@
 //! Everything Litfass keeps: ports with their contracts, and the embedded adapters behind them.
 
+pub mod audit;
 pub mod catalog;
 pub mod fold;
+pub mod keys;
 pub mod ledger;
 pub mod log;
+pub mod migrate;
 pub mod storage;
 pub mod wire;

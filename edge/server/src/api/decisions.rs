@@ -8,6 +8,7 @@ use litfass_decide::{AdRequest, Context, PlacementRequest};
 use litfass_types::{Device, Nanos, Os, PlacementId, Price, TenantId};
 use serde::{Deserialize, Serialize};
 
+use crate::access::Caller;
 use crate::problem::Code;
 
 use super::invalid::{Invalid, bounded, bounded_list, one_of};
@@ -117,18 +118,18 @@ pub struct Tracking {
 }
 
 impl DecisionRequest {
-    /// The tenant follows from the placements, which must all be of one.
+    /// The tenant follows from the placements, which must all be of one. A placement beyond the caller's scope is unknown.
     ///
     /// # Errors
     /// Names the first field outside its limits or unknown to the catalog.
-    pub fn placements(&self, catalog: &Catalog) -> Result<(TenantId, Vec<PlacementRequest>), Invalid> {
+    pub fn placements(&self, catalog: &Catalog, caller: &Caller) -> Result<(TenantId, Vec<PlacementRequest>), Invalid> {
         if self.placements.is_empty() || self.placements.len() > PLACEMENTS_MAX {
             return Err(Invalid::new("placements", format!("give 1 to {PLACEMENTS_MAX} placements")));
         }
         let mut tenant = None;
         let mut asked: Vec<PlacementRequest> = Vec::with_capacity(self.placements.len());
         for (i, ask) in self.placements.iter().enumerate() {
-            let (owner, placement) = ask.check(catalog).map_err(|e| e.below(&format!("placements[{i}]")))?;
+            let (owner, placement) = ask.check(catalog, caller).map_err(|e| e.below(&format!("placements[{i}]")))?;
             if *tenant.get_or_insert(owner) != owner {
                 return Err(Invalid::new(
                     format!("placements[{i}].id"),
@@ -147,8 +148,8 @@ impl DecisionRequest {
     ///
     /// # Errors
     /// Names the first field outside its limits.
-    pub fn check(self, catalog: &Catalog) -> Result<(AdRequest, Option<String>), Invalid> {
-        let (tenant, placements) = self.placements(catalog)?;
+    pub fn check(self, catalog: &Catalog, caller: &Caller) -> Result<(AdRequest, Option<String>), Invalid> {
+        let (tenant, placements) = self.placements(catalog, caller)?;
         bounded("request_id", self.request_id.as_deref(), REQUEST_ID_MAX)?;
         bounded("user_id", self.user_id.as_deref(), TEXT_MAX)?;
         let context = self.context.check().map_err(|e| e.below("context"))?;
@@ -165,10 +166,11 @@ impl DecisionRequest {
 }
 
 impl PlacementAsk {
-    fn check(&self, catalog: &Catalog) -> Result<(TenantId, PlacementRequest), Invalid> {
+    fn check(&self, catalog: &Catalog, caller: &Caller) -> Result<(TenantId, PlacementRequest), Invalid> {
         let id = PlacementId(self.id);
         let placement = catalog
             .placement(id)
+            .filter(|placement| caller.reaches(placement.tenant))
             .ok_or_else(|| Invalid::unknown(Code::UnknownPlacement, "id", format!("no placement {}", self.id)))?;
         let most = placement.slots_max.min(SLOTS_MAX);
         if self.slots == 0 || self.slots > most {

@@ -4,4 +4,5 @@
 pub mod decisions;
 pub mod events;
 pub mod invalid;
+pub mod keys;
 pub mod rank_ads;

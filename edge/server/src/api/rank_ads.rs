@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::decisions::{ContextAsk, DecisionRequest, PlacementAsk, SLOTS_MAX, Tracking};
 use super::invalid::{Invalid, fit};
+use crate::access::Caller;
 use crate::problem::Code;
 
 #[derive(Deserialize, Debug)]
@@ -55,8 +56,8 @@ impl RankAdsRequest {
     ///
     /// # Errors
     /// Names the field that is of the wrong type, outside its limits or unknown to the catalog.
-    pub fn into_decision(self, catalog: &Catalog) -> Result<DecisionRequest, Invalid> {
-        let placement = self.placement(catalog)?;
+    pub fn into_decision(self, catalog: &Catalog, caller: &Caller) -> Result<DecisionRequest, Invalid> {
+        let placement = self.placement(catalog, caller)?;
         let context = self.context.into_context().map_err(|e| e.below("context"))?;
         Ok(DecisionRequest {
             request_id: None,
@@ -68,7 +69,7 @@ impl RankAdsRequest {
         })
     }
 
-    fn placement(&self, catalog: &Catalog) -> Result<PlacementId, Invalid> {
+    fn placement(&self, catalog: &Catalog, caller: &Caller) -> Result<PlacementId, Invalid> {
         let page = &self.context.page_type;
         let unknown = || {
             Invalid::unknown(
@@ -77,7 +78,8 @@ impl RankAdsRequest {
                 format!("no placement has the page type {page:?}"),
             )
         };
-        let placement = catalog.placement_by_page_type(page).ok_or_else(unknown)?;
+        let placement = catalog.placement_by_page_type(page);
+        let placement = placement.filter(|placement| caller.reaches(placement.tenant)).ok_or_else(unknown)?;
         let most = placement.slots_max.min(SLOTS_MAX);
         if self.num_ads == 0 || self.num_ads > most {
             return Err(Invalid::new("num_ads", format!("must be 1 to {most} at this placement")));

@@ -1,5 +1,6 @@
 //! The command line: one subcommand, one file.
 
+mod admin;
 mod catalog;
 mod demo;
 mod evaluate;
@@ -26,6 +27,8 @@ pub struct Cli {
 enum Command {
     /// Serve ads with every role in this process.
     Run(run::Args),
+    /// API keys: make, list, revoke.
+    Admin(admin::Args),
     /// Load the catalog file that describes advertisers, campaigns, ads and placements.
     Catalog(catalog::Args),
     /// A shop with simulated shoppers, or a real shop's log replayed, served and learned from, with a live page.
@@ -44,6 +47,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Run(args) => args.run(),
+            Command::Admin(args) => args.run(),
             Command::Catalog(args) => args.run(),
             Command::Demo(args) => args.run(),
             Command::Evaluate(args) => args.run(),

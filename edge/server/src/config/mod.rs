@@ -80,7 +80,7 @@ macro_rules! settings {
 settings! {
     /// Where it listens and keeps its state.
     Server "server" as server {
-        listen: SocketAddr = "127.0.0.1:8080", "server", "Where HTTP is served. Only a loopback address: there are no keys yet. Port 0 picks a free one.";
+        listen: SocketAddr = "127.0.0.1:8080", "server", "Where HTTP is served. An address other than loopback is refused until there is an API key. Port 0 picks a free one.";
         data_dir: PathBuf = "data", "server", "The folder with all state. One process at a time.";
         body_bytes_max: u64 = "2097152" in "1024", "67108864", "server", "Largest request body.";
         click_wait: Duration = "250ms" in "1ms", "10s", "server", "How long a click waits for the log before it is redirected all the same.";
@@ -192,7 +192,6 @@ impl Config {
         let holds = ledger.hold_ttl_cpm.min(ledger.hold_ttl_cpc);
         let longest_hold = ledger.hold_ttl_cpm.max(ledger.hold_ttl_cpc);
         let rules = [
-            (self.server.listen.ip().is_loopback(), "server.listen: must be a loopback address: there are no keys yet"),
             (ledger.lease_ttl <= holds, "ledger.lease_ttl: must not be longer than the shorter hold_ttl"),
             (ledger.token_ttl >= longest_hold, "ledger.token_ttl: must not be shorter than the longer hold_ttl"),
             (
@@ -359,9 +358,9 @@ mod tests {
 
     #[test]
     fn settings_that_contradict_each_other_are_refused() {
-        let text = "[ledger]\nlease_ttl = \"3m\"\ntoken_ttl = \"4m\"\n[params]\ncandidates_max = 10\n[server]\nlisten = \"0.0.0.0:80\"";
+        let text = "[ledger]\nlease_ttl = \"3m\"\ntoken_ttl = \"4m\"\n[params]\ncandidates_max = 10";
         let found = problems(text, &[]);
-        for path in ["server.listen", "ledger.lease_ttl", "ledger.token_ttl", "params.entrants_max"] {
+        for path in ["ledger.lease_ttl", "ledger.token_ttl", "params.entrants_max"] {
             assert!(found.iter().any(|problem| problem.starts_with(path)), "{path}: {found:#?}");
         }
     }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use litfass_types::{DecisionId, Value};
 
+use crate::access::{Action, Caller};
 use crate::api::decisions::{AdAnswer, CreativeAnswer, DecisionRequest, DecisionResponse, PlacementAnswer};
 use crate::api::rank_ads::{Assets, RankAdsRequest, RankAdsResponse, RankedAd};
 use crate::console::view::ExplanationView;
@@ -22,10 +23,11 @@ impl From<Unavailable> for Problem {
 
 pub(super) async fn decide(
     State(node): State<Arc<Node>>,
+    caller: Caller,
     Body(ask): Body<DecisionRequest>,
 ) -> Result<Json<DecisionResponse>, Problem> {
     let explain = ask.explain;
-    let decided = answer(&node, ask).await?;
+    let decided = answer(&node, &caller, ask).await?;
     let placements = decided.record.inputs.request.placements.iter().enumerate();
     Ok(Json(DecisionResponse {
         decision_id: decided.record.id.to_string(),
@@ -38,10 +40,11 @@ pub(super) async fn decide(
 
 pub(super) async fn rank_ads(
     State(node): State<Arc<Node>>,
+    caller: Caller,
     Body(ask): Body<RankAdsRequest>,
 ) -> Result<Json<RankAdsResponse>, Problem> {
-    let ask = ask.into_decision(&node.world.load().catalog)?;
-    let decided = answer(&node, ask).await?;
+    let ask = ask.into_decision(&node.world.load().catalog, &caller)?;
+    let decided = answer(&node, &caller, ask).await?;
     let ranked = ads(&decided, 0).into_iter().zip(&decided.record.shown).map(|(ad, shown)| RankedAd {
         ad_id: ad.ad_id,
         score: currency_units(shown.value),
@@ -59,9 +62,13 @@ fn currency_units(value: Value) -> f64 {
     crate::explain::value_micros(value) / 1e9
 }
 
-async fn answer(node: &Node, ask: DecisionRequest) -> Result<Decided, Problem> {
+async fn answer(node: &Node, caller: &Caller, ask: DecisionRequest) -> Result<Decided, Problem> {
+    caller.may(Action::Decide)?;
     let explain = ask.explain;
-    let (mut request, user) = ask.check(&node.world.load().catalog)?;
+    if explain {
+        caller.may(Action::Explain).map_err(|problem| problem.at("explain"))?;
+    }
+    let (mut request, user) = ask.check(&node.world.load().catalog, caller)?;
     if let Some(user) = user {
         let hash = node.users.hash(request.tenant, &user);
         request.user = Some(hash.map_err(|e| Problem::new(Code::Internal, e.to_string()))?);
@@ -92,16 +99,19 @@ fn ads(decided: &Decided, placement: usize) -> Vec<AdAnswer> {
 
 pub(super) async fn explain(
     State(node): State<Arc<Node>>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<ExplanationView>, Problem> {
-    explained(&node, &id).map(Json)
+    explained(&node, &caller, &id).map(Json)
 }
 
-/// What the record says of that decision, and when.
-pub(super) fn explained(node: &Node, id: &str) -> Result<ExplanationView, Problem> {
+/// What the record says of that decision, and when. It names every competitor, so it takes a key of the whole tenant.
+pub(super) fn explained(node: &Node, caller: &Caller, id: &str) -> Result<ExplanationView, Problem> {
+    caller.may(Action::Explain)?;
     let unknown = |detail: String| Problem::new(Code::UnknownDecision, detail).at("id");
     let id: DecisionId = id.parse().map_err(|e: litfass_types::MalformedId| unknown(e.to_string()))?;
     let found = node.record_of(id).map_err(|e| Problem::new(Code::Internal, e.to_string()))?;
-    let record = found.ok_or_else(|| unknown(format!("there is no record of decision {id}")))?;
+    let reached = found.filter(|record| caller.reaches(record.inputs.request.tenant));
+    let record = reached.ok_or_else(|| unknown(format!("there is no record of decision {id}")))?;
     Ok(explanation(&record, &node.world.load().catalog))
 }

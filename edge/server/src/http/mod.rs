@@ -2,6 +2,7 @@
 
 mod decisions;
 mod events;
+mod keys;
 mod pages;
 mod tracking;
 
@@ -13,8 +14,9 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 
+use crate::access::middleware::identified;
 use crate::metrics::label::{Route, StatusClass};
 use crate::node::Node;
 use crate::problem::{Code, Problem};
@@ -27,6 +29,8 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/v1/decisions/{id}", get(decisions::explain))
         .route("/rank_ads", post(decisions::rank_ads))
         .route("/v1/events", post(events::batch))
+        .route("/v1/keys", post(keys::create).get(keys::list))
+        .route("/v1/keys/{id}", delete(keys::revoke))
         .route("/t/i/{token}", get(tracking::impression).post(tracking::impression_beacon).head(tracking::looked_at))
         .route("/t/v/{token}", get(tracking::viewable).post(tracking::viewable).head(tracking::looked_at))
         .route("/t/c/{token}", get(tracking::click).post(tracking::click_beacon).head(tracking::looked_at))
@@ -38,6 +42,7 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/metrics", get(pages::metrics))
         .fallback(unknown_address)
         .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&node), identified))
         .layer(middleware::from_fn_with_state(Arc::clone(&node), measured))
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(node)
@@ -58,6 +63,7 @@ fn route_of(path: Option<&MatchedPath>) -> Route {
         "/v1/decisions/{id}" => Route::Explanation,
         "/rank_ads" => Route::RankAds,
         "/v1/events" => Route::Events,
+        "/v1/keys" | "/v1/keys/{id}" => Route::Keys,
         "/t/i/{token}" | "/t/v/{token}" | "/t/c/{token}" => Route::Tracking,
         "/" => Route::Page,
         "/v1/live" => Route::Live,
@@ -74,6 +80,13 @@ async fn unknown_address() -> Problem {
 
 async fn wrong_method() -> Problem {
     Problem::new(Code::MethodNotAllowed, "see docs/specs/http.md for what this address takes")
+}
+
+/// Runs what waits for the disk on a thread of its own; what fails there is the server's fault.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> anyhow::Result<T> + Send + 'static) -> Result<T, Problem> {
+    let internal = |detail: String| Problem::new(Code::Internal, detail);
+    let done = tokio::task::spawn_blocking(work).await.map_err(|e| internal(e.to_string()))?;
+    done.map_err(|e| internal(format!("{e:#}")))
 }
 
 /// An answer without a body.

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::decisions::explained;
+use crate::access::{Action, Caller};
 use crate::console::{self, view::LiveView};
 use crate::node::Node;
 use crate::problem::{Code, Problem};
@@ -25,16 +26,24 @@ fn page(status: StatusCode, html: String) -> Response {
     (status, headers, html).into_response()
 }
 
-pub(super) async fn live(State(node): State<Arc<Node>>) -> Response {
-    page(StatusCode::OK, console::live_page(&node.live_view()))
+pub(super) async fn live(State(node): State<Arc<Node>>, caller: Caller) -> Result<Response, Problem> {
+    operates(&caller)?;
+    Ok(page(StatusCode::OK, console::live_page(&node.live_view())))
 }
 
-pub(super) async fn live_view(State(node): State<Arc<Node>>) -> Json<LiveView> {
-    Json(node.live_view())
+pub(super) async fn live_view(State(node): State<Arc<Node>>, caller: Caller) -> Result<Json<LiveView>, Problem> {
+    operates(&caller)?;
+    Ok(Json(node.live_view()))
 }
 
-pub(super) async fn decision(State(node): State<Arc<Node>>, Path(id): Path<String>) -> Response {
-    match explained(&node, &id) {
+/// Figures of all tenants together.
+fn operates(caller: &Caller) -> Result<(), Problem> {
+    caller.may(Action::Operate)?;
+    caller.platform()
+}
+
+pub(super) async fn decision(State(node): State<Arc<Node>>, caller: Caller, Path(id): Path<String>) -> Response {
+    match explained(&node, &caller, &id) {
         Ok(view) => page(StatusCode::OK, console::decision_page(&view)),
         Err(problem) if problem.code() == Code::UnknownDecision => {
             page(StatusCode::NOT_FOUND, console::missing_page(problem.detail()))
@@ -53,8 +62,9 @@ pub(super) async fn health() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-pub(super) async fn metrics(State(node): State<Arc<Node>>) -> Response {
+pub(super) async fn metrics(State(node): State<Arc<Node>>, caller: Caller) -> Result<Response, Problem> {
+    operates(&caller)?;
     #[expect(clippy::cast_precision_loss, reason = "a gauge")]
     node.metrics.fold_lag.set((), node.folds.lag() as f64);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], node.metrics.render()).into_response()
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], node.metrics.render()).into_response())
 }

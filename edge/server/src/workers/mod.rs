@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod billing;
 pub mod catalog;
+pub mod keys;
 pub mod learn;
 pub mod leases;
 pub mod pacing;

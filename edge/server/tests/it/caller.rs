@@ -65,6 +65,17 @@ impl Caller {
         Self { door: HttpDoor::new(address) }
     }
 
+    /// The same with an API key.
+    pub(crate) fn with_key(self, key: &str) -> Self {
+        self.with_header("Authorization", &format!("Bearer {key}"))
+    }
+
+    /// The same with a header on every request.
+    pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.door.always_send(name, value);
+        self
+    }
+
     /// Any request; none where no whole answer came.
     pub(crate) fn try_send(&mut self, method: &str, path: &str, body: &str) -> io::Result<Response> {
         let message = self.door.message(method, path, body);

@@ -6,6 +6,7 @@
     reason = "a test fails where it cannot go on, and prints its seeds"
 )]
 
+mod access;
 mod billing;
 mod books;
 mod browser;

@@ -165,6 +165,7 @@ fn a_directory_of_the_first_format_is_served_with_everything_in_it() {
     let mut caller = server.caller();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let (decision, click) = (text(&expected["decision"]["id"]), text(&expected["click"]["path"]));
+    assert_eq!(fs::read_to_string(home.data().join("FORMAT")).unwrap(), "2\n", "it was brought to the format of today");
     assert_eq!(money(&home.data()), expected["books"], "before anything is decided");
     assert_eq!(found(&mut caller, &home.data(), &decision, &click), expected);
     let answer = wait_for("both sellers to be shown", || {
@@ -200,8 +201,8 @@ fn middle_flipped(mut bytes: Vec<u8>) -> Vec<u8> {
 
 #[test]
 fn a_directory_of_a_later_format_is_refused() {
-    let said = is_refused("FORMAT", |_| b"2\n".to_vec());
-    assert!(said.contains("has format 2, this version reads and writes 1"), "{said}");
+    let said = is_refused("FORMAT", |_| b"3\n".to_vec());
+    assert!(said.contains("has format 3, this version reads 1 to 2"), "{said}");
 }
 
 #[test]

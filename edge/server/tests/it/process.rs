@@ -62,6 +62,13 @@ impl Home {
         (output.status, String::from_utf8(said).unwrap())
     }
 
+    /// A new API key, made on the command line.
+    pub(crate) fn key(&self, arguments: &[&str]) -> String {
+        let (status, said) = self.command(&[&["admin", "create-key"], arguments].concat());
+        assert!(status.success(), "create-key {arguments:?}: {said}");
+        said.lines().find(|line| line.starts_with("lf_")).unwrap().to_owned()
+    }
+
     /// Loads a catalog; it must be accepted.
     pub(crate) fn load(&self, catalog: &Value) -> String {
         let file = self.write("catalog.json", &catalog.to_string());
@@ -75,9 +82,14 @@ impl Home {
         self.start(&mut self.serving())
     }
 
+    /// Starts serving on an address of its own choice.
+    pub(crate) fn serve_on(&self, listen: &str) -> Litfass {
+        self.start(&mut self.serving_on(listen))
+    }
+
     /// Starts the demo and waits until it listens.
     pub(crate) fn demo(&self) -> Litfass {
-        self.start(self.program().arg("demo"))
+        self.start(self.program().args(["demo", "--listen", "127.0.0.1:0"]))
     }
 
     /// Starts serving where that must fail, and waits until it has; what it said.
@@ -98,15 +110,19 @@ impl Home {
     }
 
     fn serving(&self) -> Command {
+        self.serving_on("127.0.0.1:0")
+    }
+
+    fn serving_on(&self, listen: &str) -> Command {
         let mut command = self.program();
-        command.arg("run").arg("--config").arg(self.folder.path().join("litfass.toml"));
+        command.args(["run", "--listen", listen, "--config"]).arg(self.folder.path().join("litfass.toml"));
         command
     }
 
     fn spawn(&self, command: &mut Command) -> (Child, PathBuf) {
         let log = self.folder.path().join("stderr.log");
         let stderr = File::options().create(true).append(true).open(&log).unwrap();
-        let command = command.arg("--data-dir").arg(self.data()).args(["--listen", "127.0.0.1:0"]);
+        let command = command.arg("--data-dir").arg(self.data());
         (command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap(), log)
     }
 

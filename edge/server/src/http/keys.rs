@@ -1,0 +1,100 @@
+//! API keys: made, listed, revoked. A tenant's admin sees and makes its own tenant's keys only.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use litfass_catalog::Catalog;
+use litfass_store::keys::KeyRow;
+use serde::Deserialize;
+
+use super::{blocking, empty};
+use crate::access::{Action, Caller, KeyId, Scope};
+use crate::api::keys::{KeyAnswer, KeyList, NewKeyAsk};
+use crate::node::Node;
+use crate::problem::{Body, Code, Problem};
+
+const PAGE: usize = 100;
+
+pub(super) async fn create(
+    State(node): State<Arc<Node>>,
+    caller: Caller,
+    Body(ask): Body<NewKeyAsk>,
+) -> Result<Response, Problem> {
+    caller.may(Action::ManageKeys)?;
+    let now = node.clock.now();
+    let wanted = ask.check(now)?;
+    is_within(&node.world.load().catalog, &caller, wanted.scope)?;
+    let made = blocking(move || node.keys.create(wanted, &caller.who(), now)).await?;
+    let answer = KeyAnswer { key: Some(made.text), ..KeyAnswer::of(&made.row) };
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+}
+
+/// The scope exists, and is not wider than the caller's own.
+fn is_within(catalog: &Catalog, caller: &Caller, scope: Scope) -> Result<(), Problem> {
+    match scope {
+        Scope::Platform => caller.platform().map_err(|problem| problem.at("tenant")),
+        Scope::Tenant(tenant) => {
+            let known = catalog.tenant(tenant).is_some() && caller.reaches(tenant);
+            if known { Ok(()) } else { Err(no_tenant(tenant)) }
+        }
+        Scope::Advertiser(tenant, advertiser) => {
+            if catalog.tenant(tenant).is_none() || !caller.reaches(tenant) {
+                return Err(no_tenant(tenant));
+            }
+            let home = catalog.advertiser_by_id(advertiser).map(|ix| catalog.advertiser(ix).tenant);
+            if home == Some(tenant) {
+                return Ok(());
+            }
+            Err(Problem::new(Code::NotFound, format!("tenant {tenant} has no advertiser {advertiser}"))
+                .at("advertiser"))
+        }
+    }
+}
+
+fn no_tenant(tenant: litfass_types::TenantId) -> Problem {
+    Problem::new(Code::UnknownTenant, format!("there is no tenant {tenant}")).at("tenant")
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    cursor: Option<u64>,
+}
+
+pub(super) async fn list(
+    State(node): State<Arc<Node>>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<KeyList>, Problem> {
+    caller.may(Action::ManageKeys)?;
+    let after = page.cursor.unwrap_or(0);
+    let rows = node.keys.all().into_iter().filter(|row| row.id.0 > after && may_manage(&caller, row));
+    let mut keys: Vec<_> = rows.take(PAGE + 1).map(|row| KeyAnswer::of(&row)).collect();
+    let more = keys.len() > PAGE;
+    keys.truncate(PAGE);
+    let next = keys.last().filter(|_| more).map(|key| key.id.to_string());
+    Ok(Json(KeyList { keys, next }))
+}
+
+pub(super) async fn revoke(
+    State(node): State<Arc<Node>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    caller.may(Action::ManageKeys)?;
+    let row = id.parse().ok().and_then(|id| node.keys.get(KeyId(id))).filter(|row| may_manage(&caller, row));
+    let id = row.ok_or_else(|| Problem::new(Code::NotFound, format!("there is no key {id}")).at("id"))?.id;
+    let now = node.clock.now();
+    blocking(move || Ok(node.keys.revoke(id, &caller.who(), now)?)).await?;
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+fn may_manage(caller: &Caller, row: &KeyRow) -> bool {
+    match row.scope.tenant() {
+        Some(tenant) => caller.reaches(tenant),
+        None => caller.scope == Scope::Platform,
+    }
+}
