@@ -160,8 +160,11 @@ fn a_key_that_makes_no_sense_is_refused_with_its_field() {
     assert_eq!(open.get("/v1/keys").json()["keys"], json!([]), "and none of them was made");
 }
 
+/// Method, path and body.
+type Ask = (&'static str, String, String);
+
 /// Both answers say the same, but for the id that each was asked for.
-fn same_as_missing(caller: &mut Caller, foreign: (&str, String, String), missing: (&str, String, String)) {
+fn same_as_missing(caller: &mut Caller, foreign: &Ask, missing: &Ask) {
     let (theirs, none) =
         (caller.send(foreign.0, &foreign.1, &foreign.2), caller.send(missing.0, &missing.1, &missing.2));
     assert_eq!(theirs.status, 404, "{foreign:?}: {}", String::from_utf8_lossy(&theirs.body));
@@ -181,19 +184,23 @@ fn every_reference_to_another_tenants_object_is_answered_as_if_it_were_not_there
     wait_for("the keys to be known", || (other.get("/v1/keys").status == 200).then_some(()));
     let post = |path: &str, body: Value| ("POST", path.to_owned(), body.to_string());
     let decide = |placement: u64| post("/v1/decisions", page(placement, 1, "u"));
-    same_as_missing(&mut other, decide(HOME), decide(777));
+    same_as_missing(&mut other, &decide(HOME), &decide(777));
     let rank = |page: &str| post("/rank_ads", json!({ "context": { "page_type": page }, "num_ads": 1 }));
-    same_as_missing(&mut other, rank("home"), rank("nowhere"));
+    same_as_missing(&mut other, &rank("home"), &rank("nowhere"));
     let get = |path: String| ("GET", path, String::new());
     let unknown = "0".repeat(32);
-    same_as_missing(&mut other, get(format!("/v1/decisions/{}", ad.decision)), get(format!("/v1/decisions/{unknown}")));
+    same_as_missing(
+        &mut other,
+        &get(format!("/v1/decisions/{}", ad.decision)),
+        &get(format!("/v1/decisions/{unknown}")),
+    );
     assert_eq!(other.get(&format!("/decisions/{}", ad.decision)).status, 404);
     let key = |tenant: u64| post("/v1/keys", json!({ "role": "serving", "tenant": tenant }));
-    same_as_missing(&mut other, key(1), key(777));
+    same_as_missing(&mut other, &key(1), &key(777));
     let advertiser = |id: u64| post("/v1/keys", json!({ "role": "advertiser", "tenant": 2, "advertiser": id }));
-    same_as_missing(&mut other, advertiser(11), advertiser(777));
+    same_as_missing(&mut other, &advertiser(11), &advertiser(777));
     let delete = |id: u64| ("DELETE", format!("/v1/keys/{id}"), String::new());
-    same_as_missing(&mut other, delete(1), delete(777));
+    same_as_missing(&mut other, &delete(1), &delete(777));
     assert_eq!(other.send("POST", "/v1/keys", r#"{"role":"admin"}"#).status, 403, "no wider key than its own");
     let events = [
         json!({ "type": "impression", "token": Ad::token(&ad.impression) }),
