@@ -11,6 +11,7 @@
 mod assemble;
 mod observed;
 mod record;
+mod replay;
 mod request;
 mod settle;
 mod shortlist;
@@ -19,6 +20,7 @@ mod world;
 pub use assemble::{Hold, Made};
 pub use observed::Observed;
 pub use record::{CandidateRecord, DecisionRecord, Full, Inputs, Market, ShownRecord, StageName, WorldVersion};
+pub use replay::{At, Difference, differences};
 pub use request::{AdRequest, Context, PlacementRequest};
 pub use settle::{Settled, settle_market};
 pub use shortlist::{Shortlist, Workspace, shortlist};

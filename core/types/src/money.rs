@@ -39,6 +39,18 @@ pub enum Unit {
     Action,
 }
 
+impl Unit {
+    /// As files and answers spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mille => "mille",
+            Self::Click => "click",
+            Self::Action => "action",
+        }
+    }
+}
+
 /// What an advertiser bids or pays: integer micros of the settlement currency per unit.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Price {

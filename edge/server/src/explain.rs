@@ -1,28 +1,38 @@
 //! From a decision's record to an explanation for people.
 //!
-//! Everything told of the decision comes from the record, or from settling it again; the catalog only lends names, those of
-//! today. Candidates that lost are told one by one where the record is full, else the entrants are.
+//! Everything told of the decision comes from the record, or from settling it again; the catalog only lends names.
+//! Candidates that lost are told one by one where the record is full, else the entrants are. An advertiser is told of its own
+//! ads alone: neither who the others are, nor what they bid, nor who the viewer is.
 
 use litfass_catalog::Catalog;
 use litfass_decide::{DecisionRecord, ShownRecord};
 use litfass_features::{RequestNumber, RowId, RowNumber};
 use litfass_market::{Decision, PricedBy, value};
 use litfass_retrieval::SourceSet;
-use litfass_types::{AdId, Fate, Price, Row, Unit, Value};
+use litfass_types::{AdId, AdvertiserId, Fate, Price, Row, Unit, Value};
 
 use crate::console::view::{
     CandidateView, Count, Ending, ExplanationView, Fact, Money, Per, PlacementView, RunnerUp, ShownView, Step,
 };
 
-/// The whole of one decision.
+/// Whom an explanation is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Viewpoint {
+    /// Whoever runs the platform sees everything.
+    Platform,
+    /// An advertiser sees its own ads.
+    Advertiser(AdvertiserId),
+}
+
+/// One decision, as whoever asks may see it.
 #[must_use]
-pub fn explanation(record: &DecisionRecord, catalog: &Catalog) -> ExplanationView {
+pub fn explanation(record: &DecisionRecord, catalog: &Catalog, viewpoint: Viewpoint) -> ExplanationView {
     let replayed = record.replay();
-    let telling = Telling { record, catalog, replayed: &replayed };
+    let telling = Telling { record, catalog, replayed: &replayed, viewpoint };
     ExplanationView {
         id: record.id.to_string(),
         time_ms: record.inputs.now.0,
-        user: record.inputs.request.user.map(|u| u.to_string()),
+        user: record.inputs.request.user.filter(|_| telling.sees_all()).map(|u| u.to_string()),
         degraded: record.inputs.degraded.iter().map(|p| p.name().to_owned()).collect(),
         full: record.full.is_some(),
         request: request_facts(record),
@@ -65,11 +75,24 @@ struct Telling<'a> {
     record: &'a DecisionRecord,
     catalog: &'a Catalog,
     replayed: &'a Decision,
+    viewpoint: Viewpoint,
 }
 
 impl Telling<'_> {
+    fn sees_all(&self) -> bool {
+        self.viewpoint == Viewpoint::Platform
+    }
+
+    /// Of an ad that the catalog does not know, nobody but the platform is told.
+    fn sees(&self, ad: AdId) -> bool {
+        let Viewpoint::Advertiser(own) = self.viewpoint else { return true };
+        let ix = self.catalog.ad_by_id(ad);
+        ix.is_some_and(|ix| self.catalog.line_item(self.catalog.line_item_of(ix)).advertiser == own)
+    }
+
+    /// Whose line items these were is not counted: the platform alone is told.
     fn ineligible(&self) -> Vec<Count> {
-        let full = self.record.full.iter().flat_map(|full| &full.ineligible);
+        let full = self.record.full.iter().filter(|_| self.sees_all()).flat_map(|full| &full.ineligible);
         full.map(|(why, n)| Count::of_ineligible(*why, u64::from(*n))).collect()
     }
 
@@ -77,9 +100,8 @@ impl Telling<'_> {
         let asked = self.record.inputs.request.placements[index];
         let name =
             self.catalog.placement(asked.id).map_or_else(|| format!("placement {}", asked.id), |p| p.name.clone());
-        let counts = self.record.counts.get(index).into_iter().flatten();
         let offer = self.record.market.placements.get(index);
-        let shown = self.record.shown.iter().filter(|s| usize::from(s.placement) == index);
+        let shown = self.record.shown.iter().filter(|s| usize::from(s.placement) == index && self.sees(s.ad));
         PlacementView {
             id: asked.id.0,
             name,
@@ -87,8 +109,33 @@ impl Telling<'_> {
             // Nanos per impression are micros per thousand.
             floor_micros: offer.map_or(0, |o| o.floor.0),
             shown: shown.map(|s| self.shown(s)).collect(),
-            fates: counts.map(|(fate, n)| Count::of_fate(*fate, u64::from(*n))).collect(),
+            fates: self.counts(index).into_iter().map(|(fate, n)| Count::of_fate(fate, n)).collect(),
         }
+    }
+
+    /// How the candidates ended that whoever asks may see; of an advertiser's, only those that are recorded one by one.
+    fn counts(&self, placement: usize) -> Vec<(Fate, u64)> {
+        if self.sees_all() {
+            let counts = self.record.counts.get(placement).into_iter().flatten();
+            return counts.map(|(fate, n)| (*fate, u64::from(*n))).collect();
+        }
+        let fates: Vec<Fate> = self.seen_fates(placement);
+        let count = |fate: &Fate| fates.iter().filter(|other| *other == fate).count() as u64;
+        Fate::ALL.iter().map(|fate| (*fate, count(fate))).filter(|(_, n)| *n > 0).collect()
+    }
+
+    fn seen_fates(&self, placement: usize) -> Vec<Fate> {
+        if let Some(full) = &self.record.full {
+            let seen = full.candidates.iter().filter(|c| self.sees(c.ad));
+            return seen.filter_map(|c| c.fates.get(placement).copied()).collect();
+        }
+        let entrants = self.record.market.entrants.iter().filter(|e| self.sees(e.ad));
+        entrants.filter_map(|e| self.admitted_fate(e.row, e.admitted, placement)).collect()
+    }
+
+    /// Settling again knows how an entrant ended where it was admitted, and nothing of where it was not.
+    fn admitted_fate(&self, row: Row, admitted: u64, placement: usize) -> Option<Fate> {
+        self.replayed.fates.fate(row, placement).filter(|_| admitted >> placement & 1 == 1)
     }
 
     fn shown(&self, shown: &ShownRecord) -> ShownView {
@@ -112,6 +159,9 @@ impl Telling<'_> {
         let PricedBy::Rival(row) = shown.priced_by else { return None };
         let rival = self.entrant(row)?;
         let ad = self.record.market.entrants.ads()[rival];
+        if !self.sees(ad) {
+            return None;
+        }
         let (title, advertiser) = names(self.catalog, ad);
         Some(RunnerUp { ad_id: ad.0, title, advertiser, value_micros: value_micros(self.value_of(rival)?) })
     }
@@ -128,8 +178,14 @@ impl Telling<'_> {
 
     fn candidates(&self) -> Vec<CandidateView> {
         match &self.record.full {
-            Some(full) => full.candidates.iter().enumerate().map(|(row, c)| self.full_candidate(row, c)).collect(),
-            None => (0..self.record.market.entrants.len()).map(|e| self.bare_entrant(e)).collect(),
+            Some(full) => {
+                let seen = full.candidates.iter().enumerate().filter(|(_, c)| self.sees(c.ad));
+                seen.map(|(row, c)| self.full_candidate(row, c)).collect()
+            }
+            None => {
+                let ads = self.record.market.entrants.ads().iter().enumerate();
+                ads.filter(|(_, ad)| self.sees(**ad)).map(|(e, _)| self.bare_entrant(e)).collect()
+            }
         }
     }
 
@@ -145,11 +201,13 @@ impl Telling<'_> {
 
     /// Without the full record the fates of the entrants follow from settling again.
     fn bare_entrant(&self, entrant: usize) -> CandidateView {
-        let row = self.record.market.entrants.rows()[entrant];
-        let fates =
-            (0..self.record.market.placements.len()).filter_map(|p| Some((p, self.replayed.fates.fate(row, p)?)));
-        let endings = fates.map(|(p, fate)| self.ending(row, p, fate)).collect();
-        self.known(row, self.record.market.entrants.ads()[entrant], endings)
+        let bidder = self.record.market.entrants.get(entrant);
+        let places = 0..self.record.market.placements.len();
+        let endings = places.map(|p| match self.admitted_fate(bidder.row, bidder.admitted, p) {
+            Some(fate) => self.ending(bidder.row, p, fate),
+            None => Ending::unrecorded(),
+        });
+        self.known(bidder.row, bidder.ad, endings.collect())
     }
 
     /// What is known of any candidate: names, and the market's numbers where it entered.

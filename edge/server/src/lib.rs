@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod node;
 pub mod problem;
 pub mod promises;
+pub mod replay;
 pub mod secrets;
 pub mod serve;
 pub mod tokens;

@@ -4,7 +4,11 @@ mod admin;
 mod catalog;
 mod demo;
 mod evaluate;
+mod explain;
+mod explain_text;
 mod import;
+pub(crate) mod past;
+mod replay;
 mod run;
 mod train;
 
@@ -37,6 +41,10 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Turn a real shop's log into a dataset: catalog, requests and outcomes.
     Import(import::Args),
+    /// What a decision showed, why, and how every candidate ended: from its record.
+    Explain(explain::Args),
+    /// Make recorded decisions again: identical, or the differences are listed and the command fails.
+    Replay(replay::Args),
     /// Train a rank profile on what was served and make it the next one to serve.
     Train(train::Args),
 }
@@ -52,6 +60,8 @@ impl Cli {
             Command::Demo(args) => args.run(),
             Command::Evaluate(args) => args.run(),
             Command::Import(args) => args.run(),
+            Command::Explain(args) => args.run(),
+            Command::Replay(args) => args.run(),
             Command::Train(args) => args.run(),
         }
     }

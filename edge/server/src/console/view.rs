@@ -360,6 +360,14 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// A rule decided before the auction, and the record does not say which: only full records keep that.
+    #[must_use]
+    pub fn unrecorded() -> Self {
+        let stage = stage_name(Stage::Business).to_owned();
+        let text = "a rule left it out before the auction; this record does not say which".to_owned();
+        Self { code: "unrecorded".to_owned(), stage, text, slot: None, price: None }
+    }
+
     #[must_use]
     pub fn of(fate: Fate) -> Self {
         let reason = fate.reason();

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use litfass_types::{DecisionId, Value};
+use litfass_types::{DecisionId, TenantId, Value};
 
-use crate::access::{Action, Caller};
+use crate::access::{Action, Caller, Scope};
 use crate::api::decisions::{AdAnswer, CreativeAnswer, DecisionRequest, DecisionResponse, PlacementAnswer};
 use crate::api::rank_ads::{Assets, RankAdsRequest, RankAdsResponse, RankedAd};
 use crate::console::view::ExplanationView;
 use crate::decider::{Decided, Unavailable};
-use crate::explain::explanation;
+use crate::explain::{Viewpoint, explanation};
 use crate::node::Node;
 use crate::problem::{Body, Code, Problem};
 
@@ -34,7 +34,7 @@ pub(super) async fn decide(
         user_id: decided.record.inputs.request.user.map(|u| u.to_string()),
         placements: placements.map(|(index, p)| PlacementAnswer { id: p.id.0, ads: ads(&decided, index) }).collect(),
         degraded: decided.record.inputs.degraded.iter().map(|port| port.name()).collect(),
-        explain: explain.then(|| explanation(&decided.record, &decided.world.catalog)),
+        explain: explain.then(|| explanation(&decided.record, &decided.world.catalog, Viewpoint::Platform)),
     }))
 }
 
@@ -105,13 +105,24 @@ pub(super) async fn explain(
     explained(&node, &caller, &id).map(Json)
 }
 
-/// What the record says of that decision, and when. It names every competitor, so it takes a key of the whole tenant.
+/// What the record says of that decision, as far as the caller may see it.
 pub(super) fn explained(node: &Node, caller: &Caller, id: &str) -> Result<ExplanationView, Problem> {
     caller.may(Action::Explain)?;
     let unknown = |detail: String| Problem::new(Code::UnknownDecision, detail).at("id");
     let id: DecisionId = id.parse().map_err(|e: litfass_types::MalformedId| unknown(e.to_string()))?;
     let found = node.record_of(id).map_err(|e| Problem::new(Code::Internal, e.to_string()))?;
-    let reached = found.filter(|record| caller.reaches(record.inputs.request.tenant));
-    let record = reached.ok_or_else(|| unknown(format!("there is no record of decision {id}")))?;
-    Ok(explanation(&record, &node.world.load().catalog))
+    let absent = || unknown(format!("there is no record of decision {id}"));
+    let record = found.ok_or_else(absent)?;
+    let viewpoint = viewpoint(caller, record.inputs.request.tenant).ok_or_else(absent)?;
+    let view = explanation(&record, &node.world.load().catalog, viewpoint);
+    // A decision in which it took no part is none of an advertiser's business.
+    if viewpoint != Viewpoint::Platform && view.candidates.is_empty() { Err(absent()) } else { Ok(view) }
+}
+
+/// What of a tenant's decision the caller may see; `None`: nothing.
+fn viewpoint(caller: &Caller, tenant: TenantId) -> Option<Viewpoint> {
+    match caller.scope {
+        Scope::Advertiser(home, own) if home == tenant => Some(Viewpoint::Advertiser(own)),
+        _ => caller.reaches(tenant).then_some(Viewpoint::Platform),
+    }
 }

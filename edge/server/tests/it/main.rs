@@ -18,5 +18,6 @@ mod migration;
 mod power_loss;
 mod process;
 mod refusals;
+mod replay;
 mod serving;
 mod tracking;

@@ -8,6 +8,7 @@ mod file;
 mod follow;
 mod limit;
 mod load;
+mod past;
 mod payload;
 mod read;
 mod store;
@@ -18,6 +19,7 @@ pub use file::FILE_BYTES_MAX;
 pub use follow::{Follower, Update};
 pub use limit::{LIMIT_MICROS_MAX, Limit, LimitField};
 pub use load::LoadReport;
+pub use past::Wanted;
 pub use read::Changes;
 pub use store::CatalogStore;
 

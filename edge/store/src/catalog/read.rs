@@ -23,7 +23,7 @@ pub struct Changes {
 }
 
 /// One row of the list of changes, undecoded.
-struct RawChange {
+pub(super) struct RawChange {
     sequence: u64,
     object: ObjectRef,
     created: Timestamp,
@@ -31,13 +31,13 @@ struct RawChange {
 }
 
 impl RawChange {
-    fn read(row: &Row<'_>) -> Result<Self, CatalogError> {
+    pub(super) fn read(row: &Row<'_>) -> Result<Self, CatalogError> {
         let sequence = row.get::<_, i64>(0)?.cast_unsigned();
         let object = ObjectRef { kind: kind_of(row.get(1)?, sequence)?, id: row.get::<_, i64>(2)?.cast_unsigned() };
         Ok(Self { sequence, object, created: Timestamp(row.get(3)?), payload: row.get(4)? })
     }
 
-    fn decode(&self) -> Result<Object, CatalogError> {
+    pub(super) fn decode(&self) -> Result<Object, CatalogError> {
         decode(self.object.kind, self.object.id, self.created, &self.payload).map_err(|e| CatalogError::Damaged {
             sequence: self.sequence,
             object: self.object.to_string(),

@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS catalog_changes (
     created_ms INTEGER NOT NULL,
     payload    BLOB NOT NULL
 ) STRICT;
+CREATE INDEX IF NOT EXISTS catalog_changes_of ON catalog_changes (kind, id, sequence);
 CREATE TRIGGER IF NOT EXISTS catalog_changes_stay BEFORE UPDATE ON catalog_changes
 BEGIN SELECT RAISE(ABORT, 'a change of the catalog is never altered'); END;
 CREATE TRIGGER IF NOT EXISTS catalog_changes_remain BEFORE DELETE ON catalog_changes

@@ -15,6 +15,7 @@ mod registry;
 mod scan;
 mod segment;
 mod segment_log;
+mod timeline;
 mod worker;
 
 use std::fmt::Debug;
@@ -34,6 +35,7 @@ pub use reader::PartitionReader;
 pub use recovery::TruncatedTail;
 pub use segment::OFFSETS_PER_SEGMENT;
 pub use segment_log::{Clock, LogOptions, Opened, SegmentLog, WriterName};
+pub use timeline::Timeline;
 
 /// What is to be appended.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use litfass_catalog::model::{Billable, Format, Object, PacingMode, Review, Status};
 use litfass_catalog::{Catalog, ObjectKind, ObjectRef, Targeting};
-use litfass_store::catalog::{CatalogError, CatalogStore, Follower, Limit, LimitField};
+use litfass_store::catalog::{CatalogError, CatalogStore, Follower, Limit, LimitField, Wanted};
 use litfass_types::{
     AdId, CampaignId, CatalogVersion, Duration, LineItemId, Nanos, PlacementId, Price, TermKind, Timestamp, Unit,
 };
@@ -396,6 +396,38 @@ fn piled_up_changes_are_merged_while_newer_ones_go_on_arriving() {
     assert!(merged(follower.current()));
     assert_eq!(objects(follower.current()), objects(&loader.read_catalog().unwrap()));
     assert_eq!(follower.current().version(), CatalogVersion { timeline: 1, sequence: version.sequence });
+}
+
+#[test]
+fn every_version_can_be_read_again_whole_or_in_part() {
+    let folder = Folder::new();
+    let mut store = folder.store();
+    let mut versions = Vec::new();
+    let names = ["first", "second", "third"];
+    for (n, name) in names.iter().enumerate() {
+        let mut file: Value = serde_json::from_slice(&bytes(&everything())).unwrap();
+        file["campaigns"][0]["name"] = json!(name);
+        if n > 0 {
+            file["line_items"][1]["bid"]["micros"] = json!(1_000 * n);
+        }
+        store.load_bytes(&bytes(&file), NOW).unwrap();
+        versions.push((store.version().unwrap(), objects(&store.read_catalog().unwrap())));
+    }
+    for (n, (version, then)) in versions.iter().enumerate() {
+        let again = store.catalog_at(*version).unwrap();
+        assert_eq!((again.version(), objects(&again)), (*version, then.clone()));
+        let wanted = Wanted { ads: vec![AdId(5_000), AdId(77)], placements: vec![PlacementId(7)], ..Wanted::default() };
+        let part = store.part_at(*version, &wanted).unwrap();
+        let line_item = part.line_item(part.line_item_of(part.ad_by_id(AdId(5_000)).unwrap()));
+        assert_eq!(part.campaign(line_item.campaign_ix).name, names[n]);
+        assert!(part.line_item_by_id(LineItemId(1_001)).is_none() && part.placement(PlacementId(7)).is_some());
+        let all = objects(&again);
+        assert!(objects(&part).iter().all(|object| all.contains(object)));
+    }
+    let nothing = CatalogVersion { sequence: 0, ..versions[0].0 };
+    assert_eq!(objects(&store.catalog_at(nothing).unwrap()), []);
+    let changed = store.changes_between(versions[0].0.sequence, versions[1].0.sequence).unwrap();
+    assert_eq!(changed.len(), 2, "{changed:?}");
 }
 
 fn any_tree() -> impl Strategy<Value = Value> {

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use litfass_events::PartitionKey;
 use litfass_store::log::{
     AppendError, Clock, Entry, EventLog, LogOptions, MAX_PAYLOAD_BYTES, NewEntry, OFFSETS_PER_SEGMENT, OpenError,
-    ReadError, SegmentLog, Until,
+    ReadError, SegmentLog, Timeline, Until,
 };
 use litfass_store::storage::{Disk, SimDisk, Storage, ensure_dir};
 use litfass_types::{DecisionId, EventId, Position, Timestamp};
@@ -370,4 +370,30 @@ fn a_partition_whose_mark_is_lost_is_not_taken_for_an_empty_one() {
     assert!(matches!(error, ReadError::Unmarked { partition: 0, .. }), "{error}");
     append(&log, 0, 2, Until::Committed);
     assert_eq!(ids(&reading, 0), [1, 2]);
+}
+
+#[test]
+fn a_timeline_brings_every_entry_of_its_window_once_and_in_order() {
+    let storage = sim();
+    let tick = Arc::new(AtomicI64::new(0));
+    let ticking = Arc::clone(&tick);
+    let small = LogOptions { segment_bytes: 300, ..options(&[("server", 3), ("admin", 1)]) };
+    let clock = Clock::new(move || Timestamp(ticking.load(Ordering::SeqCst)));
+    let log = SegmentLog::open(Arc::clone(&storage), Path::new("/log"), &small, &clock).unwrap().log;
+    for id in 0..60_u128 {
+        tick.store(i64::try_from(id / 2).unwrap() * 10, Ordering::SeqCst);
+        append(&log, u16::try_from(id * 7 % 4).unwrap(), id, Until::Committed);
+    }
+    let between = |from: i64, until: i64| -> Vec<Entry> {
+        Timeline::between(&log, Timestamp(from), Timestamp(until)).unwrap().map(Result::unwrap).collect()
+    };
+    for (from, until) in [(i64::MIN, i64::MAX), (0, 300), (95, 200), (100, 101), (290, 291), (291, i64::MAX), (50, 50)]
+    {
+        let found = between(from, until);
+        assert!(found.is_sorted_by_key(|entry| entry.append_time), "{from} … {until}");
+        let mut ids: Vec<u128> = found.iter().map(|entry| entry.id.0).collect();
+        ids.sort_unstable();
+        let expected = (0..60_u128).filter(|id| (from..until).contains(&(i64::try_from(id / 2).unwrap() * 10)));
+        assert_eq!(ids, expected.collect::<Vec<_>>(), "{from} … {until}");
+    }
 }
