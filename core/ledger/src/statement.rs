@@ -6,6 +6,8 @@
 //! add up to its funds in the ledger. A charge belongs to the month of its budget day, everything else to the month in which
 //! its command was appended, both by the account's own calendar.
 
+use std::collections::BTreeMap;
+
 use litfass_types::{AdvertiserId, CampaignId, Day, LineItemId, Timestamp};
 
 use crate::amount::{Amount, Overflow};
@@ -163,10 +165,15 @@ impl Account {
     /// # Errors
     /// Where more was refunded than billed: the ledger is damaged.
     pub fn refundable(&self, wanted: impl Fn(&Chain) -> bool) -> Result<Vec<(Chain, Amount)>, Overflow> {
+        let mut back: BTreeMap<Chain, i128> = BTreeMap::new();
+        for refund in self.moves.iter().filter_map(Move::of) {
+            if let Some(chain) = refund.chain {
+                *back.entry(chain).or_default() += refund.nanos;
+            }
+        }
         let mut left = Vec::new();
         for (chain, count) in self.billed.iter().filter(|(chain, _)| wanted(chain)) {
-            let back = self.moves.iter().filter_map(Move::of).filter(|m| m.chain == Some(*chain));
-            let rest = count.amount.minus(Amount::new(back.map(|m| m.nanos).sum())?)?;
+            let rest = count.amount.minus(Amount::new(back.get(chain).copied().unwrap_or(0))?)?;
             if !rest.is_zero() {
                 left.push((*chain, rest));
             }

@@ -3,6 +3,7 @@
 //! Zones are resolved from a database compiled into the binary, so that a day never depends on the machine it is counted on.
 
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
@@ -22,6 +23,22 @@ impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let date = jiff::civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(self.0));
         date.fmt(f)
+    }
+}
+
+/// What is not a date.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a day is written like 2026-11-21")]
+pub struct MalformedDay;
+
+impl FromStr for Day {
+    type Err = MalformedDay;
+
+    fn from_str(text: &str) -> Result<Self, MalformedDay> {
+        let date: jiff::civil::Date = text.parse().map_err(|_| MalformedDay)?;
+        let days = jiff::civil::date(1970, 1, 1).until(date).map_err(|_| MalformedDay)?;
+        // Not what else jiff reads as a date, such as the date of an instant.
+        if text.len() == 10 { Ok(Self(days.get_days())) } else { Err(MalformedDay) }
     }
 }
 
@@ -123,6 +140,15 @@ mod tests {
         assert_eq!(day.to_string(), "2026-03-29");
         let length = berlin.start(Day(day.0 + 1)) - berlin.start(day);
         assert_eq!(length.0, 23 * 3_600_000);
+    }
+
+    #[test]
+    fn a_day_survives_its_text() {
+        assert_eq!("2026-11-21".parse::<Day>().map(|day| day.to_string()), Ok("2026-11-21".to_owned()));
+        assert_eq!("1969-12-31".parse(), Ok(Day(-1)));
+        for text in ["2026-13-01", "20261121", "2026-11-21T00:00:00", ""] {
+            assert_eq!(text.parse::<Day>(), Err(MalformedDay), "{text}");
+        }
     }
 
     #[test]

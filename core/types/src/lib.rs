@@ -13,7 +13,7 @@ mod reason;
 mod time;
 
 pub use audience::{Device, Os, Term, TermKind};
-pub use calendar::{Calendar, Day, TimeZoneId, TimeZones, UnknownTimeZone, time_zone_database};
+pub use calendar::{Calendar, Day, MalformedDay, TimeZoneId, TimeZones, UnknownTimeZone, time_zone_database};
 pub use fact::{CatalogVersion, Port, Position, Reading};
 pub use hash::{FEATURE_HASH_SEED, Seed, hash_pair, xxh64};
 pub use id::{

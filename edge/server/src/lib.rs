@@ -1,6 +1,7 @@
 //! The server: configuration, HTTP, the request path, workers, pages, and the command line of the one binary.
 
 pub mod access;
+pub mod accounts;
 pub mod api;
 pub mod cli;
 pub mod config;
@@ -8,6 +9,7 @@ pub mod console;
 pub mod data_dir;
 pub mod decider;
 pub mod demo;
+pub mod desk;
 pub mod explain;
 pub mod gather;
 #[cfg(test)]

@@ -3,17 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use litfass_catalog::{AdvertiserRow, Catalog};
-use litfass_events::{PartitionKey, named_id};
+use litfass_events::PartitionKey;
 use litfass_ledger::{Amount, Command, CommandId, Effect, Limit, Note};
 use litfass_store::catalog::{Limit as StatedLimit, LimitField};
-use litfass_store::log::{Clock, EventLog, Until};
+use litfass_store::log::{Clock, EventLog};
 use litfass_store::wire::{self, Body};
 use litfass_types::{AdvertiserId, CampaignId, LineItemId, Position};
 
-/// The writer of the admin partition.
-pub const ADMIN: &str = "admin";
+use crate::desk::{self, ADMIN};
 
 /// Bytes read of the log at once.
 const READ_BYTES: usize = 1 << 20;
@@ -64,23 +63,10 @@ impl LimitSender {
         let fresh: Vec<_> = commands.filter(|command| !self.sent.contains(&command.id)).collect();
         let mut last = None;
         for chunk in fresh.chunks(CHUNK) {
-            last = self.append(chunk)?.max(last);
+            last = desk::append(&*self.log, &self.clock, chunk)?.max(last);
             self.sent.extend(chunk.iter().map(|command| command.id));
         }
         Ok(last)
-    }
-
-    fn append(&self, commands: &[Command]) -> Result<Option<Position>> {
-        let now = self.clock.now();
-        let key = PartitionKey(0);
-        let partition = self.log.partition(ADMIN, key).context("this process does not write the admin partition")?;
-        let entry = |command: &Command| {
-            let id = named_id("command", &command.id.0.to_be_bytes());
-            wire::entry(partition, id, now, key, &Body::Command(command.clone()))
-        };
-        let appended = self.log.append(commands.iter().map(entry).collect(), Until::Committed).wait();
-        let positions = appended.into_iter().collect::<Result<Vec<_>, _>>()?;
-        Ok(positions.into_iter().max())
     }
 }
 

@@ -23,15 +23,17 @@ use litfass_store::log::{Clock, EventLog, LogOptions, SegmentLog};
 use litfass_store::storage::Disk;
 use litfass_store::wire::{self, Body};
 use litfass_types::{DecisionId, Timestamp};
+use tokio::sync::watch;
 
 use crate::access::Keys;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::decider::{Decider, WRITER};
+use crate::desk::{ADMIN, Desk};
 use crate::gather::Gather;
 use crate::ingest::Ingest;
 use crate::learning::Learning;
-use crate::limits::{ADMIN, LimitSender};
+use crate::limits::LimitSender;
 use crate::live::{Live, Truth};
 use crate::metrics::Metrics;
 use crate::promises::Promises;
@@ -67,6 +69,7 @@ pub struct Node {
     pub live: Arc<Live>,
     pub log: Arc<dyn EventLog>,
     pub ledger: SqliteLedgerReader,
+    pub desk: Desk,
     pub folds: Arc<Progress>,
     pub pacing: Arc<PacingBoard>,
     pub learning: Arc<Learning>,
@@ -129,7 +132,7 @@ impl Running {
         let folded = Folded::new(&config, &stores.metrics, truth);
         let mut runner = folded.runner(&stores, &config)?;
         runner.catch_up()?;
-        let node = Arc::new(node(config, &stores, &folded, &runner, Arc::clone(&money.catalog))?);
+        let node = Arc::new(node(config, &stores, &folded, &runner, &money)?);
         let folds = runner.spawn()?;
         Self::start(node, &stores, money, folded, folds)
     }
@@ -237,6 +240,7 @@ impl Money {
             metrics: Arc::clone(&stores.metrics),
             partition: own_partition(&*stores.log, ADMIN)?,
             position: None,
+            applied: watch::Sender::new(0),
         };
         let named = || stores.data.database().display().to_string();
         let store = CatalogStore::open(&stores.data.database()).with_context(named)?;
@@ -282,11 +286,12 @@ impl Folded {
     }
 }
 
-fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, catalog: Arc<Catalog>) -> Result<Node> {
+fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, money: &Money) -> Result<Node> {
     let (log, clock) = (Arc::clone(&stores.log), stores.clock.clone());
     let metrics = Arc::clone(&stores.metrics);
     let rules_hash = stores.data.keep_rules(&config.params_text())?;
-    let world = Arc::new(SwappedWorld::new(first_world(catalog, rules(&config), rules_hash, clock.now())));
+    let world =
+        Arc::new(SwappedWorld::new(first_world(Arc::clone(&money.catalog), rules(&config), rules_hash, clock.now())));
     let tokens = Arc::new(Tokens::new(&KeyRing::open(&stores.secrets)?));
     let users = Arc::new(UserKeys::new(stores.secrets.clone()));
     let holder = HolderId(u64::from_le_bytes(random()?));
@@ -316,6 +321,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, c
     let database = stores.data.database();
     let keys = Keys::open(&database, config.server.listen.ip().is_loopback());
     let keys = Arc::new(keys.with_context(|| database.display().to_string())?);
+    let desk = Desk { log: Arc::clone(&log), clock: clock.clone(), applied: money.admin.applied.subscribe() };
     let (live, data) = (Arc::clone(&folded.live), stores.data.clone());
     let (pacing, learning, folds, began) = (Arc::default(), Arc::default(), runner.progress(), Instant::now());
     Ok(Node {
@@ -331,6 +337,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, c
         live,
         log,
         ledger,
+        desk,
         folds,
         pacing,
         learning,

@@ -5,7 +5,8 @@
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -56,6 +57,11 @@ codes! {
     UnknownToken = 404, "unknown-token", "This tracking token was not issued here";
     NotFound = 404, "not-found", "There is nothing at this address";
     MethodNotAllowed = 405, "method-not-allowed", "This address does not take that method";
+    /// The same idempotency key came with another wish.
+    KeyReused = 409, "key-reused", "This idempotency key was used before";
+    /// A command that the ledger looked at and did not carry out.
+    RefusedByLedger = 409, "refused-by-ledger", "The ledger refused this";
+    NothingToRefund = 409, "nothing-to-refund", "Nothing of that was charged";
     TooLarge = 413, "too-large", "The body is larger than this address takes";
     Expired = 410, "expired", "This can no longer be counted";
     Internal = 500, "internal", "The server failed";
@@ -170,6 +176,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let bytes = Bytes::from_request(request, state).await.map_err(|e| unread(&e))?;
         read_json(&bytes).map(Self)
+    }
+}
+
+/// The parameters behind the `?` as an extractor.
+#[derive(Clone, Copy, Debug)]
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let read = Query::try_from_uri(&parts.uri);
+        read.map(|Query(value)| Self(value)).map_err(|e| Problem::new(Code::InvalidField, e.body_text()))
     }
 }
 

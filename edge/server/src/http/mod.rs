@@ -1,5 +1,6 @@
 //! The HTTP interface: routes to handlers. A handler parses, asks the node, and renders; nothing is decided here.
 
+mod accounts;
 mod decisions;
 mod events;
 mod keys;
@@ -31,6 +32,13 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/v1/events", post(events::batch))
         .route("/v1/keys", post(keys::create).get(keys::list))
         .route("/v1/keys/{id}", delete(keys::revoke))
+        .route("/v1/accounts/{id}", get(accounts::balance))
+        .route("/v1/accounts/{id}/deposits", post(accounts::deposit))
+        .route("/v1/accounts/{id}/credit-limit", post(accounts::credit_limit))
+        .route("/v1/accounts/{id}/adjustments", post(accounts::adjust))
+        .route("/v1/accounts/{id}/refunds", post(accounts::refund))
+        .route("/v1/accounts/{id}/commands/{command}", get(accounts::command))
+        .route("/v1/accounts/{id}/statement", get(accounts::statement))
         .route("/t/i/{token}", get(tracking::impression).post(tracking::impression_beacon).head(tracking::looked_at))
         .route("/t/v/{token}", get(tracking::viewable).post(tracking::viewable).head(tracking::looked_at))
         .route("/t/c/{token}", get(tracking::click).post(tracking::click_beacon).head(tracking::looked_at))
@@ -61,6 +69,7 @@ fn route_of(path: Option<&MatchedPath>) -> Route {
     match path.map_or("", MatchedPath::as_str) {
         "/v1/decisions" => Route::Decisions,
         "/v1/decisions/{id}" => Route::Explanation,
+        path if path.starts_with("/v1/accounts/") => Route::Accounts,
         "/rank_ads" => Route::RankAds,
         "/v1/events" => Route::Events,
         "/v1/keys" | "/v1/keys/{id}" => Route::Keys,
@@ -83,7 +92,9 @@ async fn wrong_method() -> Problem {
 }
 
 /// Runs what waits for the disk on a thread of its own; what fails there is the server's fault.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> anyhow::Result<T> + Send + 'static) -> Result<T, Problem> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> Result<T, Problem> {
     let internal = |detail: String| Problem::new(Code::Internal, detail);
     let done = tokio::task::spawn_blocking(work).await.map_err(|e| internal(e.to_string()))?;
     done.map_err(|e| internal(format!("{e:#}")))

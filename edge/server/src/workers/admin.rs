@@ -9,6 +9,7 @@ use litfass_store::ledger::{LedgerAdmin, LedgerReader};
 use litfass_store::log::{Batch, EventLog};
 use litfass_store::wire::{self, Body};
 use litfass_types::Position;
+use tokio::sync::watch;
 
 use super::billing::count_settled;
 use crate::metrics::Metrics;
@@ -26,6 +27,8 @@ pub struct AdminWorker<L, R> {
     pub partition: u16,
     /// Where the ledger goes on; unknown at first and after a failure.
     pub position: Option<Position>,
+    /// The first offset that is not applied, for those who wait for it.
+    pub applied: watch::Sender<u64>,
 }
 
 impl<L: LedgerAdmin, R: LedgerReader> AdminWorker<L, R> {
@@ -66,6 +69,7 @@ impl<L: LedgerAdmin, R: LedgerReader> AdminWorker<L, R> {
             }
             count_settled(&self.metrics, &applied.settled);
         }
+        self.applied.send_replace(batch.next.offset);
         Ok(batch.next)
     }
 

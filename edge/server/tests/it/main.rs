@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod accounts;
 mod billing;
 mod books;
 mod browser;

@@ -3,10 +3,10 @@
 use litfass_ledger::check::{Audit, Violation, violations};
 use litfass_ledger::{
     Account, Amount, Applied, Balance, Batch, Billed, Chain, CommandId, CommandRecord, Commands, Control, ControlId,
-    Count, GrantAnswer, GrantRequest, LedgerAccount, Membership, Partition, Refused, Return, Settled, Swept, Tally,
-    UnbilledId,
+    Count, GrantAnswer, GrantRequest, LedgerAccount, Membership, Outcome, Partition, Refused, Return, Settled, Swept,
+    Tally, UnbilledId,
 };
-use litfass_types::AdvertiserId;
+use litfass_types::{AdvertiserId, Position};
 
 /// Why the ledger did not do what it was asked. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -125,6 +125,13 @@ pub trait LedgerReader: Send + Sync {
     /// # Errors
     /// The database's.
     fn command(&self, command: CommandId) -> Result<Option<CommandRecord>, LedgerError>;
+
+    /// What became of the claim in the entry at that position; none where the ledger has not come that far. Of an entry that
+    /// claims nothing it says `Billed`.
+    ///
+    /// # Errors
+    /// The database's.
+    fn outcome(&self, position: Position) -> Result<Option<Outcome>, LedgerError>;
 
     /// Everything that the invariants of `litfass_ledger::check` are checked on, as of one instant.
     ///

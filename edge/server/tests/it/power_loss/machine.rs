@@ -177,6 +177,7 @@ impl Machine {
             metrics: Arc::default(),
             partition: log.partition("admin", PartitionKey(0)).context("the admin partition")?,
             position: None,
+            applied: tokio::sync::watch::Sender::new(0),
         };
         Ok(Running { log, hasty, ledger, reader: reader()?, billing, admin })
     }

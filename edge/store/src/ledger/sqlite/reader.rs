@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use litfass_ledger::check::{Audit, Kept};
 use litfass_ledger::{
     Account, Balance, Cause, Chain, CommandId, CommandRecord, Control, ControlId, Count, DailyLimits, Funding,
-    LedgerAccount, Partition, Posting, Shortage, Source, Tally, UNLIMITED, UnbilledId,
+    LedgerAccount, Outcome, Partition, Posting, Shortage, Source, Tally, UNLIMITED, UnbilledId,
 };
-use litfass_types::{AdvertiserId, CampaignId, Day, TenantId};
-use rusqlite::{Connection, Result, Row, Transaction};
+use litfass_types::{AdvertiserId, CampaignId, Day, Position, TenantId};
+use rusqlite::{Connection, OptionalExtension, Result, Row, Transaction};
 
 use super::columns::{
     amount, chain, control_id, count, damaged, id, ledger_account, outcome, posting_kind, shortage, wide,
@@ -65,6 +65,10 @@ impl LedgerReader for SqliteLedgerReader {
     fn command(&self, command: CommandId) -> Result<Option<CommandRecord>, LedgerError> {
         let found = self.at_once(|tx| Rows(tx).commands(&BTreeSet::from([command])))?;
         Ok(found.into_iter().next().map(|(_, record)| record))
+    }
+
+    fn outcome(&self, position: Position) -> Result<Option<Outcome>, LedgerError> {
+        self.at_once(|tx| outcome_at(tx, position))
     }
 
     fn audit(&self) -> Result<Audit, LedgerError> {
@@ -129,6 +133,17 @@ fn account_of(tx: &Connection, account: AdvertiserId) -> Result<Account> {
         moves: Rows(tx).all(&moves, [number], |row| command::read(row).map(|(_, record)| record))?,
         billed: Rows(tx).all(billed, [number], |row| Ok((chain(row, 0)?, count(row, 4)?)))?,
     })
+}
+
+fn outcome_at(tx: &Connection, at: Position) -> Result<Option<Outcome>> {
+    let offset = at.offset.cast_signed();
+    let consumed = "SELECT 1 FROM ledger_partition WHERE partition = ?1 AND next > ?2";
+    if !tx.prepare_cached(consumed)?.exists((at.partition, offset))? {
+        return Ok(None);
+    }
+    let other = "SELECT outcome, short_level, late FROM ledger_outcome WHERE partition = ?1 AND at = ?2";
+    let other = tx.prepare_cached(other)?.query_row((at.partition, offset), |row| outcome(row, 0)).optional()?;
+    Ok(Some(other.unwrap_or(Outcome::Billed)))
 }
 
 fn unbilled(tx: &Connection) -> Result<BTreeMap<UnbilledId, Count>> {

@@ -1,0 +1,241 @@
+//! What can be done to an account: every wish becomes commands, and every answer says what the ledger made of them.
+//!
+//! An idempotency key names the commands, so that a wish sent twice is one wish; without a key every wish is its own, except a
+//! refund of an event, which its event names. Blocks on the database and the log where it says so.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use litfass_catalog::{AdvertiserRow, Catalog};
+use litfass_events::{EventKind, PartitionKey, delivery_id};
+use litfass_ledger::{
+    Account, Amount, Chain, Command, CommandId, CommandRecord, Effect, Limit, Note, Outcome, Overflow,
+};
+use litfass_store::ledger::LedgerReader;
+use litfass_store::wire::{self, Body};
+use litfass_types::{AdvertiserId, Day, DecisionId, EventId, Position, TenantId, Timestamp, Unit};
+
+use crate::api::accounts::Refunded;
+use crate::decider::WRITER;
+use crate::desk::named;
+use crate::node::Node;
+use crate::problem::{Code, Problem};
+use crate::secrets::random;
+
+/// Read of the log at once when an event is looked for.
+const READ_BYTES: usize = 1 << 20;
+
+/// Whose money it is, and who wishes something of it.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub tenant: TenantId,
+    pub account: AdvertiserId,
+    pub note: Note,
+    /// The caller's idempotency key.
+    pub key: Option<String>,
+}
+
+impl Wish {
+    /// One command with that effect.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn of(&self, effect: Effect) -> Result<Command> {
+        let kind = match effect {
+            Effect::Deposit { .. } => "deposit",
+            Effect::Adjust { .. } => "adjustment",
+            Effect::SetLimit(Limit::Credit { .. }) => "credit",
+            Effect::SetLimit(_) => "limit",
+            Effect::Refund { .. } => "refund",
+        };
+        let id = match &self.key {
+            Some(key) => named(self.tenant, self.account, kind, key.as_bytes()),
+            None => CommandId(u128::from_be_bytes(random()?)),
+        };
+        Ok(self.command(id, effect))
+    }
+
+    fn command(&self, id: CommandId, effect: Effect) -> Command {
+        Command { id, tenant: self.tenant, effect, note: self.note.clone() }
+    }
+}
+
+impl Node {
+    /// Brings commands into the log that are not there yet, and says what became of each, in their order: nothing where the
+    /// ledger takes longer than an answer waits.
+    ///
+    /// # Errors
+    /// When the log or the ledger fails, or an id was used for another wish.
+    pub async fn carry_out(self: &Arc<Self>, commands: Vec<Command>) -> Result<Vec<Option<CommandRecord>>, Problem> {
+        let known = self.records(&commands).await?;
+        let fresh = commands.iter().zip(&known).filter(|(_, record)| record.is_none());
+        let fresh: Vec<Command> = fresh.map(|(command, _)| command.clone()).collect();
+        let records = if fresh.is_empty() {
+            known
+        } else {
+            self.desk.submit(&fresh).await?;
+            self.records(&commands).await?
+        };
+        for (command, record) in commands.iter().zip(&records) {
+            same_wish(command, record.as_ref())?;
+        }
+        Ok(records)
+    }
+
+    async fn records(self: &Arc<Self>, commands: &[Command]) -> Result<Vec<Option<CommandRecord>>, Problem> {
+        let (node, ids) = (Arc::clone(self), commands.iter().map(|c| c.id).collect::<Vec<_>>());
+        let look = move || ids.into_iter().map(|id| Ok(node.ledger.command(id)?)).collect::<Result<Vec<_>>>();
+        crate::http::blocking(look).await
+    }
+
+    /// The commands that refund what is asked for. Blocks.
+    ///
+    /// # Errors
+    /// When nothing of the kind was billed, or the log or the ledger fails.
+    pub fn refunds(&self, wish: &Wish, what: Refunded) -> Result<Vec<Command>, Problem> {
+        match what {
+            Refunded::Event { decision, slot } => self.event_refund(wish, decision, slot).map(|command| vec![command]),
+            Refunded::Period { campaign, line_item, days } => {
+                let wanted = |chain: &Chain| {
+                    days.contains(chain.day)
+                        && campaign.is_none_or(|id| id == chain.campaign.0)
+                        && line_item.is_none_or(|id| id == chain.line_item.0)
+                };
+                self.period_refunds(wish, wanted).map_err(|e| internal(&e))?.map_err(|e| internal(&e.into()))
+            }
+        }
+    }
+
+    fn period_refunds(&self, wish: &Wish, wanted: impl Fn(&Chain) -> bool) -> Result<Result<Vec<Command>, Overflow>> {
+        let account = self.ledger.account(wish.account)?;
+        let catalog = &self.world.load().catalog;
+        let left = match account.refundable(wanted) {
+            Ok(left) => left,
+            Err(overflow) => return Ok(Err(overflow)),
+        };
+        let round = match &wish.key {
+            Some(key) => key.as_bytes().to_vec(),
+            None => random::<16>()?.to_vec(),
+        };
+        let command = |(chain, amount): (Chain, Amount)| {
+            let name = [format!("{chain:?}").into_bytes(), round.clone()].concat();
+            let id = named(wish.tenant, wish.account, "refund of a period", &name);
+            wish.command(id, refund(catalog, chain, amount))
+        };
+        Ok(Ok(left.into_iter().map(command).collect()))
+    }
+
+    fn event_refund(&self, wish: &Wish, decision: DecisionId, slot: u8) -> Result<Command, Problem> {
+        let event = [&decision.0.to_be_bytes()[..], &[slot]].concat();
+        let id = named(wish.tenant, wish.account, "refund of an event", &event);
+        if let Some(before) = self.ledger.command(id).map_err(|e| internal(&e.into()))? {
+            return Ok(before.entry.command);
+        }
+        let (chain, amount) = self.charged(wish.account, decision, slot)?;
+        let account = self.ledger.account(wish.account).map_err(|e| internal(&e.into()))?;
+        let left = account.refundable(|of| *of == chain).map_err(|e| internal(&e.into()))?;
+        if !left.iter().any(|(_, left)| *left >= amount) {
+            return Err(nothing("what was charged on that day is refunded already"));
+        }
+        Ok(wish.command(id, refund(&self.world.load().catalog, chain, amount)))
+    }
+
+    /// What the billed event of that slot cost, and on which day.
+    fn charged(&self, account: AdvertiserId, decision: DecisionId, slot: u8) -> Result<(Chain, Amount), Problem> {
+        let record = self.record_of(decision).map_err(|e| internal(&e))?;
+        let record = record.ok_or_else(|| nothing("there is no record of that decision"))?;
+        let shown = record.shown.get(usize::from(slot)).ok_or_else(|| nothing("the decision showed fewer ads"))?;
+        if shown.advertiser != account {
+            return Err(nothing("that ad belongs to another account"));
+        }
+        let key = PartitionKey::of_viewer(record.inputs.request.user, decision);
+        let kinds: &[EventKind] = match shown.price.per {
+            Unit::Mille => &[EventKind::Impression, EventKind::Viewable],
+            Unit::Click => &[EventKind::Click],
+            Unit::Action => &[EventKind::Conversion],
+        };
+        let day = self.delivered(decision, slot, kinds, key).map_err(|e| internal(&e))?;
+        let day = day.ok_or_else(|| nothing("nothing of that slot was charged"))?;
+        let chain = Chain { account, campaign: shown.campaign, line_item: shown.line_item, day };
+        Ok((chain, Amount::of(shown.price)))
+    }
+
+    /// The budget day of the slot's billed event.
+    fn delivered(&self, decision: DecisionId, slot: u8, kinds: &[EventKind], key: PartitionKey) -> Result<Option<Day>> {
+        let ids: Vec<EventId> = kinds.iter().map(|kind| delivery_id(decision, slot, *kind)).collect();
+        let partition = self.log.partition(WRITER, key).context("this process does not write the event log")?;
+        let mut from = self.log.find(decision)?.map_or(Position { partition, offset: 0 }, |entry| entry.position);
+        if from.partition != partition {
+            from = Position { partition, offset: 0 };
+        }
+        loop {
+            let batch = self.log.read(from, READ_BYTES)?;
+            for entry in batch.entries.iter().filter(|entry| ids.contains(&entry.id)) {
+                if let Body::Delivery(delivery) = wire::decode(entry)?.body
+                    && delivery.token.bills(delivery.kind)
+                    && self.ledger.outcome(entry.position)? == Some(Outcome::Billed)
+                {
+                    return Ok(Some(delivery.token.budget_day));
+                }
+            }
+            if batch.entries.is_empty() {
+                return Ok(None);
+            }
+            from = batch.next;
+        }
+    }
+
+    /// Everything recorded before is in the ledger. Blocks.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn complete_until(&self) -> Result<Option<Timestamp>> {
+        let positions = self.ledger.positions()?;
+        Ok(positions.iter().filter(|(_, p)| p.live()).map(|(_, p)| p.appended).min().flatten())
+    }
+
+    /// The account with everything that moved its money. Blocks.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn account(&self, id: AdvertiserId) -> Result<(Account, Option<Timestamp>)> {
+        // First how far, then what: what is reported is at least as new as it says.
+        let until = self.complete_until()?;
+        Ok((self.ledger.account(id)?, until))
+    }
+}
+
+/// # Errors
+/// When there is no such account.
+pub fn holder(catalog: &Catalog, id: u64) -> Result<AdvertiserRow<'_>, Problem> {
+    let found = catalog.advertiser_by_id(AdvertiserId(id));
+    let ix = found.ok_or_else(|| Problem::new(Code::NotFound, format!("there is no account {id}")).at("id"))?;
+    Ok(catalog.advertiser(ix))
+}
+
+fn refund(catalog: &Catalog, chain: Chain, amount: Amount) -> Effect {
+    let next = Day(chain.day.0.saturating_add(1));
+    let advertiser = catalog.advertiser_by_id(chain.account).map(|ix| catalog.advertiser(ix));
+    let day_ends = advertiser.map_or(Timestamp(i64::MIN), |row| row.calendar.start(next));
+    Effect::Refund { chain, day_ends, amount }
+}
+
+/// A refund's amount is what was left when it was first wished, whatever is left now.
+fn same_wish(command: &Command, record: Option<&CommandRecord>) -> Result<(), Problem> {
+    let Some(record) = record else { return Ok(()) };
+    let before = record.entry.command.effect;
+    let is_refund = matches!((before, command.effect), (Effect::Refund { .. }, Effect::Refund { .. }));
+    if is_refund || before == command.effect {
+        return Ok(());
+    }
+    let detail = "this idempotency key was used for another amount: take a new one for a new wish";
+    Err(Problem::new(Code::KeyReused, detail).at("Idempotency-Key"))
+}
+
+fn nothing(detail: &str) -> Problem {
+    Problem::new(Code::NothingToRefund, detail).at("event")
+}
+
+fn internal(error: &anyhow::Error) -> Problem {
+    Problem::new(Code::Internal, format!("{error:#}"))
+}

@@ -1,0 +1,208 @@
+//! Money over HTTP: it comes in, is spent, is given back and stands on a statement, each exactly once.
+
+use litfass_sim::Response;
+use serde_json::{Value, json};
+
+use crate::caller::{Ad, Caller, ads, page};
+use crate::catalogs::{FLOOR_MICROS, HOME, Seller, catalog};
+use crate::process::{Home, Litfass, wait_for};
+
+/// The seller's account.
+const ACCOUNT: &str = "/v1/accounts/11";
+/// What one impression costs where nobody competes: the floor, as nanos.
+const PRICE: i64 = FLOOR_MICROS;
+
+/// One seller who has neither money nor credit.
+fn penniless() -> (Home, Litfass) {
+    let home = Home::new();
+    home.load(&catalog(&[Seller { credit_micros: 0, bid_micros: FLOOR_MICROS, ..Seller::by_the_mille(1) }]));
+    let server = home.serve();
+    (home, server)
+}
+
+fn post(caller: &mut Caller, what: &str, body: &Value) -> Response {
+    caller.send("POST", &format!("{ACCOUNT}/{what}"), &body.to_string())
+}
+
+fn applied(caller: &mut Caller, what: &str, body: &Value) -> Value {
+    let response = post(caller, what, body);
+    let answer = response.json();
+    assert_eq!((response.status, &answer["outcome"]), (200, &json!("applied")), "{what} {body}: {answer}");
+    answer
+}
+
+fn deposit(caller: &mut Caller, micros: i64) {
+    applied(caller, "deposits", &json!({ "amount_micros": micros, "reason": "invoice 7" }));
+}
+
+fn nanos(view: &Value, field: &str) -> i64 {
+    view[field].as_str().unwrap_or_else(|| panic!("{field} of {view}")).parse().unwrap()
+}
+
+fn balance(caller: &mut Caller) -> Value {
+    let response = caller.get(ACCOUNT);
+    assert_eq!(response.status, 200);
+    response.json()
+}
+
+fn wait_until_spent(caller: &mut Caller, spent: i64) -> Value {
+    wait_for("the charges", || Some(balance(caller)).filter(|view| nanos(view, "spent_nanos") == spent))
+}
+
+/// Shows and reports that many impressions.
+fn deliver(caller: &mut Caller, count: usize) -> Vec<Ad> {
+    let mut shown = Vec::new();
+    while shown.len() < count {
+        let ad = caller.decide_filled(&page(HOME, 1, &format!("user {}", shown.len()))).remove(0);
+        assert_eq!(caller.get(&ad.impression).status, 200);
+        shown.push(ad);
+    }
+    shown
+}
+
+/// This month where the account is.
+fn month() -> String {
+    jiff::Timestamp::now().to_string()[..7].to_owned()
+}
+
+fn statement(caller: &mut Caller) -> Value {
+    let response = caller.get(&format!("{ACCOUNT}/statement?month={}", month()));
+    assert_eq!(response.status, 200);
+    response.json()
+}
+
+#[test]
+fn without_funds_nothing_serves_and_the_record_says_so_until_money_comes_in() {
+    let (_home, server) = penniless();
+    let mut caller = server.caller();
+    let mut request = page(HOME, 1, "u");
+    request["explain"] = json!(true);
+    let answer = caller.decide(&request);
+    assert!(ads(&answer).is_empty());
+    let ineligible = &answer["explain"]["ineligible"];
+    assert!(ineligible.to_string().contains("funds"), "{ineligible}");
+    deposit(&mut caller, 2 * PRICE / 1_000);
+    assert_eq!(deliver(&mut caller, 2).len(), 2);
+    let view = wait_until_spent(&mut caller, 2 * PRICE);
+    assert_eq!((nanos(&view, "balance_nanos"), nanos(&view, "available_nanos")), (0, 0));
+    for n in 0..20 {
+        assert!(ads(&caller.decide(&page(HOME, 1, &format!("late {n}")))).is_empty(), "the deposit is spent");
+    }
+    applied(&mut caller, "credit-limit", &json!({ "limit_micros": PRICE / 1_000 }));
+    assert_eq!(deliver(&mut caller, 1).len(), 1, "credit serves too");
+    let view = wait_until_spent(&mut caller, 3 * PRICE);
+    assert_eq!(nanos(&view, "balance_nanos"), -PRICE, "{view}");
+}
+
+#[test]
+fn the_same_idempotency_key_is_one_wish_and_never_another() {
+    let (_home, server) = penniless();
+    let mut caller = server.caller().with_header("Idempotency-Key", "transfer 4711");
+    let ask = json!({ "amount_micros": 5_000_000 });
+    let first = applied(&mut caller, "deposits", &ask);
+    let again = applied(&mut caller, "deposits", &ask);
+    assert_eq!(first, again);
+    let other = post(&mut caller, "deposits", &json!({ "amount_micros": 6_000_000 }));
+    assert_eq!((other.status, &other.json()["type"]), (409, &json!("/problems/key-reused")));
+    let command = first["command_id"].as_str().unwrap();
+    assert_eq!(caller.get(&format!("{ACCOUNT}/commands/{command}")).json(), first);
+    let mut other = server.caller();
+    deposit(&mut other, 1);
+    deposit(&mut other, 1);
+    let view = balance(&mut other);
+    assert_eq!(nanos(&view, "deposits_nanos"), 5_000_002_000, "without a key each is a wish of its own");
+}
+
+#[test]
+fn an_adjustment_takes_no_more_than_is_available() {
+    let (_home, server) = penniless();
+    let mut caller = server.caller();
+    deposit(&mut caller, 3_000);
+    let beyond = post(&mut caller, "adjustments", &json!({ "amount_micros": -3_001, "reason": "fee" }));
+    assert_eq!((beyond.status, &beyond.json()["type"]), (409, &json!("/problems/refused-by-ledger")));
+    applied(&mut caller, "adjustments", &json!({ "amount_micros": -1_000, "reason": "fee" }));
+    let view = balance(&mut caller);
+    assert_eq!((nanos(&view, "adjustments_nanos"), nanos(&view, "balance_nanos")), (-1_000_000, 2_000_000));
+    for (what, body, field) in [
+        ("deposits", json!({ "amount_micros": 0 }), "amount_micros"),
+        ("deposits", json!({ "amount_micros": -5 }), "amount_micros"),
+        ("credit-limit", json!({ "limit_micros": -1 }), "limit_micros"),
+        ("adjustments", json!({ "amount_micros": 1, "reason": "" }), "reason"),
+        ("refunds", json!({ "reason": "x" }), "event"),
+        ("refunds", json!({ "reason": "x", "event": { "decision_id": "abc", "slot": 0 } }), "event.decision_id"),
+        ("refunds", json!({ "reason": "x", "period": { "from": "2026-11-02", "to": "2026-11-02" } }), "period.to"),
+    ] {
+        let refused = post(&mut caller, what, &body);
+        assert_eq!((refused.status, &refused.json()["field"]), (400, &json!(field)), "{what} {body}");
+    }
+    assert_eq!(caller.get("/v1/accounts/999").status, 404);
+    assert_eq!(caller.get(&format!("{ACCOUNT}/statement?month=2026-13")).status, 400);
+}
+
+#[test]
+fn refunds_of_an_event_and_of_a_period_give_back_what_was_charged_once() {
+    let (home, server) = penniless();
+    let mut caller = server.caller();
+    deposit(&mut caller, 3 * PRICE / 1_000);
+    let shown = deliver(&mut caller, 3);
+    wait_until_spent(&mut caller, 3 * PRICE);
+    let event =
+        json!({ "reason": "invalid traffic", "event": { "decision_id": shown[1].decision, "slot": shown[1].index } });
+    for _ in 0..2 {
+        let refunded = post(&mut caller, "refunds", &event).json();
+        assert_eq!((nanos(&refunded, "refund_nanos"), &refunded["commands"][0]["outcome"]), (PRICE, &json!("applied")));
+    }
+    assert_eq!(nanos(&balance(&mut caller), "refunds_nanos"), PRICE);
+    let unseen = json!({ "reason": "x", "event": { "decision_id": shown[1].decision, "slot": 4 } });
+    assert_eq!(post(&mut caller, "refunds", &unseen).status, 409);
+    let period = |line_item: u64| json!({ "reason": "outage", "period": { "line_item_id": line_item, "from": "2020-01-01", "to": "2100-01-01" } });
+    assert_eq!(post(&mut caller, "refunds", &period(999)).status, 409, "another line item has no charges");
+    let rest = post(&mut caller, "refunds", &period(shown[0].line_item)).json();
+    assert_eq!(nanos(&rest, "refund_nanos"), 2 * PRICE, "what the event's refund left");
+    assert_eq!(post(&mut caller, "refunds", &period(shown[0].line_item)).status, 409, "nothing is left");
+    let view = balance(&mut caller);
+    assert_eq!((nanos(&view, "refunds_nanos"), nanos(&view, "balance_nanos")), (3 * PRICE, 3 * PRICE));
+    adds_up(&statement(&mut caller), 3 * PRICE);
+    assert!(server.stop().success());
+    crate::books::at_rest(&home.data());
+}
+
+/// Opening, charges, movements and closing balance agree, and with what the account holds.
+fn adds_up(statement: &Value, balance: i64) {
+    let sum = |list: &str| statement[list].as_array().unwrap().iter().map(|entry| nanos(entry, "nanos")).sum::<i64>();
+    let opening = nanos(&statement["opening"], "nanos");
+    assert_eq!(nanos(statement, "charged_nanos"), sum("charges"), "{statement}");
+    assert_eq!(nanos(statement, "moved_nanos"), sum("movements"), "{statement}");
+    assert_eq!(opening + sum("movements") - sum("charges"), nanos(&statement["closing"], "nanos"), "{statement}");
+    assert_eq!(nanos(&statement["closing"], "nanos"), balance, "{statement}");
+}
+
+#[test]
+fn a_statement_is_json_and_csv_with_the_same_entries() {
+    let (_home, server) = penniless();
+    let mut caller = server.caller();
+    applied(&mut caller, "deposits", &json!({ "amount_micros": PRICE / 1_000, "reason": "=SUM(A1), \"paid\"" }));
+    deliver(&mut caller, 1);
+    wait_until_spent(&mut caller, PRICE);
+    let json = statement(&mut caller);
+    adds_up(&json, 0);
+    assert_eq!(json["movements"][0]["by"], "open", "{json}");
+    let csv = caller.get(&format!("{ACCOUNT}/statement?month={}&format=csv", month()));
+    let csv = String::from_utf8(csv.body).unwrap();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines.len(), 5, "{csv}");
+    assert!(lines[2].starts_with("charge,") && lines[2].contains(&format!(",-{PRICE},")), "{csv}");
+    assert!(lines[3].ends_with(r#""'=SUM(A1), ""paid""""#), "{csv}");
+}
+
+#[test]
+fn an_advertisers_key_reads_its_own_account_and_moves_no_money() {
+    let (home, server) = penniless();
+    let key = home.key(&["--role", "advertiser", "--tenant", "1", "--advertiser", "11"]);
+    let mut own = server.caller().with_key(&key);
+    wait_for("the key to be known", || (own.get(ACCOUNT).status == 200).then_some(()));
+    assert_eq!(own.get("/v1/accounts/12").status, 404);
+    let refused = post(&mut own, "deposits", &json!({ "amount_micros": 1_000_000 }));
+    assert_eq!(refused.status, 403);
+    assert_eq!(server.caller().get(ACCOUNT).status, 401);
+}
