@@ -4,6 +4,7 @@
 //! the ledger has not seen, then folds, and only then decisions.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,6 +15,7 @@ use litfass_events::{PartitionKey, Token};
 use litfass_features::FeatureSet;
 use litfass_ledger::{HolderId, Terms};
 use litfass_retrieval::SourceLimits;
+use litfass_store::audit::AuditReader;
 use litfass_store::catalog::{CatalogStore, Follower};
 use litfass_store::fold::{
     CapCounters, Fold, FoldOptions, FoldRunner, FoldThread, Progress, SignalCounts, SignalsAt, Viewers,
@@ -26,6 +28,7 @@ use litfass_types::{DecisionId, Timestamp};
 use tokio::sync::watch;
 
 use crate::access::Keys;
+use crate::access::rate::Allowance;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::decider::{Decider, WRITER};
@@ -60,6 +63,7 @@ pub struct Node {
     pub config: Config,
     pub data: DataDir,
     pub keys: Arc<Keys>,
+    pub audit: AuditReader,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
     pub world: Arc<SwappedWorld>,
@@ -319,15 +323,16 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
     };
     let ledger = SqliteLedgerReader::open(&stores.data.database())?;
     let database = stores.data.database();
-    let keys = Keys::open(&database, config.server.listen.ip().is_loopback());
-    let keys = Arc::new(keys.with_context(|| database.display().to_string())?);
     let desk = Desk { log: Arc::clone(&log), clock: clock.clone(), applied: money.admin.applied.subscribe() };
+    let keys = Arc::new(open_keys(&database, &config)?);
+    let audit = AuditReader::open(&database).with_context(|| database.display().to_string())?;
     let (live, data) = (Arc::clone(&folded.live), stores.data.clone());
     let (pacing, learning, folds, began) = (Arc::default(), Arc::default(), runner.progress(), Instant::now());
     Ok(Node {
         config,
         data,
         keys,
+        audit,
         clock,
         metrics,
         world,
@@ -343,6 +348,12 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         learning,
         began,
     })
+}
+
+fn open_keys(database: &Path, config: &Config) -> Result<Keys> {
+    let allowance = Allowance { per_second: config.access.rate, burst: span(config.access.burst) };
+    let keys = Keys::open(database, config.server.listen.ip().is_loopback(), allowance);
+    keys.with_context(|| database.display().to_string())
 }
 
 fn billing_worker(node: &Node, stores: &Stores) -> Result<BillingWorker<SqliteLedger, SqliteLedgerReader>> {

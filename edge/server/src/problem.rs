@@ -3,6 +3,8 @@
 //! Every code is a row of one closed table with its status and title; the type is `/problems/<code>`. Whatever a body can get
 //! wrong ends here with the path of the field, e.g. `placements[0].slots`, never in a panic.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -64,6 +66,7 @@ codes! {
     NothingToRefund = 409, "nothing-to-refund", "Nothing of that was charged";
     TooLarge = 413, "too-large", "The body is larger than this address takes";
     Expired = 410, "expired", "This can no longer be counted";
+    TooManyRequests = 429, "too-many-requests", "This key sends more requests than it may";
     Internal = 500, "internal", "The server failed";
     /// Nothing was promised: the caller may send the same again.
     RecordNotAppended = 503, "record-not-appended", "The request could not be recorded";
@@ -75,6 +78,8 @@ pub struct Problem {
     code: Code,
     detail: String,
     field: Option<String>,
+    /// In seconds.
+    retry_after: Option<u64>,
 }
 
 /// The members of RFC 9457 §3.1, and `field` as an extension member.
@@ -91,7 +96,7 @@ struct Members<'a> {
 impl Problem {
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), field: None }
+        Self { code, detail: detail.into(), field: None, retry_after: None }
     }
 
     /// An `InvalidField` at `field`, written like `placements[0].slots`.
@@ -103,6 +108,13 @@ impl Problem {
     #[must_use]
     pub fn at(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
+        self
+    }
+
+    /// When the same is worth another try.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
         self
     }
 
@@ -142,6 +154,9 @@ impl IntoResponse for Problem {
         let mut response = (self.code.status(), [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response();
         if self.code == Code::Unauthenticated {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

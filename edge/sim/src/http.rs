@@ -18,14 +18,21 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub struct HttpDoor {
     address: SocketAddr,
     connection: Option<BufReader<TcpStream>>,
+    /// What the server is called.
+    host: String,
     /// Sent with every request, each line ended.
     headers: String,
 }
 
 impl HttpDoor {
     #[must_use]
-    pub const fn new(address: SocketAddr) -> Self {
-        Self { address, connection: None, headers: String::new() }
+    pub fn new(address: SocketAddr) -> Self {
+        Self { address, connection: None, host: address.to_string(), headers: String::new() }
+    }
+
+    /// Names the server so from now on, whatever its address.
+    pub fn call_it(&mut self, host: &str) {
+        host.clone_into(&mut self.host);
     }
 
     /// Sends this header with every request from now on.
@@ -50,7 +57,7 @@ impl HttpDoor {
     /// The bytes of a request; `body` says it is JSON where it is not empty, whatever it holds.
     #[must_use]
     pub fn message(&self, method: &str, path: &str, body: &str) -> Vec<u8> {
-        let mut message = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{}", self.address, self.headers);
+        let mut message = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{}", self.host, self.headers);
         if !body.is_empty() {
             message.push_str("Content-Type: application/json\r\n");
         }

@@ -2,9 +2,14 @@
 //!
 //! Invariant: a row is never altered or deleted. Secrets never go into `before` or `after`.
 
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
 use litfass_types::{TenantId, Timestamp};
 use rusqlite::{Connection, Row, Transaction, params};
 use serde_json::Value;
+
+use crate::migrate::connect;
 
 pub(crate) const TABLE: &str = "
 CREATE TABLE IF NOT EXISTS audit (
@@ -87,6 +92,26 @@ pub fn append(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<
         text(&entry.after)
     ])?;
     Ok(())
+}
+
+/// Reads the audit log through a connection of its own.
+#[derive(Debug)]
+pub struct AuditReader(Mutex<Connection>);
+
+impl AuditReader {
+    /// # Errors
+    /// When the file cannot be opened or is no database.
+    pub fn open(database: &Path) -> rusqlite::Result<Self> {
+        connect(database).map(Mutex::new).map(Self)
+    }
+
+    /// At most `limit` rows, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn list(&self, filter: &Filter, limit: u32) -> rusqlite::Result<Vec<Written>> {
+        list(&self.0.lock().unwrap_or_else(PoisonError::into_inner), filter, limit)
+    }
 }
 
 /// At most `limit` rows, newest first.

@@ -242,6 +242,62 @@ impl KeyStore {
     }
 }
 
+/// Somebody who showed a key to the pages and holds a cookie since.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionRow {
+    pub hash: [u8; 32],
+    pub key: KeyId,
+    pub expires: Timestamp,
+}
+
+/// Sessions beyond which the oldest end.
+const SESSIONS_MAX: u32 = 10_000;
+
+impl KeyStore {
+    /// Every session that was not ended, expired ones among them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn sessions(&self) -> Result<Vec<SessionRow>, KeyError> {
+        let mut select = self.connection.prepare_cached("SELECT hash, key, expires_ms FROM access_session")?;
+        let rows = select.query_map([], |row| {
+            let key = KeyId(row.get::<_, i64>(1)?.cast_unsigned());
+            Ok(SessionRow { hash: row.get(0)?, key, expires: Timestamp(row.get(2)?) })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// # Errors
+    /// When the database fails.
+    pub fn begin_session(&mut self, session: &SessionRow, now: Timestamp) -> Result<(), KeyError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute("DELETE FROM access_session WHERE expires_ms <= ?1", [now.0])?;
+        transaction.execute(
+            "DELETE FROM access_session WHERE hash IN
+             (SELECT hash FROM access_session ORDER BY created_ms DESC, hash LIMIT -1 OFFSET ?1)",
+            [SESSIONS_MAX - 1],
+        )?;
+        let row = params![session.hash, session.key.0.cast_signed(), now.0, session.expires.0];
+        transaction.execute("INSERT INTO access_session VALUES (?1, ?2, ?3, ?4)", row)?;
+        changed(&transaction)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// # Errors
+    /// When the database fails.
+    pub fn end_session(&mut self, hash: &[u8; 32]) -> Result<(), KeyError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute("DELETE FROM access_session WHERE hash = ?1", [hash])?;
+        changed(&transaction)?;
+        Ok(transaction.commit()?)
+    }
+}
+
+/// Readers in other processes watch this number.
+fn changed(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute("UPDATE access_version SET changes = changes + 1", []).map(|_| ())
+}
+
 const SELECT: &str =
     "SELECT id, hash, role, tenant, advertiser, name, created_ms, expires_ms, revoked_ms, rate FROM access_key";
 
@@ -277,7 +333,7 @@ fn written(
     before: Option<&KeyRow>,
     after: &KeyRow,
 ) -> rusqlite::Result<()> {
-    transaction.execute("UPDATE access_version SET changes = changes + 1", [])?;
+    changed(transaction)?;
     let entry = audit::Entry {
         time,
         who: who.to_owned(),

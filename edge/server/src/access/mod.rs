@@ -4,15 +4,17 @@
 //! runs; a role's rights are one table, `Action`; an object outside the caller's scope is answered exactly as one that does not
 //! exist. While no key was ever made, a server on a loopback address is open: whoever reaches it is the platform's admin.
 
+pub mod cookie;
 mod keys;
 pub(crate) mod middleware;
+pub mod rate;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use litfass_catalog::Catalog;
 use litfass_types::{AdvertiserId, TenantId};
 
-pub use keys::{Keys, Made, Wanted, make};
+pub use keys::{Keys, Made, Shown, Wanted, make};
 pub use litfass_store::keys::{KeyId, Role, Scope};
 
 use crate::problem::{Code, Problem};
@@ -63,16 +65,24 @@ pub struct Caller {
     pub key: Option<KeyId>,
     pub role: Role,
     pub scope: Scope,
+    /// What a form has to send along; only where a session's cookie says who it is.
+    pub csrf: Option<String>,
 }
 
 impl Caller {
     /// Whoever reaches an open server.
-    pub const OPEN: Self = Self { key: None, role: Role::Admin, scope: Scope::Platform };
+    pub const OPEN: Self = Self { key: None, role: Role::Admin, scope: Scope::Platform, csrf: None };
 
     /// For the audit log.
     #[must_use]
     pub fn who(&self) -> String {
         self.key.map_or_else(|| "open".to_owned(), |key| format!("key {key}"))
+    }
+
+    /// Whether a change comes from a page of this session. The token is a secret, so it is compared as a hash.
+    #[must_use]
+    pub fn sent_form(&self, token: &str) -> bool {
+        self.csrf.as_ref().is_some_and(|own| blake3::hash(own.as_bytes()) == blake3::hash(token.as_bytes()))
     }
 
     /// # Errors
@@ -160,7 +170,7 @@ mod tests {
     use super::*;
 
     fn caller(role: Role, scope: Scope) -> Caller {
-        Caller { key: Some(KeyId(1)), role, scope }
+        Caller { key: Some(KeyId(1)), role, scope, csrf: None }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! the checks on the way into the domain. Nothing here touches a store.
 
 pub mod accounts;
+pub mod audit;
 pub mod csv;
 pub mod decisions;
 pub mod events;

@@ -1,4 +1,4 @@
-//! Configuration: how this process runs (sections `server`, `ledger`, `catalog`, `fold`) and its params, numbers that an
+//! Configuration: how this process runs (sections `server`, `access`, `ledger`, `catalog`, `fold`) and its params, numbers that an
 //! experiment may change (section `params`).
 //!
 //! One TOML file, every key with a default; the environment overrides it (`LITFASS_PARAMS_CANDIDATES_MAX=200`). Unknown keys are
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use litfass_types::Duration;
 use toml::{Table, Value};
 
+pub use setting::Origins;
 use setting::{Setting, checked, toml_text};
 
 /// One row of the table of settings.
@@ -84,6 +85,13 @@ settings! {
         data_dir: PathBuf = "data", "server", "The folder with all state. One process at a time.";
         body_bytes_max: u64 = "2097152" in "1024", "67108864", "server", "Largest request body.";
         click_wait: Duration = "250ms" in "1ms", "10s", "server", "How long a click waits for the log before it is redirected all the same.";
+    }
+    /// Keys, sessions, and which sites' scripts may call.
+    Access "access" as access {
+        rate: u32 = "5000" in "1", "1000000", "access", "Requests a second that a key may send which names no rate of its own.";
+        burst: Duration = "2s" in "1ms", "1m", "access", "How long's worth of that a key may send at once.";
+        session_ttl: Duration = "12h" in "1m", "30d", "access", "How long the pages remember a key that was shown to them.";
+        cors_origins: Origins = "", "access", "Sites whose scripts may ask for decisions and report events from a browser, as their origins, separated by commas: `https://shop.example`.";
     }
     /// The three times of the money, and the sweep.
     Ledger "ledger" as ledger {

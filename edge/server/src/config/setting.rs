@@ -102,6 +102,44 @@ impl Setting for SocketAddr {
     }
 }
 
+/// Origins as a browser writes them: scheme, host and port, nothing behind.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Origins(Vec<String>);
+
+impl std::ops::Deref for Origins {
+    type Target = [String];
+
+    fn deref(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl Setting for Origins {
+    const TYPE: &'static str = "a list of origins";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let origins: Vec<_> =
+            text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect();
+        let known = origins.iter().all(|origin| is_origin(origin));
+        if known {
+            Ok(Self(origins))
+        } else {
+            Err("origins such as \"https://shop.example\", separated by commas".to_owned())
+        }
+    }
+
+    fn text(&self) -> String {
+        self.0.join(", ")
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-:[]".contains(c);
+    host.is_some_and(|host| !host.is_empty() && host.chars().all(plain))
+}
+
 impl Setting for PathBuf {
     const TYPE: &'static str = "a path";
     const QUOTED: bool = true;
@@ -127,6 +165,16 @@ mod tests {
         assert_eq!(Duration(90_500).text(), "90500ms");
         for bad in ["", "s", "5", "-5s", "5 s", "1.5h", "9223372036854775807d"] {
             assert!(Duration::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn origins_are_written_as_a_browser_sends_them() {
+        let two = Origins::parse("https://shop.example, http://localhost:3000").unwrap();
+        assert_eq!(two.text(), "https://shop.example, http://localhost:3000");
+        assert!(Origins::parse("").unwrap().is_empty());
+        for bad in ["shop.example", "https://shop.example/", "https://Shop.example", "*", "null", "https://"] {
+            assert!(Origins::parse(bad).is_err(), "{bad}");
         }
     }
 

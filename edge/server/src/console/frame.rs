@@ -22,6 +22,7 @@ pub(super) fn frame(title: &str, live: bool, masthead: &Markup, body: &Markup) -
                 header.masthead {
                     h1 { a href="/" { "Litfass" } }
                     (masthead)
+                    p.session { a href="/login" { "Session" } }
                 }
                 main #content { (body) }
             }

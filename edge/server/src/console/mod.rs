@@ -7,15 +7,17 @@ mod decision;
 mod frame;
 mod live;
 pub mod numbers;
+mod session;
 pub mod view;
 
 pub use decision::decision_page;
 pub use frame::{missing_page, problem_page};
 pub use live::live_page;
+pub use session::{login_page, session_page};
 
 /// Sent with every page of the console.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-     img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+     img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// A file that the pages load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,14 @@
 //! The HTTP interface: routes to handlers. A handler parses, asks the node, and renders; nothing is decided here.
 
 mod accounts;
+mod audit;
+mod cors;
 mod decisions;
 mod events;
+mod headers;
 mod keys;
 mod pages;
+mod session;
 mod tracking;
 
 use std::sync::Arc;
@@ -39,6 +43,9 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/v1/accounts/{id}/refunds", post(accounts::refund))
         .route("/v1/accounts/{id}/commands/{command}", get(accounts::command))
         .route("/v1/accounts/{id}/statement", get(accounts::statement))
+        .route("/v1/audit", get(audit::list))
+        .route("/login", get(session::form).post(session::log_in))
+        .route("/logout", post(session::log_out))
         .route("/t/i/{token}", get(tracking::impression).post(tracking::impression_beacon).head(tracking::looked_at))
         .route("/t/v/{token}", get(tracking::viewable).post(tracking::viewable).head(tracking::looked_at))
         .route("/t/c/{token}", get(tracking::click).post(tracking::click_beacon).head(tracking::looked_at))
@@ -51,6 +58,8 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .fallback(unknown_address)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&node), identified))
+        .layer(middleware::from_fn_with_state(Arc::clone(&node), cors::shared))
+        .layer(middleware::from_fn(headers::guarded))
         .layer(middleware::from_fn_with_state(Arc::clone(&node), measured))
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(node)
@@ -72,6 +81,8 @@ fn route_of(path: Option<&MatchedPath>) -> Route {
         path if path.starts_with("/v1/accounts/") => Route::Accounts,
         "/rank_ads" => Route::RankAds,
         "/v1/events" => Route::Events,
+        "/v1/audit" => Route::Audit,
+        "/login" | "/logout" => Route::Session,
         "/v1/keys" | "/v1/keys/{id}" => Route::Keys,
         "/t/i/{token}" | "/t/v/{token}" | "/t/c/{token}" => Route::Tracking,
         "/" => Route::Page,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, StatusCode, Uri, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -16,14 +16,8 @@ use crate::problem::{Code, Problem};
 
 const HTML: &str = "text/html; charset=utf-8";
 
-fn page(status: StatusCode, html: String) -> Response {
-    let headers: [(HeaderName, &str); 4] = [
-        (header::CONTENT_TYPE, HTML),
-        (header::CONTENT_SECURITY_POLICY, console::CONTENT_SECURITY_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (status, headers, html).into_response()
+pub(super) fn page(status: StatusCode, html: String) -> Response {
+    (status, [(header::CONTENT_TYPE, HTML)], html).into_response()
 }
 
 pub(super) async fn live(State(node): State<Arc<Node>>, caller: Caller) -> Result<Response, Problem> {

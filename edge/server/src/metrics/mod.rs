@@ -83,6 +83,7 @@ metrics! {
     catalog_ads: Gauges<()>, "litfass_catalog_ads", "ads", "Ads in the served catalog";
     training_runs: Counters<RunResult>, "litfass_training_runs_total", "runs", "Training runs by result";
     training_latency: Latencies<()>, "litfass_training_duration_seconds", "seconds", "One training run";
+    rate_limited: Counters<()>, "litfass_rate_limited_total", "requests", "Requests refused because their key sent more than it may";
     http_requests: Counters<(Route, StatusClass)>, "litfass_http_requests_total", "requests", "Requests by route and class of status";
     http_latency: Latencies<Route>, "litfass_http_request_duration_seconds", "seconds", "From the parsed request line to the answer";
 }

@@ -70,6 +70,20 @@ impl Caller {
         self.with_header("Authorization", &format!("Bearer {key}"))
     }
 
+    /// The same under another name of the server.
+    pub(crate) fn with_host(mut self, host: &str) -> Self {
+        self.door.call_it(host);
+        self
+    }
+
+    /// A form, as a browser sends it.
+    pub(crate) fn send_form(&mut self, path: &str, fields: &str) -> Response {
+        let message = self.door.message("POST", path, fields);
+        let message =
+            String::from_utf8(message).unwrap().replace("application/json", "application/x-www-form-urlencoded");
+        self.door.exchange(message.as_bytes()).unwrap()
+    }
+
     /// The same with a header on every request.
     pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
         self.door.always_send(name, value);

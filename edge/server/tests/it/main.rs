@@ -21,4 +21,5 @@ mod process;
 mod refusals;
 mod replay;
 mod serving;
+mod sessions;
 mod tracking;

@@ -44,6 +44,11 @@ impl Home {
         Self { folder }
     }
 
+    /// Adds to the configuration.
+    pub(crate) fn configure(&self, more: &str) {
+        fs::write(self.folder.path().join("litfass.toml"), format!("{CONFIG}{more}")).unwrap();
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -173,6 +178,11 @@ pub(crate) struct Litfass {
 impl Litfass {
     pub(crate) fn caller(&self) -> Caller {
         Caller::new(self.address)
+    }
+
+    /// The same, calling the server by this name.
+    pub(crate) fn caller_of(&self, host: &str) -> Caller {
+        Caller::new(self.address).with_host(host)
     }
 
     /// As a power cut for this process alone: no handler runs, nothing is flushed.
