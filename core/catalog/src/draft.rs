@@ -172,7 +172,7 @@ impl Draft {
     fn line_item(&mut self, o: LineItem, problems: &mut Problems) {
         let targeting = if validate::is_compilable(&o.targeting) { o.targeting } else { Targeting::run_of_network() };
         let (mut placements, mut targets_segments) = (Vec::new(), false);
-        each_value(&targeting, &mut |kind, value| {
+        targeting.each_value(&mut |kind, value| {
             targets_segments |= kind == TermKind::Segment;
             placements.extend(
                 (kind == TermKind::Placement).then(|| validate::placement_id(value)).flatten().map(PlacementId),
@@ -243,14 +243,4 @@ fn zone(object: ObjectRef, o: &Advertiser, around: &mut Surroundings, problems: 
         problems.add(object, "time_zone", unknown.to_string());
         TimeZoneId(0)
     })
-}
-
-/// Visits every value of every `In`.
-fn each_value(targeting: &Targeting, visit: &mut impl FnMut(TermKind, &str)) {
-    match targeting {
-        Targeting::All(parts) | Targeting::Any(parts) => parts.iter().for_each(|part| each_value(part, visit)),
-        Targeting::Not(part) => each_value(part, visit),
-        Targeting::In(kind, values) => values.iter().for_each(|value| visit(*kind, value)),
-        Targeting::Daypart(_) => {}
-    }
 }

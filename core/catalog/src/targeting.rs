@@ -36,6 +36,16 @@ impl Targeting {
     pub const fn run_of_network() -> Self {
         Self::All(Vec::new())
     }
+
+    /// Visits every value of every `In`.
+    pub fn each_value(&self, visit: &mut impl FnMut(TermKind, &str)) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.each_value(visit)),
+            Self::Not(part) => part.each_value(visit),
+            Self::In(kind, values) => values.iter().for_each(|value| visit(*kind, value)),
+            Self::Daypart(_) => {}
+        }
+    }
 }
 
 /// What one request says, as targeting sees it.

@@ -10,6 +10,7 @@ pub mod data_dir;
 pub mod decider;
 pub mod demo;
 pub mod desk;
+pub mod editor;
 pub mod explain;
 pub mod gather;
 #[cfg(test)]

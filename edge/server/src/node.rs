@@ -33,6 +33,7 @@ use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::decider::{Decider, WRITER};
 use crate::desk::{ADMIN, Desk};
+use crate::editor::Editor;
 use crate::gather::Gather;
 use crate::ingest::Ingest;
 use crate::learning::Learning;
@@ -70,6 +71,7 @@ pub struct Node {
     pub users: Arc<UserKeys>,
     pub decider: Decider,
     pub ingest: Ingest,
+    pub editor: Arc<Editor>,
     pub live: Arc<Live>,
     pub log: Arc<dyn EventLog>,
     pub ledger: SqliteLedgerReader,
@@ -179,6 +181,7 @@ impl Running {
             metrics: Arc::clone(&node.metrics),
             clock: node.clock.clone(),
             poll_interval: span(node.config.catalog.poll_interval),
+            told: node.editor.told.clone(),
             waiting: None,
         };
         let mut profile = ProfileWorker {
@@ -208,6 +211,8 @@ impl Running {
     /// Ends everything in order: nothing new is decided any more when this is called.
     pub fn close(self) {
         let Self { node, workers, folds, leases } = self;
+        workers.stop.stop();
+        node.editor.told.tell();
         workers.finish();
         if let Err(error) = leases.give_back_all() {
             tracing::warn!("leases were not given back and will close by themselves: {error:#}");
@@ -326,6 +331,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
     let desk = Desk { log: Arc::clone(&log), clock: clock.clone(), applied: money.admin.applied.subscribe() };
     let keys = Arc::new(open_keys(&database, &config)?);
     let audit = AuditReader::open(&database).with_context(|| database.display().to_string())?;
+    let editor = Arc::new(Editor::open(&database)?);
     let (live, data) = (Arc::clone(&folded.live), stores.data.clone());
     let (pacing, learning, folds, began) = (Arc::default(), Arc::default(), runner.progress(), Instant::now());
     Ok(Node {
@@ -339,6 +345,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         users,
         decider,
         ingest,
+        editor,
         live,
         log,
         ledger,

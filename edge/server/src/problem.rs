@@ -56,6 +56,7 @@ codes! {
     UnknownPlacement = 404, "unknown-placement", "There is no such placement";
     UnknownTenant = 404, "unknown-tenant", "There is no such tenant";
     UnknownDecision = 404, "unknown-decision", "There is no such decision";
+    UnknownObject = 404, "unknown-object", "There is no such object";
     UnknownToken = 404, "unknown-token", "This tracking token was not issued here";
     NotFound = 404, "not-found", "There is nothing at this address";
     MethodNotAllowed = 405, "method-not-allowed", "This address does not take that method";
@@ -64,9 +65,13 @@ codes! {
     /// A command that the ledger looked at and did not carry out.
     RefusedByLedger = 409, "refused-by-ledger", "The ledger refused this";
     NothingToRefund = 409, "nothing-to-refund", "Nothing of that was charged";
+    /// Its `ETag` is that of the object as it is now.
+    ChangedMeanwhile = 412, "changed-meanwhile", "The object was changed since it was read";
     TooLarge = 413, "too-large", "The body is larger than this address takes";
     Expired = 410, "expired", "This can no longer be counted";
     TooManyRequests = 429, "too-many-requests", "This key sends more requests than it may";
+    /// An object of the catalog that does not fit by itself or beside others; `field` says where.
+    InvalidObject = 422, "invalid-object", "The object cannot be taken as it is";
     Internal = 500, "internal", "The server failed";
     /// Nothing was promised: the caller may send the same again.
     RecordNotAppended = 503, "record-not-appended", "The request could not be recorded";
@@ -80,9 +85,10 @@ pub struct Problem {
     field: Option<String>,
     /// In seconds.
     retry_after: Option<u64>,
+    version: Option<u64>,
 }
 
-/// The members of RFC 9457 §3.1, and `field` as an extension member.
+/// The members of RFC 9457 §3.1, and `field` and `version` as extension members.
 #[derive(Serialize)]
 struct Members<'a> {
     r#type: String,
@@ -91,12 +97,14 @@ struct Members<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
 }
 
 impl Problem {
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), field: None, retry_after: None }
+        Self { code, detail: detail.into(), field: None, retry_after: None, version: None }
     }
 
     /// An `InvalidField` at `field`, written like `placements[0].slots`.
@@ -116,6 +124,18 @@ impl Problem {
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
         self
+    }
+
+    /// The object's version as it is now; the answer's `ETag`.
+    #[must_use]
+    pub const fn version(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    #[must_use]
+    pub const fn current_version(&self) -> Option<u64> {
+        self.version
     }
 
     #[must_use]
@@ -142,9 +162,16 @@ impl Serialize for Problem {
             status: self.code.status().as_u16(),
             detail: &self.detail,
             field: self.field(),
+            version: self.version,
         };
         members.serialize(serializer)
     }
+}
+
+/// The entity tag of an object at a version.
+#[must_use]
+pub fn etag(version: u64) -> String {
+    format!("\"{version}\"")
 }
 
 impl IntoResponse for Problem {
@@ -157,6 +184,9 @@ impl IntoResponse for Problem {
         }
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(etag) = self.version.and_then(|version| etag(version).try_into().ok()) {
+            response.headers_mut().insert(header::ETAG, etag);
         }
         response
     }
@@ -207,7 +237,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
-fn unread(rejection: &BytesRejection) -> Problem {
+pub(crate) fn unread(rejection: &BytesRejection) -> Problem {
     let code = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::TooLarge } else { Code::MalformedJson };
     Problem::new(code, rejection.body_text())
 }

@@ -1,5 +1,6 @@
 //! What is wrong with a field of a request, and the few checks that every list and text from outside goes through.
 
+pub use litfass_store::catalog::field_path;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -43,18 +44,6 @@ impl From<Invalid> for Problem {
 /// Names the first field that is missing, unknown or of the wrong type; none where it is the whole.
 pub fn fit<T: DeserializeOwned>(value: Value) -> Result<T, Invalid> {
     serde_path_to_error::deserialize(value).map_err(|e| Invalid::new(field_path(&e), e.inner().to_string()))
-}
-
-/// The path of the value that does not fit, or of the field that is missing; empty where it is the whole.
-pub fn field_path(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
-    let path = if error.path().iter().next().is_none() { String::new() } else { error.path().to_string() };
-    let detail = error.inner().to_string();
-    let missing = detail.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-    match missing {
-        Some(field) if path.is_empty() => field.to_owned(),
-        Some(field) => format!("{path}.{field}"),
-        None => path,
-    }
 }
 
 /// # Errors

@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod catalog;
 pub mod csv;
 pub mod decisions;
 pub mod events;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod catalog;
 mod cors;
 mod decisions;
 mod events;
@@ -55,6 +56,7 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/decisions/{id}", get(pages::decision))
         .route("/healthz", get(pages::health))
         .route("/metrics", get(pages::metrics))
+        .merge(catalog::routes())
         .fallback(unknown_address)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&node), identified))
@@ -90,6 +92,7 @@ fn route_of(path: Option<&MatchedPath>) -> Route {
         "/decisions/{id}" => Route::DecisionPage,
         "/healthz" => Route::Health,
         "/metrics" => Route::Metrics,
+        path if catalog::is_here(path) => Route::Catalog,
         _ => Route::Other,
     }
 }

@@ -1,4 +1,5 @@
-//! Follows the catalog store: what another process loads is served within a poll, its limits are sent to the ledger first.
+//! Follows the catalog store: what this process changes is served at once, what another one loads within a poll; limits are sent to
+//! the ledger first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use litfass_store::log::Clock;
 use litfass_types::Position;
 
 use super::pacing::PacingBoard;
+use crate::editor::Told;
 use crate::limits::LimitSender;
 use crate::metrics::Metrics;
 use crate::world::SwappedWorld;
@@ -25,6 +27,8 @@ pub struct CatalogWorker<R> {
     pub metrics: Arc<Metrics>,
     pub clock: Clock,
     pub poll_interval: Duration,
+    /// Of changes that this process makes itself.
+    pub told: Told,
     pub waiting: Option<Waiting>,
 }
 
@@ -48,7 +52,10 @@ impl<R: LedgerReader> CatalogWorker<R> {
         if self.waiting.is_none() {
             self.waiting = self.follower.poll()?.map(|update| Waiting { update, limited_at: None });
         }
-        let Some(waiting) = &mut self.waiting else { return Ok(self.poll_interval) };
+        let Some(waiting) = &mut self.waiting else {
+            self.told.wait(self.poll_interval);
+            return Ok(Duration::ZERO);
+        };
         let limited_at = match waiting.limited_at {
             Some(sent) => sent,
             None => *waiting.limited_at.insert(self.limits.send(&waiting.update.limits, &waiting.update.catalog)?),
@@ -59,7 +66,7 @@ impl<R: LedgerReader> CatalogWorker<R> {
         if let Some(waiting) = self.waiting.take() {
             self.publish(waiting.update);
         }
-        Ok(self.poll_interval)
+        Ok(Duration::ZERO)
     }
 
     fn has_taken(&self, last: Option<Position>) -> Result<bool> {

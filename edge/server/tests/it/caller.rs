@@ -102,6 +102,16 @@ impl Caller {
         again.unwrap_or_else(|problem| panic!("{method} {path}: {problem}"))
     }
 
+    /// A request with headers of its own.
+    pub(crate) fn send_with(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let message = String::from_utf8(self.door.message(method, path, body)).unwrap();
+        let (line, rest) = message.split_once("\r\n").unwrap();
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let message = format!("{line}\r\n{headers}{rest}").into_bytes();
+        let again = self.door.exchange(&message).or_else(|_| self.door.exchange(&message));
+        again.unwrap_or_else(|problem| panic!("{method} {path}: {problem}"))
+    }
+
     pub(crate) fn get(&mut self, path: &str) -> Response {
         self.send("GET", path, "")
     }

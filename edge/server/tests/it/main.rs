@@ -12,6 +12,7 @@ mod billing;
 mod books;
 mod browser;
 mod caller;
+mod catalog_api;
 mod catalog_changes;
 mod catalogs;
 mod kill;

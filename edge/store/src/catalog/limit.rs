@@ -1,7 +1,7 @@
 //! Budgets and credit limits that stand in the catalog file. They are no facts of the catalog: each becomes a set-limit command
 //! for the admin log, named so that loading a file twice, or sending a command twice, changes nothing.
 
-use litfass_catalog::ObjectRef;
+use litfass_catalog::{ObjectKind, ObjectRef};
 use litfass_types::Timestamp;
 
 use super::file::Misfit;
@@ -36,6 +36,16 @@ impl LimitField {
         }
     }
 
+    /// The kind of object that has it.
+    #[must_use]
+    pub const fn of(self) -> ObjectKind {
+        match self {
+            Self::CreditLimit => ObjectKind::Advertiser,
+            Self::LifetimeBudget | Self::DailyBudget => ObjectKind::Campaign,
+            Self::Budget => ObjectKind::LineItem,
+        }
+    }
+
     /// The number that the store and command ids keep; never reused.
     #[must_use]
     pub const fn number(self) -> u8 {
@@ -65,7 +75,7 @@ impl StatedLimit {
         if (0..=LIMIT_MICROS_MAX).contains(&micros) {
             return Ok(Self { field, micros });
         }
-        Err(Misfit { field: field.name(), message: format!("{micros} is not in 0 … {LIMIT_MICROS_MAX}") })
+        Err(Misfit { field: field.name().to_owned(), message: format!("{micros} is not in 0 … {LIMIT_MICROS_MAX}") })
     }
 }
 

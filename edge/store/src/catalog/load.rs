@@ -14,7 +14,7 @@ use rusqlite::Transaction;
 use super::CatalogError;
 use super::file::{self, Entry, FILE_BYTES_MAX, Misfit, Place, Sink, Stopped};
 use super::limit::{Limit, StatedLimit};
-use super::payload::{decode, encode};
+use super::payload::encode;
 use super::read::each_current;
 use super::store::{CatalogStore, Change, Stored, stored, stored_limit, version};
 
@@ -179,7 +179,8 @@ impl<'a> Stager<'a> {
         let reference = object.reference();
         let before = stored(self.transaction, reference)?;
         let created = before.as_ref().map_or(self.now, |stored| stored.created);
-        let payload = encode(&object);
+        let beside = before.as_ref().map(|stored| stored.beside(reference)).transpose()?.unwrap_or_default();
+        let payload = beside.after(encode(&object));
         match &before {
             None => self.staged.inserted += 1,
             Some(stored) if stored.payload == payload => self.staged.unchanged += 1,
@@ -198,9 +199,7 @@ impl<'a> Stager<'a> {
     /// An object stays beneath its parent: budgets and records hang on where it stands.
     fn check_parent(&mut self, place: Place, before: &Stored, now: &Object) -> Result<(), CatalogError> {
         let reference = now.reference();
-        let before = decode(reference.kind, reference.id, before.created, &before.payload).map_err(|e| {
-            CatalogError::Damaged { sequence: before.sequence, object: reference.to_string(), reason: e.to_string() }
-        })?;
+        let before = before.object(reference)?;
         if let (Some(before), Some(now)) = (parent(&before), parent(now))
             && before != now
         {
@@ -248,7 +247,8 @@ fn placed(problem: &Problem, places: &HashMap<ObjectRef, u32>) -> String {
     format!("{place}.{}: {}", problem.field, problem.message)
 }
 
-fn parent(object: &Object) -> Option<ObjectRef> {
+/// What the object hangs on.
+pub(super) fn parent(object: &Object) -> Option<ObjectRef> {
     let (kind, id) = match object {
         Object::Tenant(_) => return None,
         Object::Advertiser(o) => (ObjectKind::Tenant, o.tenant.0),

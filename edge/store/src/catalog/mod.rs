@@ -1,27 +1,41 @@
-//! The catalog at rest: an append-only list of changes in `litfass.db`, filled by `litfass catalog load`.
+//! The catalog at rest: an append-only list of changes in `litfass.db`, filled by `litfass catalog load` and by edits of the
+//! admin API.
 //!
 //! Invariants: a change has a sequence number and is never altered; a file is loaded all or not at all; what is in the store is
 //! a valid catalog at every sequence number; loading a file again changes nothing. A load reads, compares and validates on a
 //! snapshot and takes the database's write lock only to append, so that the ledger beside it waits as little as possible.
 
+mod beside;
+mod edit;
 mod file;
 mod follow;
+mod index;
 mod limit;
 mod load;
+mod owner;
 mod past;
 mod payload;
 mod read;
+mod repeats;
 mod store;
+mod view;
 
 use std::path::PathBuf;
 
-pub use file::FILE_BYTES_MAX;
+pub use edit::{Done, EXTERNAL_ID_BYTES_MAX, Edit, Edited, ROWS_MAX, Refusal, RowDone, RowEdit, RowResult, Target};
+pub use file::{FILE_BYTES_MAX, field_path, section};
 pub use follow::{Follower, Update};
+pub use index::Filter;
 pub use limit::{LIMIT_MICROS_MAX, Limit, LimitField};
 pub use load::LoadReport;
 pub use past::Wanted;
 pub use read::Changes;
+pub use repeats::{Answer, REMEMBERED, Repeatable};
 pub use store::CatalogStore;
+pub use view::{Page, View};
+
+/// Objects of one stretch of a list.
+pub const LIST_MAX: usize = 1_000;
 
 /// Why a catalog could not be loaded or read.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use rusqlite::{Row, Transaction};
 
 use super::CatalogError;
 use super::limit::Limit;
-use super::payload::decode;
+use super::payload::{BadPayload, decode};
 use super::store::{CatalogStore, kind_of, limits_since, version};
 
 /// What has changed after some sequence number.
@@ -24,10 +24,10 @@ pub struct Changes {
 
 /// One row of the list of changes, undecoded.
 pub(super) struct RawChange {
-    sequence: u64,
-    object: ObjectRef,
-    created: Timestamp,
-    payload: Vec<u8>,
+    pub(super) sequence: u64,
+    pub(super) object: ObjectRef,
+    pub(super) created: Timestamp,
+    pub(super) payload: Vec<u8>,
 }
 
 impl RawChange {
@@ -38,11 +38,11 @@ impl RawChange {
     }
 
     pub(super) fn decode(&self) -> Result<Object, CatalogError> {
-        decode(self.object.kind, self.object.id, self.created, &self.payload).map_err(|e| CatalogError::Damaged {
-            sequence: self.sequence,
-            object: self.object.to_string(),
-            reason: e.to_string(),
-        })
+        decode(self.object.kind, self.object.id, self.created, &self.payload).map_err(|e| self.damaged(&e))
+    }
+
+    pub(super) fn damaged(&self, reason: &BadPayload) -> CatalogError {
+        CatalogError::Damaged { sequence: self.sequence, object: self.object.to_string(), reason: reason.to_string() }
     }
 }
 

@@ -4,13 +4,17 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
+use litfass_catalog::model::Object;
 use litfass_catalog::{ObjectKind, ObjectRef};
 use litfass_types::{CatalogVersion, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::CatalogError;
+use super::beside::Beside;
+use super::index;
 use super::limit::{Limit, LimitField, StatedLimit};
-use super::payload::{kind_number, kind_numbered};
+use super::payload::{BadPayload, decode, kind_number, kind_numbered};
+use super::repeats;
 
 /// How long a statement waits for another process's lock.
 const BUSY_WAIT: Duration = Duration::from_secs(30);
@@ -64,10 +68,26 @@ impl fmt::Debug for CatalogStore {
 }
 
 /// What the store has of one object.
+#[derive(Debug)]
 pub(super) struct Stored {
     pub(super) sequence: u64,
     pub(super) created: Timestamp,
     pub(super) payload: Vec<u8>,
+}
+
+impl Stored {
+    pub(super) fn object(&self, reference: ObjectRef) -> Result<Object, CatalogError> {
+        let decoded = decode(reference.kind, reference.id, self.created, &self.payload);
+        decoded.map_err(|e| self.damaged(reference, &e))
+    }
+
+    pub(super) fn beside(&self, reference: ObjectRef) -> Result<Beside, CatalogError> {
+        Beside::of(&self.payload).map_err(|e| self.damaged(reference, &e))
+    }
+
+    fn damaged(&self, object: ObjectRef, reason: &BadPayload) -> CatalogError {
+        CatalogError::Damaged { sequence: self.sequence, object: object.to_string(), reason: reason.to_string() }
+    }
 }
 
 /// An object that is new or not as it was.
@@ -90,6 +110,8 @@ impl CatalogStore {
         let mut store = Self { connection };
         let transaction = store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(SCHEMA)?;
+        transaction.execute_batch(index::SCHEMA)?;
+        transaction.execute_batch(repeats::SCHEMA)?;
         transaction.commit()?;
         Ok(store)
     }
@@ -114,16 +136,28 @@ impl CatalogStore {
         if version(&transaction)? != at {
             return Ok(None);
         }
-        let mut sequence = append_changes(&transaction, at.sequence, changes, now)?;
-        for (object, limit) in limits {
-            sequence += 1;
-            let set = Limit { object: *object, field: limit.field, micros: limit.micros, sequence, loaded: now };
-            insert_limit(&transaction, &set)?;
-        }
-        transaction.execute("UPDATE catalog_version SET sequence = ?1", [sequence.cast_signed()])?;
+        let appended = append_all(&transaction, at, changes, limits, now)?;
         transaction.commit()?;
-        Ok(Some(CatalogVersion { sequence, ..at }))
+        Ok(Some(appended))
     }
+}
+
+/// Appends `changes` and `limits` with the next sequence numbers after `at`, where the catalog stands.
+pub(super) fn append_all(
+    transaction: &Transaction<'_>,
+    at: CatalogVersion,
+    changes: &[Change],
+    limits: &[(ObjectRef, StatedLimit)],
+    now: Timestamp,
+) -> Result<CatalogVersion, CatalogError> {
+    let mut sequence = append_changes(transaction, at.sequence, changes, now)?;
+    for (object, limit) in limits {
+        sequence += 1;
+        let set = Limit { object: *object, field: limit.field, micros: limit.micros, sequence, loaded: now };
+        insert_limit(transaction, &set)?;
+    }
+    transaction.execute("UPDATE catalog_version SET sequence = ?1", [sequence.cast_signed()])?;
+    Ok(CatalogVersion { sequence, ..at })
 }
 
 pub(super) fn version(connection: &Connection) -> Result<CatalogVersion, CatalogError> {

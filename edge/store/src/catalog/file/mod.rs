@@ -13,6 +13,7 @@ use litfass_catalog::model::Object;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::limit::StatedLimit;
+pub(super) use objects::written;
 use objects::{
     FileAd, FileAdvertiser, FileCampaign, FileCreative, FileLineItem, FileObject, FilePlacement, FileTenant,
 };
@@ -45,12 +46,13 @@ impl fmt::Display for Place {
 /// What an object's own fields contradict: which field, and how.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Misfit {
-    pub(super) field: &'static str,
+    pub(super) field: String,
     pub(super) message: String,
 }
 
-/// The file's name for the list of objects of that kind.
-const fn section(kind: ObjectKind) -> &'static str {
+/// The file's and the API's name for the list of objects of that kind.
+#[must_use]
+pub const fn section(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Tenant => "tenants",
         ObjectKind::Advertiser => "advertisers",
@@ -59,6 +61,38 @@ const fn section(kind: ObjectKind) -> &'static str {
         ObjectKind::Creative => "creatives",
         ObjectKind::Ad => "ads",
         ObjectKind::Placement => "placements",
+    }
+}
+
+/// One object by itself, as the file would have it in the list of its kind.
+pub(super) fn object(kind: ObjectKind, members: serde_json::Value) -> Result<(Object, Vec<StatedLimit>), Misfit> {
+    match kind {
+        ObjectKind::Tenant => of_list::<FileTenant>(members),
+        ObjectKind::Advertiser => of_list::<FileAdvertiser>(members),
+        ObjectKind::Campaign => of_list::<FileCampaign>(members),
+        ObjectKind::LineItem => of_list::<FileLineItem>(members),
+        ObjectKind::Creative => of_list::<FileCreative>(members),
+        ObjectKind::Ad => of_list::<FileAd>(members),
+        ObjectKind::Placement => of_list::<FilePlacement>(members),
+    }
+}
+
+fn of_list<T: for<'de> FileObject<'de>>(members: serde_json::Value) -> Result<(Object, Vec<StatedLimit>), Misfit> {
+    let read: Result<T, _> = serde_path_to_error::deserialize(members);
+    let misfit = |e| Misfit { field: field_path(&e), message: e.inner().to_string() };
+    read.map_err(misfit)?.into_parts()
+}
+
+/// The path of the value that does not fit, or of the field that is missing; empty where it is the whole.
+#[must_use]
+pub fn field_path(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let path = if error.path().iter().next().is_none() { String::new() } else { error.path().to_string() };
+    let detail = error.inner().to_string();
+    let missing = detail.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match missing {
+        Some(field) if path.is_empty() => field.to_owned(),
+        Some(field) => format!("{path}.{field}"),
+        None => path,
     }
 }
 

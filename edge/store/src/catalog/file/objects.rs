@@ -1,4 +1,9 @@
-//! The file's objects as JSON has them, and what they are in the catalog's own words.
+//! The file's objects as JSON has them, and what they are in the catalog's own words. The admin API reads and writes the same
+//! shapes.
+
+mod written;
+
+pub(in crate::catalog) use written::written;
 
 use litfass_catalog::model::{
     Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacingMode,
@@ -8,8 +13,8 @@ use litfass_types::{
     AdId, AdvertiserId, CampaignId, CreativeId, Duration, LineItemId, Nanos, PlacementId, Price, TenantId, Timestamp,
     Unit,
 };
-use serde::Deserialize;
 use serde::de::{Deserializer, Error};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::Misfit;
 use super::targeting::FileTargeting;
@@ -25,13 +30,19 @@ pub(super) trait FileObject<'de>: Deserialize<'de> {
 /// The catalog's own enums under the names that the file gives them.
 macro_rules! named_values {
     ($($name:ident: $type:ident { $($variant:ident = $text:literal),* })*) => {$(
-        #[derive(Clone, Copy, Default, Deserialize)]
+        #[derive(Clone, Copy, Default, Deserialize, Serialize)]
         pub(super) enum $name {
             #[default] $(#[serde(rename = $text)] $variant),*
         }
         impl From<$name> for $type {
             fn from(name: $name) -> Self {
                 match name { $($name::$variant => Self::$variant),* }
+            }
+        }
+        impl $name {
+            /// What no file can have said, such as a bid per action, reads as the first.
+            fn of(value: $type) -> Self {
+                [$(Self::$variant),*].into_iter().find(|name| $type::from(*name) == value).unwrap_or_default()
             }
         }
     )*};
@@ -42,9 +53,10 @@ named_values! {
     FileBillable: Billable { Impression = "impression", Viewable = "viewable" }
     FilePacing: PacingMode { Even = "even", Asap = "asap" }
     FileUnit: Unit { Mille = "mille", Click = "click" }
+    FileReview: Review { Approved = "approved", Pending = "pending", Rejected = "rejected" }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileTenant {
     id: u64,
@@ -57,7 +69,7 @@ impl FileObject<'_> for FileTenant {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileAdvertiser {
     id: u64,
@@ -83,7 +95,7 @@ impl FileObject<'_> for FileAdvertiser {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileCampaign {
     id: u64,
@@ -117,7 +129,7 @@ impl FileObject<'_> for FileCampaign {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileLineItem {
     id: u64,
@@ -163,14 +175,14 @@ impl FileObject<'_> for FileLineItem {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct FileBid {
     micros: i64,
     per: FileUnit,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileCreative {
     id: u64,
@@ -202,26 +214,7 @@ impl FileObject<'_> for FileCreative {
     }
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum FileReview {
-    Pending,
-    #[default]
-    Approved,
-    Rejected,
-}
-
-impl From<FileReview> for Review {
-    fn from(review: FileReview) -> Self {
-        match review {
-            FileReview::Pending => Self::Pending,
-            FileReview::Approved => Self::Approved,
-            FileReview::Rejected => Self::Rejected,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum FileFormatName {
     SponsoredItem,
@@ -230,7 +223,7 @@ enum FileFormatName {
 
 impl FileFormatName {
     fn with_size(self, width: Option<u16>, height: Option<u16>) -> Result<Format, Misfit> {
-        let misfit = |field, message: &str| Err(Misfit { field, message: message.to_owned() });
+        let misfit = |field: &str, message: &str| Err(Misfit { field: field.to_owned(), message: message.to_owned() });
         match (self, width, height) {
             (Self::Banner, Some(width), Some(height)) => Ok(Format::Banner { width, height }),
             (Self::Banner, None, _) => misfit("width", "a banner needs its width in pixels"),
@@ -242,7 +235,7 @@ impl FileFormatName {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileAd {
     id: u64,
@@ -276,7 +269,7 @@ impl FileObject<'_> for FileAd {
 
 const SLOTS_DEFAULT: u8 = 10;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FilePlacement {
     id: u64,
@@ -304,7 +297,7 @@ impl FileObject<'_> for FilePlacement {
             tenant: TenantId(self.tenant),
             name: self.name,
             page_type: self.page_type,
-            formats: formats.map_err(|misfit| Misfit { field: "formats", ..misfit })?,
+            formats: formats.map_err(|misfit| Misfit { field: "formats".to_owned(), ..misfit })?,
             slots_max,
             // Micros per mille are nanos per impression.
             floor: Nanos(self.floor_micros),
@@ -316,7 +309,7 @@ impl FileObject<'_> for FilePlacement {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct FileFormat {
     format: FileFormatName,
@@ -324,7 +317,7 @@ struct FileFormat {
     height: Option<u16>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct FileCap {
     max: u32,
@@ -346,6 +339,13 @@ impl<'de> Deserialize<'de> for FileTime {
             |e| D::Error::custom(format_args!("{text:?} is not a time of RFC 3339 such as 2026-11-01T00:00:00Z: {e}"));
         let time: jiff::Timestamp = text.parse().map_err(wrong)?;
         Ok(Self(Timestamp(time.as_millisecond())))
+    }
+}
+
+impl Serialize for FileTime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let time = jiff::Timestamp::from_millisecond(self.0.0).map_err(serde::ser::Error::custom)?;
+        serializer.collect_str(&time)
     }
 }
 

@@ -1,0 +1,246 @@
+//! The catalog over HTTP: objects made, changed, listed and served; rows refused one by one; nothing done twice.
+
+use litfass_sim::Response;
+use serde_json::{Value, json};
+
+use crate::caller::{Caller, ads, page};
+use crate::catalogs::{ELSEWHERE, HOME, Seller, catalog};
+use crate::process::{Home, Litfass, wait_for};
+
+/// A running shop with one seller.
+fn shop() -> (Home, Litfass) {
+    let home = Home::new();
+    home.load(&catalog(&[Seller::by_the_mille(1)]));
+    let server = home.serve();
+    (home, server)
+}
+
+fn post(caller: &mut Caller, path: &str, body: &Value) -> Response {
+    caller.send("POST", path, &body.to_string())
+}
+
+/// Makes an object; it must be taken.
+fn made(caller: &mut Caller, list: &str, body: &Value) -> Value {
+    let response = post(caller, &format!("/v1/{list}"), body);
+    let answer = response.json();
+    assert_eq!(response.status, 201, "{answer}");
+    let list = list.split('?').next().unwrap();
+    assert_eq!(response.header("location"), Some(format!("/v1/{list}/{}", answer["id"]).as_str()));
+    assert_eq!(response.header("etag"), Some(format!("\"{}\"", answer["version"]).as_str()));
+    answer
+}
+
+/// What the listed objects are called.
+fn ids(answer: &Value) -> Vec<u64> {
+    answer["objects"].as_array().unwrap().iter().map(|object| object["id"].as_u64().unwrap()).collect()
+}
+
+fn refused(response: &Response, status: u16, field: Option<&str>) {
+    let problem = response.json();
+    assert_eq!((response.status, problem["field"].as_str()), (status, field), "{problem}");
+    assert_eq!(response.header("content-type"), Some("application/problem+json"));
+}
+
+#[test]
+fn a_campaign_made_from_nothing_is_served() {
+    let home = Home::new();
+    let server = home.serve();
+    let mut caller = server.caller();
+    made(&mut caller, "tenants", &json!({ "name": "Lamp shop" }));
+    made(&mut caller, "placements", &json!({ "name": "home", "external_id": "home", "slots_max": 3 }));
+    made(
+        &mut caller,
+        "advertisers",
+        &json!({ "name": "Lumen", "external_id": "lumen", "credit_limit_micros": 50_000_000 }),
+    );
+    made(&mut caller, "campaigns", &json!({ "advertiser": "lumen", "name": "Autumn", "external_id": "autumn" }));
+    let bid = json!({ "micros": 2_000_000, "per": "mille" });
+    let line = json!({ "campaign": "autumn", "name": "All", "external_id": "all", "pacing": "asap", "bid": bid });
+    made(&mut caller, "line_items", &line);
+    let creative = json!({ "advertiser": "lumen", "external_id": "desk", "format": "sponsored_item", "title": "Desk lamp",
+                           "text": "Bright", "landing_url": "https://shop.example/desk" });
+    made(&mut caller, "creatives", &creative);
+    let ad = made(&mut caller, "ads", &json!({ "line_item": "all", "creative": "desk", "item": "SKU-1" }));
+    let shown = wait_for("the ad to be shown", || ads(&caller.decide(&page(1, 1, "u"))).into_iter().next());
+    assert_eq!(json!(shown.id), ad["id"]);
+    let read = caller.get(&format!("/v1/ads/{}", shown.id));
+    assert_eq!((read.status, read.json()), (200, ad));
+}
+
+#[test]
+fn what_is_read_can_be_sent_back_and_changes_nothing() {
+    let (_home, server) = shop();
+    let mut caller = server.caller();
+    let targeting = json!({ "all": [{ "geo": ["DE"] }, { "not": { "device": ["tv"] } }, { "key_value": { "tier": ["gold", "silver"] } },
+                                    { "daypart": { "days": ["mon", "tue"], "hours": [8, 9] } }, { "placement": [HOME] }] });
+    let line = json!({ "campaign": 101, "name": "Evening", "start": "2026-11-01T00:00:00Z", "targeting": targeting, "budget_micros": 7,
+                       "frequency_caps": [{ "max": 3, "window_minutes": 1440 }], "exclusion_groups": ["lamps"],
+                       "bid": { "micros": 1, "per": "click" } });
+    let line = made(&mut caller, "line_items", &line);
+    assert_eq!(line["targeting"], targeting);
+    for list in ["tenants", "advertisers", "campaigns", "line_items", "creatives", "ads", "placements"] {
+        for object in caller.get(&format!("/v1/{list}")).json()["objects"].as_array().unwrap() {
+            let path = format!("/v1/{list}/{}", object["id"]);
+            let again = caller.send("PATCH", &path, &object.to_string());
+            assert_eq!((again.status, &again.json()), (200, object));
+        }
+    }
+}
+
+#[test]
+fn an_edit_of_what_was_changed_meanwhile_is_refused_with_the_current_tag() {
+    let (_home, server) = shop();
+    let mut caller = server.caller();
+    let first = caller.get("/v1/campaigns/101");
+    let tag = first.header("etag").unwrap().to_owned();
+    let rename = |caller: &mut Caller, tag: &str, name: &str| {
+        caller.send_with("PATCH", "/v1/campaigns/101", &[("If-Match", tag)], &json!({ "name": name }).to_string())
+    };
+    let renamed = rename(&mut caller, &tag, "Winter");
+    assert_eq!((renamed.status, renamed.json()["name"].as_str()), (200, Some("Winter")));
+    let late = rename(&mut caller, &tag, "Spring");
+    refused(&late, 412, None);
+    assert_eq!(late.header("etag"), renamed.header("etag"));
+    assert_eq!(rename(&mut caller, renamed.header("etag").unwrap(), "Spring").status, 200);
+    let budget = caller.send("PATCH", "/v1/campaigns/101", r#"{"daily_budget_micros":5000000}"#);
+    assert_ne!(budget.json()["version"], renamed.json()["version"], "a limit is part of what was read");
+    assert_eq!(caller.get("/v1/campaigns/101").json()["daily_budget_micros"], 5_000_000);
+}
+
+#[test]
+fn pause_stops_resume_starts_and_archive_is_for_ever() {
+    let (_home, server) = shop();
+    let mut caller = server.caller();
+    caller.decide_filled(&page(HOME, 1, "u"));
+    for (list, id) in [("campaigns", 101), ("advertisers", 11), ("line_items", 1_001), ("ads", 100_100)] {
+        let move_it = |caller: &mut Caller, verb: &str| post(caller, &format!("/v1/{list}/{id}/{verb}"), &json!({}));
+        assert_eq!(move_it(&mut caller, "pause").json()["status"], "paused");
+        wait_for("nothing to be shown", || ads(&caller.decide(&page(HOME, 1, "u"))).is_empty().then_some(()));
+        assert_eq!(move_it(&mut caller, "resume").json()["status"], "active");
+        caller.decide_filled(&page(HOME, 1, "u"));
+    }
+    assert_eq!(post(&mut caller, "/v1/campaigns/101/archive", &json!({})).status, 200);
+    refused(&post(&mut caller, "/v1/campaigns/101/resume", &json!({})), 422, Some("status"));
+    assert_eq!(ids(&caller.get("/v1/campaigns?status=archived").json()), [101]);
+    refused(&post(&mut caller, "/v1/campaigns/999/pause", &json!({})), 404, None);
+}
+
+#[test]
+fn a_bad_row_keeps_no_other_from_being_taken() {
+    let (_home, server) = shop();
+    let mut caller = server.caller();
+    let line = |i: usize| {
+        let mut row = json!({ "external_id": format!("line-{i}"), "campaign": 101, "name": format!("Line {i}"),
+                              "bid": { "micros": 1_000_000, "per": "mille" } });
+        match i % 1_000 {
+            7 => row["bid"]["micros"] = json!(-1),
+            8 => row["campaign"] = json!(999),
+            9 => row["external_id"] = json!("line-1"),
+            10 => row["colour"] = json!("red"),
+            _ => {}
+        }
+        row
+    };
+    let rows: Vec<Value> = (0..10_000).map(line).collect();
+    let upsert = |caller: &mut Caller, dry_run: bool| {
+        let response = post(caller, "/v1/line_items/bulk?tenant=1", &json!({ "rows": rows, "dry_run": dry_run }));
+        assert_eq!(response.status, 200, "{}", response.json());
+        response.json()
+    };
+    let counted =
+        |answer: &Value| ["created", "changed", "unchanged", "refused"].map(|key| answer[key].as_u64().unwrap());
+    let dry = upsert(&mut caller, true);
+    assert_eq!(counted(&dry), [9_960, 0, 0, 40]);
+    assert_eq!(ids(&caller.get("/v1/line_items?name_prefix=Line%20").json()), [1_001], "a dry run changes nothing");
+    let answer = upsert(&mut caller, false);
+    assert_eq!(counted(&answer), [9_960, 0, 0, 40]);
+    for (row, field) in [(7, "bid.micros"), (1_008, "campaign"), (2_009, "external_id"), (3_010, "colour")] {
+        assert_eq!(answer["results"][row]["problem"]["field"], field, "{}", answer["results"][row]);
+    }
+    assert_eq!(answer["results"][11], dry["results"][11], "a dry run answers as the real one");
+    assert_eq!(counted(&upsert(&mut caller, false)), [0, 0, 9_960, 40], "the second time nothing is left to do");
+    let found = caller.get("/v1/line_items?tenant=1&external_id=line-4321").json();
+    assert_eq!(found["objects"][0]["name"], "Line 4321");
+}
+
+#[test]
+fn pages_of_a_list_neither_repeat_nor_miss_while_others_are_made() {
+    let (_home, server) = shop();
+    let mut caller = server.caller();
+    let campaign = |i: usize| json!({ "advertiser": 11, "name": format!("More {i:02}") });
+    let before: Vec<Value> = (0..7).map(|i| made(&mut caller, "campaigns", &campaign(i))["id"].clone()).collect();
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let answer = caller.get(&format!("/v1/campaigns?parent=11&name_prefix=More&limit=2{cursor}")).json();
+        seen.extend(answer["objects"].as_array().unwrap().iter().map(|object| object["id"].clone()));
+        let Some(next) = answer["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+        if seen.len() < 8 {
+            made(&mut caller, "campaigns", &campaign(seen.len() + 10));
+        }
+    }
+    assert_eq!(seen[..7], before);
+    let distinct: std::collections::BTreeSet<String> = seen.iter().map(Value::to_string).collect();
+    assert_eq!(distinct.len(), seen.len());
+}
+
+#[test]
+fn a_repeated_request_is_answered_as_before_and_done_once() {
+    let (_home, server) = shop();
+    let mut caller = server.caller();
+    let send = |caller: &mut Caller, key: &str, name: &str| {
+        let body = json!({ "advertiser": 11, "name": name }).to_string();
+        caller.send_with("POST", "/v1/campaigns", &[("Idempotency-Key", key)], &body)
+    };
+    let first = send(&mut caller, "k1", "Once");
+    let again = send(&mut caller, "k1", "Once");
+    assert_eq!((first.status, again.status, &first.body), (201, 201, &again.body));
+    assert_eq!(first.header("location"), again.header("location"));
+    assert_eq!(caller.get("/v1/campaigns?name_prefix=Once").json()["objects"].as_array().unwrap().len(), 1);
+    refused(&send(&mut caller, "k1", "Twice"), 409, None);
+    let refusal = send(&mut caller, "k2", "");
+    refused(&refusal, 422, Some("name"));
+    assert_eq!(send(&mut caller, "k2", "Now it has one").status, 201, "a refused request keeps no key");
+}
+
+#[test]
+fn a_reference_to_another_tenants_object_is_refused_by_name() {
+    let (_home, server) = shop();
+    let mut caller = server.caller();
+    let other = made(&mut caller, "advertisers?tenant=2", &json!({ "name": "Foreign" }));
+    let campaign = made(&mut caller, "campaigns?tenant=2", &json!({ "advertiser": other["id"], "name": "Foreign" }));
+    let bid = json!({ "micros": 1, "per": "mille" });
+    let line = json!({ "campaign": campaign["id"], "name": "Foreign", "bid": bid });
+    let line = made(&mut caller, "line_items?tenant=2", &line);
+    let text = json!({ "advertiser": 11, "format": "sponsored_item", "title": "t", "text": "t", "landing_url": "https://shop.example" });
+    let with = |base: &Value, field: &str, value: &Value| {
+        let mut body = base.clone();
+        body[field] = value.clone();
+        body
+    };
+    let own_line = json!({ "campaign": 101, "name": "Own", "bid": bid });
+    let own_ad = json!({ "line_item": 1_001, "creative": 100_100 });
+    let cases = [
+        ("advertisers", json!({ "name": "x", "tenant": 2 }), "tenant"),
+        ("campaigns", json!({ "name": "x", "advertiser": other["id"] }), "advertiser"),
+        ("creatives", with(&text, "advertiser", &other["id"]), "advertiser"),
+        ("line_items", with(&own_line, "campaign", &campaign["id"]), "campaign"),
+        ("line_items", with(&own_line, "targeting", &json!({ "placement": [ELSEWHERE] })), "targeting.placement"),
+        ("ads", with(&own_ad, "line_item", &line["id"]), "line_item"),
+        ("placements", json!({ "name": "x", "blocked_advertisers": [other["id"]] }), "blocked_advertisers[0]"),
+    ];
+    for (list, body, field) in cases {
+        refused(&post(&mut caller, &format!("/v1/{list}?tenant=1"), &body), 422, Some(field));
+    }
+    let foreign = with(&text, "advertiser", &other["id"]);
+    let foreign = made(&mut caller, "creatives?tenant=2", &foreign);
+    refused(&post(&mut caller, "/v1/ads?tenant=1", &with(&own_ad, "creative", &foreign["id"])), 422, Some("creative"));
+    for (list, id) in
+        [("advertisers", &other), ("campaigns", &campaign), ("line_items", &line), ("creatives", &foreign)]
+    {
+        let path = format!("/v1/{list}/{}?tenant=1", id["id"]);
+        refused(&caller.get(&path), 404, None);
+        refused(&caller.send("PATCH", &path, r#"{"name":"mine"}"#), 404, None);
+        assert!(!ids(&caller.get(&format!("/v1/{list}?tenant=1")).json()).contains(&id["id"].as_u64().unwrap()));
+    }
+}

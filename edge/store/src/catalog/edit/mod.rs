@@ -1,0 +1,166 @@
+//! Edits of the admin API: rows of JSON members, each made, changed or refused by itself.
+//!
+//! Invariants: a row that is refused changes nothing and keeps no other from being taken; what is taken is appended in one
+//! transaction with its place in the index, its audit rows and the answer kept for a repeated request; an object that the caller may not see
+//! does not exist for it, whichever field names it. Rows are read and validated on a snapshot, as a file's load is, and the
+//! database's write lock is held only to append.
+
+mod neighbours;
+mod row;
+mod stage;
+
+use litfass_catalog::{Catalog, ObjectKind, ObjectRef};
+use litfass_types::{CatalogVersion, Timestamp};
+use rusqlite::TransactionBehavior;
+use serde_json::{Map, Value};
+
+use super::CatalogError;
+use super::index;
+use super::repeats::{self, Answer, Before, Repeatable};
+use super::store::{CatalogStore, append_all, version};
+use super::view::View;
+use crate::audit;
+use crate::keys::Scope;
+use stage::{Staged, Stager};
+
+/// Rows of one edit.
+pub const ROWS_MAX: usize = 10_000;
+/// Bytes of the caller's own name for an object.
+pub const EXTERNAL_ID_BYTES_MAX: usize = 128;
+
+/// How often an edit starts again because another writer was quicker.
+const ATTEMPTS: usize = 5;
+
+/// One or more objects of a kind to be made or changed.
+#[derive(Debug)]
+pub struct Edit<'a> {
+    pub scope: Scope,
+    pub kind: ObjectKind,
+    pub rows: Vec<RowEdit>,
+    /// For the audit log: who, and what is done to objects that are there.
+    pub who: &'a str,
+    pub action: &'a str,
+    /// Everything but the change.
+    pub dry_run: bool,
+    pub repeatable: Option<Repeatable>,
+    pub now: Timestamp,
+    /// The catalog being served: what a tenant's exclusion groups are called.
+    pub served: &'a Catalog,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct RowEdit {
+    pub target: Target,
+    /// What is not among them stays as it is, or is the default of the catalog file; `null` takes a member away.
+    pub members: Map<String, Value>,
+    /// The version that the caller has seen: a later one refuses the row.
+    pub seen: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// An object that does not exist yet.
+    New,
+    Existing(u64),
+    /// The object of that `id` or `external_id` where there is one, else a new one.
+    Named,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Done {
+    Created,
+    Changed,
+    Unchanged,
+}
+
+/// What became of a row.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RowDone {
+    pub done: Done,
+    /// The object after it.
+    pub view: View,
+}
+
+/// Why a row was not taken. The caller's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// A member that is wrong, or that names what is not there.
+    Invalid { field: String, message: String },
+    /// There is no such object.
+    Unknown(ObjectRef),
+    /// The object was changed since the caller saw it: what it is at now.
+    Stale { version: u64 },
+}
+
+pub type RowResult = Result<RowDone, Refusal>;
+
+/// What became of an edit.
+#[derive(Debug)]
+pub enum Edited {
+    Fresh {
+        rows: Vec<RowResult>,
+        version: CatalogVersion,
+    },
+    /// The same request was answered before.
+    Repeated(Answer),
+    /// The idempotency key was used for another request.
+    KeyTaken,
+}
+
+impl CatalogStore {
+    /// Takes the rows that can be taken. `answer` says what is kept for the request's repetition; only where something changed.
+    ///
+    /// # Errors
+    /// The database's; then nothing was changed.
+    pub fn edit(&mut self, edit: &Edit<'_>, answer: &dyn Fn(&[RowResult]) -> Answer) -> Result<Edited, CatalogError> {
+        self.bring_index_up_to_date()?;
+        for _ in 0..ATTEMPTS {
+            let staged = match self.stage_edit(edit)? {
+                Ok(staged) => staged,
+                Err(before) => return Ok(before),
+            };
+            if edit.dry_run || staged.changes_nothing() {
+                return Ok(Edited::Fresh { version: staged.at, rows: staged.rows });
+            }
+            if let Some(version) = self.commit(edit, &staged, answer)? {
+                return Ok(Edited::Fresh { version, rows: staged.rows });
+            }
+        }
+        Err(CatalogError::Contended)
+    }
+
+    /// The inner error is the answer that there is already.
+    fn stage_edit(&mut self, edit: &Edit<'_>) -> Result<Result<Staged, Edited>, CatalogError> {
+        let transaction = self.connection.transaction()?;
+        if let Some(repeatable) = &edit.repeatable {
+            match repeats::before(&transaction, repeatable, edit.now)? {
+                Before::Unknown => {}
+                Before::Answered(answer) => return Ok(Err(Edited::Repeated(answer))),
+                Before::Taken => return Ok(Err(Edited::KeyTaken)),
+            }
+        }
+        let at = version(&transaction)?;
+        Stager::new(&transaction, edit)?.stage(at).map(Ok)
+    }
+
+    /// Appends if the catalog is still what the rows were compared with; else `None`.
+    fn commit(
+        &mut self,
+        edit: &Edit<'_>,
+        staged: &Staged,
+        answer: &dyn Fn(&[RowResult]) -> Answer,
+    ) -> Result<Option<CatalogVersion>, CatalogError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if version(&transaction)? != staged.at {
+            return Ok(None);
+        }
+        let version = append_all(&transaction, staged.at, &staged.changes, &staged.limits, edit.now)?;
+        index::catch_up(&transaction)?;
+        staged.audits.iter().try_for_each(|entry| audit::append(&transaction, entry))?;
+        if let Some(repeatable) = &edit.repeatable {
+            repeats::keep(&transaction, repeatable, &answer(&staged.rows), edit.now)?;
+        }
+        transaction.commit()?;
+        Ok(Some(version))
+    }
+}

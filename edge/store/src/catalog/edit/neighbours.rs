@@ -1,0 +1,136 @@
+//! What an object can only get wrong together with others: parents that are not there, creatives of somebody else, names that
+//! are taken. Judged by the catalog's own builder on the rows of an edit and the objects that they refer to, so the cost is that
+//! of the edit and not of the catalog. What is out of the caller's reach is left out, and so is not there.
+
+use std::collections::BTreeMap;
+
+use litfass_catalog::model::{LineItem, Object, Placement};
+use litfass_catalog::{AdOrder, Builder, Catalog, ObjectKind, ObjectRef, Problem, Targeting};
+use litfass_types::{CatalogVersion, TermKind};
+use rusqlite::Connection;
+
+use crate::catalog::CatalogError;
+use crate::catalog::index;
+use crate::catalog::load::parent;
+use crate::catalog::read::inconsistent;
+use crate::catalog::store::stored;
+use crate::keys::Scope;
+
+/// The first problem of each of the objects that has one.
+pub(super) fn problems(
+    connection: &Connection,
+    scope: Scope,
+    served: &Catalog,
+    objects: &[&Object],
+) -> Result<BTreeMap<ObjectRef, Problem>, CatalogError> {
+    let mut around = Neighbours { connection, scope, objects: BTreeMap::new() };
+    objects.iter().try_for_each(|object| around.add_of(object))?;
+    let mut refused = BTreeMap::new();
+    take_page_types(&mut around, objects, &mut refused)?;
+    loop {
+        let taken = objects.iter().filter(|object| !refused.contains_key(&object.reference()));
+        let taken: BTreeMap<_, _> = taken.map(|object| (object.reference(), *object)).collect();
+        let mut builder = Builder::beside(served);
+        let neighbours = around.objects.iter().filter(|(reference, _)| !taken.contains_key(reference));
+        neighbours.for_each(|(_, object)| builder.push(object.clone()));
+        taken.values().for_each(|object| builder.push((*object).clone()));
+        let Err(problems) = builder.finish(CatalogVersion::default(), AdOrder::ByLineItem) else { return Ok(refused) };
+        let known = refused.len();
+        for problem in problems.iter().filter(|problem| taken.contains_key(&problem.object)) {
+            refused.entry(problem.object).or_insert_with(|| problem.clone());
+        }
+        if refused.len() == known {
+            return Err(inconsistent(&problems));
+        }
+    }
+}
+
+struct Neighbours<'a> {
+    connection: &'a Connection,
+    scope: Scope,
+    objects: BTreeMap<ObjectRef, Object>,
+}
+
+impl Neighbours<'_> {
+    fn add_of(&mut self, object: &Object) -> Result<(), CatalogError> {
+        parent(object).into_iter().try_for_each(|above| self.add(above))?;
+        match object {
+            Object::Ad(o) => self.add(ObjectRef { kind: ObjectKind::Creative, id: o.creative.0 }),
+            Object::LineItem(o) => placements_of(&o.targeting).into_iter().try_for_each(|id| self.add(id)),
+            Object::Placement(o) => {
+                let blocked = |id: u64| ObjectRef { kind: ObjectKind::Advertiser, id };
+                o.blocked_advertisers.iter().try_for_each(|id| self.add(blocked(id.0)))
+            }
+            Object::Tenant(_) | Object::Advertiser(_) | Object::Campaign(_) | Object::Creative(_) => Ok(()),
+        }
+    }
+
+    /// The object and everything above it, if it is within reach.
+    fn add(&mut self, reference: ObjectRef) -> Result<(), CatalogError> {
+        if self.objects.contains_key(&reference) {
+            return Ok(());
+        }
+        let found = index::find(self.connection, reference)?;
+        if !found.is_some_and(|found| self.scope.covers(found.owner)) {
+            return Ok(());
+        }
+        let Some(stored) = stored(self.connection, reference)? else { return Ok(()) };
+        let object = stored.object(reference)?;
+        let above = parent(&object);
+        self.objects.insert(reference, bare(object));
+        above.into_iter().try_for_each(|above| self.add(above))
+    }
+}
+
+/// Without references that its own edit has to answer for.
+fn bare(object: Object) -> Object {
+    match object {
+        Object::LineItem(o) => {
+            Object::LineItem(LineItem { targeting: Targeting::run_of_network(), exclusions: Vec::new(), ..o })
+        }
+        Object::Placement(o) => Object::Placement(Placement { blocked_advertisers: Vec::new(), ..o }),
+        Object::Tenant(_) | Object::Advertiser(_) | Object::Campaign(_) | Object::Creative(_) | Object::Ad(_) => object,
+    }
+}
+
+fn placements_of(targeting: &Targeting) -> Vec<ObjectRef> {
+    let mut placements = Vec::new();
+    targeting.each_value(&mut |kind, value| {
+        let id = value.parse().ok().filter(|_| kind == TermKind::Placement);
+        placements.extend(id.map(|id| ObjectRef { kind: ObjectKind::Placement, id }));
+    });
+    placements
+}
+
+/// A page type is one placement's in the whole catalog. Who has it is not said: it may be another tenant's.
+fn take_page_types(
+    around: &mut Neighbours<'_>,
+    objects: &[&Object],
+    refused: &mut BTreeMap<ObjectRef, Problem>,
+) -> Result<(), CatalogError> {
+    let named = |object: &Object| {
+        let Object::Placement(o) = object else { return None };
+        o.page_type.clone().map(|page_type| (page_type, o.id.0))
+    };
+    if !objects.iter().any(|object| named(object).is_some()) {
+        return Ok(());
+    }
+    let kind = ObjectKind::Placement;
+    let ids = index::page(around.connection, Scope::Platform, kind, &index::Filter::default(), 0, usize::MAX)?;
+    let mut taken: BTreeMap<String, u64> = BTreeMap::new();
+    for reference in ids.into_iter().map(|id| ObjectRef { kind, id }) {
+        let changed = objects.iter().any(|object| object.reference() == reference);
+        if let Some(stored) = stored(around.connection, reference)?.filter(|_| !changed) {
+            taken.extend(named(&stored.object(reference)?));
+        }
+    }
+    for object in objects {
+        let Some((page_type, id)) = named(object) else { continue };
+        if *taken.entry(page_type.clone()).or_insert(id) != id {
+            let message = format!("another placement has {page_type:?} already");
+            let problem = Problem { object: object.reference(), field: "page_type".to_owned(), message };
+            refused.insert(object.reference(), problem);
+        }
+    }
+    Ok(())
+}
