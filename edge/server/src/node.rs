@@ -172,18 +172,7 @@ impl Running {
         signals.step()?;
         let mut billing = billing_worker(&node, stores)?;
         workers::catalog::tell(&node.metrics, &node.world.load().catalog);
-        let mut catalog = CatalogWorker {
-            follower: money.follower,
-            limits: money.limits,
-            ledger: SqliteLedgerReader::open(&stores.data.database())?,
-            world: Arc::clone(&node.world),
-            pacing: Arc::clone(&node.pacing),
-            metrics: Arc::clone(&node.metrics),
-            clock: node.clock.clone(),
-            poll_interval: span(node.config.catalog.poll_interval),
-            told: node.editor.told.clone(),
-            waiting: None,
-        };
+        let mut catalog = catalog_worker(&node, stores, money.follower, money.limits)?;
         let mut profile = ProfileWorker {
             artifacts: node.data.artifacts(),
             world: Arc::clone(&node.world),
@@ -361,6 +350,26 @@ fn open_keys(database: &Path, config: &Config) -> Result<Keys> {
     let allowance = Allowance { per_second: config.access.rate, burst: span(config.access.burst) };
     let keys = Keys::open(database, config.server.listen.ip().is_loopback(), allowance);
     keys.with_context(|| database.display().to_string())
+}
+
+fn catalog_worker(
+    node: &Node,
+    stores: &Stores,
+    follower: Follower,
+    limits: LimitSender,
+) -> Result<CatalogWorker<SqliteLedgerReader>> {
+    Ok(CatalogWorker {
+        follower,
+        limits,
+        ledger: SqliteLedgerReader::open(&stores.data.database())?,
+        world: Arc::clone(&node.world),
+        pacing: Arc::clone(&node.pacing),
+        metrics: Arc::clone(&node.metrics),
+        clock: node.clock.clone(),
+        poll_interval: span(node.config.catalog.poll_interval),
+        told: node.editor.told.clone(),
+        waiting: None,
+    })
 }
 
 fn billing_worker(node: &Node, stores: &Stores) -> Result<BillingWorker<SqliteLedger, SqliteLedgerReader>> {
