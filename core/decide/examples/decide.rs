@@ -327,6 +327,7 @@ fn observed(world: &World, ads: u64, seed: Seed) -> Observed {
             tenant: TENANT,
             user: Some(UserHash { key_version: 1, hash: u128::from(seed.0) }),
             personalise: true,
+            traffic: litfass_types::Traffic::Human,
             placements: (first..first + placements).map(ask).collect(),
             context: Context {
                 device: Some(Device::ALL[index(popular(seed.derive(3), 4))]),

@@ -1,6 +1,6 @@
 //! What is asked: an ad request after validation, with the user hashed and the tenant known.
 
-use litfass_types::{Device, Nanos, Os, PlacementId, TenantId, Term, TermKind, UserHash};
+use litfass_types::{Device, Nanos, Os, PlacementId, TenantId, Term, TermKind, Traffic, UserHash};
 
 /// One request for several placements of one page.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,6 +11,8 @@ pub struct AdRequest {
     pub user: Option<UserHash>,
     /// False: no profile is read or written, and line items that need consent do not take part.
     pub personalise: bool,
+    /// Who or what asks.
+    pub traffic: Traffic,
     /// 1 … 8, in the order in which they are filled.
     pub placements: Vec<PlacementRequest>,
     pub context: Context,

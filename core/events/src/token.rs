@@ -2,7 +2,7 @@
 
 use litfass_types::{
     AdId, AdvertiserId, CampaignId, CreativeId, Day, DecisionId, Duration, LeaseId, LineItemId, PlacementId, Price,
-    Probability, TenantId, Timestamp, Unit, UserHash,
+    Probability, TenantId, Timestamp, Traffic, Unit, UserHash,
 };
 
 use crate::event::EventKind;
@@ -49,6 +49,8 @@ pub struct Token {
     /// A billable event appended after that is refused as expired.
     pub expires: Timestamp,
     pub user: Option<UserHash>,
+    /// Who or what was shown the slot; only people's events bill.
+    pub traffic: Traffic,
     /// XXH64, seed 42, of `item=<SKU>` where the ad sells one item.
     pub item: Option<u64>,
     /// The term of the ad's first category.
@@ -61,13 +63,14 @@ impl Token {
     /// Does an event of this kind cost the advertiser the price?
     #[must_use]
     pub const fn bills(&self, kind: EventKind) -> bool {
-        matches!(
-            (self.price.per, self.billable, kind),
-            (Unit::Mille, Billable::Impression, EventKind::Impression)
-                | (Unit::Mille, Billable::Viewable, EventKind::Viewable)
-                | (Unit::Click, _, EventKind::Click)
-                | (Unit::Action, _, EventKind::Conversion)
-        )
+        self.traffic.counts()
+            && matches!(
+                (self.price.per, self.billable, kind),
+                (Unit::Mille, Billable::Impression, EventKind::Impression)
+                    | (Unit::Mille, Billable::Viewable, EventKind::Viewable)
+                    | (Unit::Click, _, EventKind::Click)
+                    | (Unit::Action, _, EventKind::Conversion)
+            )
     }
 
     /// At token life's end the event is refused: an instant equal to `expires` still counts.

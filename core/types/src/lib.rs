@@ -11,6 +11,7 @@ mod id;
 mod money;
 mod reason;
 mod time;
+mod traffic;
 
 pub use audience::{Device, Os, Term, TermKind};
 pub use calendar::{Calendar, Day, MalformedDay, TimeZoneId, TimeZones, UnknownTimeZone, time_zone_database};
@@ -23,3 +24,4 @@ pub use id::{
 pub use money::{Nanos, PPM, Prediction, Price, Probability, Unit, Value};
 pub use reason::{Fate, Ineligible, Reason, Stage};
 pub use time::{Duration, Timestamp};
+pub use traffic::Traffic;

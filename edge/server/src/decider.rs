@@ -86,6 +86,10 @@ impl Decider {
             self.metrics.decisions.add(DecisionResult::NotRecorded, 1);
             return Err(error.into());
         }
+        if !decided.record.inputs.request.traffic.counts() {
+            // Its events will never bill, and it counts against no cap.
+            self.promises.break_off(&decided.record, &days);
+        }
         self.count(&decided, watch.began.elapsed());
         Ok(decided)
     }
@@ -173,6 +177,7 @@ impl Decider {
             hold_expires: shown.hold_expires,
             expires: record.inputs.now + self.token_ttl,
             user: request.user.filter(|_| request.personalise),
+            traffic: request.traffic,
             item: ad.as_ref().and_then(|ad| ad.item),
             category: ad.as_ref().and_then(|ad| ad.categories.first().copied()),
             click: shown.click_in_slot,

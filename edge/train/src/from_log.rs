@@ -1,7 +1,7 @@
 //! Examples from the event log: rendered impressions joined with the features that their decision recorded, and with the
 //! clicks and orders that followed.
 //!
-//! Invariants: only rendered rows are examples, never candidates that lost; the order in which partitions are read changes
+//! Invariants: only rendered rows that people saw are examples, never candidates that lost; the order in which partitions are read changes
 //! nothing; repeated events count once; examples come in the order of their decision ids, which begin with the time.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -144,6 +144,9 @@ impl Joiner {
     pub fn take(&mut self, logged: Logged) {
         let partition = logged.position.partition;
         let at = logged.envelope.append_time;
+        if !logged.body.traffic().counts() {
+            return;
+        }
         match logged.body {
             Body::Decision(record) => self.decision(*record),
             Body::Delivery(delivery) => self.delivery(partition, at, &delivery),

@@ -65,6 +65,7 @@ impl Scene {
                 tenant: TenantId(tenant),
                 user: dice.percent(80).then(|| UserHash { key_version: 1, hash: u128::from(seed) }),
                 personalise,
+                traffic: litfass_types::Traffic::Human,
                 placements: placements(tenant, &mut dice),
                 context: context(&mut dice),
             },

@@ -21,6 +21,7 @@ pub(crate) fn token(decision: DecisionId, slot: u8, user: Option<UserHash>) -> T
     Token {
         decision,
         slot,
+        traffic: litfass_types::Traffic::Human,
         rank: slot,
         tenant: TenantId(1),
         advertiser: AdvertiserId(2),

@@ -36,3 +36,11 @@ fn every_kind_has_a_name_and_a_number_of_its_own() {
     }
     assert_eq!((EventKind::parse("hover"), EventKind::from_number(0)), (None, None));
 }
+
+#[test]
+fn what_was_shown_to_anything_but_people_never_bills() {
+    for traffic in litfass_types::Traffic::ALL.iter().filter(|class| !class.counts()) {
+        let token = Token { traffic: *traffic, ..token(decision(1), 0, None) };
+        assert!(EventKind::ALL.into_iter().all(|kind| !token.bills(kind)), "{traffic:?}");
+    }
+}

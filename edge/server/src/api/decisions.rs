@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use litfass_catalog::model::Format;
 use litfass_catalog::{Catalog, CreativeRow};
 use litfass_decide::{AdRequest, Context, PlacementRequest};
-use litfass_types::{Device, Nanos, Os, PlacementId, Price, TenantId};
+use litfass_types::{Device, Nanos, Os, PlacementId, Price, TenantId, Traffic};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Caller;
@@ -158,6 +158,7 @@ impl DecisionRequest {
             tenant,
             user: None,
             personalise: self.personalise,
+            traffic: Traffic::Human,
             placements,
             context,
         };

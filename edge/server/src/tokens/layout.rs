@@ -4,7 +4,7 @@
 use litfass_events::{Billable, MAX_GEO_BYTES, Token};
 use litfass_types::{
     AdId, AdvertiserId, CampaignId, CreativeId, Day, DecisionId, LeaseId, LineItemId, PlacementId, Price, Probability,
-    TenantId, Timestamp, Unit, UserHash,
+    TenantId, Timestamp, Traffic, Unit, UserHash,
 };
 
 /// The version of this layout.
@@ -16,6 +16,7 @@ const ON_VIEWABLE: u8 = 4;
 const HAS_USER: u8 = 8;
 const HAS_ITEM: u8 = 16;
 const HAS_CATEGORY: u8 = 32;
+const HAS_TRAFFIC: u8 = 64;
 
 pub(super) fn write(token: &Token, out: &mut Vec<u8>) {
     out.extend(token.decision.0.to_be_bytes());
@@ -36,6 +37,9 @@ pub(super) fn write(token: &Token, out: &mut Vec<u8>) {
     }
     for hash in [token.item, token.category].into_iter().flatten() {
         out.extend(hash.to_be_bytes());
+    }
+    if !token.traffic.counts() {
+        out.push(token.traffic.number());
     }
     out.extend(geo(&token.geo).as_bytes());
 }
@@ -67,6 +71,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Token> {
         user: rest.where_set(flags & HAS_USER, Reader::user)?,
         item: rest.where_set(flags & HAS_ITEM, Reader::hash)?,
         category: rest.where_set(flags & HAS_CATEGORY, Reader::hash)?,
+        traffic: rest.where_set(flags & HAS_TRAFFIC, Reader::traffic)?.unwrap_or_default(),
         geo: str::from_utf8(rest.0).ok()?.to_owned(),
     })
 }
@@ -81,7 +86,8 @@ fn flags(token: &Token) -> u8 {
     let user = if token.user.is_some() { HAS_USER } else { 0 };
     let item = if token.item.is_some() { HAS_ITEM } else { 0 };
     let category = if token.category.is_some() { HAS_CATEGORY } else { 0 };
-    unit | billable | user | item | category
+    let traffic = if token.traffic.counts() { 0 } else { HAS_TRAFFIC };
+    unit | billable | user | item | category | traffic
 }
 
 const fn unit(flags: u8) -> Unit {
@@ -168,6 +174,11 @@ impl Reader<'_> {
     fn user(&mut self) -> Option<UserHash> {
         let [key_version] = self.take()?;
         Some(UserHash { key_version, hash: u128::from_be_bytes(self.take()?) })
+    }
+
+    fn traffic(&mut self) -> Option<Traffic> {
+        let [number] = self.take()?;
+        Traffic::from_number(number)
     }
 
     fn hash(&mut self) -> Option<u64> {

@@ -27,6 +27,7 @@ fn token() -> Token {
     Token {
         decision: DecisionId::new(NOW, 3, 0x0123_4567_89ab_cdef),
         slot: 4,
+        traffic: litfass_types::Traffic::Human,
         rank: 1,
         tenant: TenantId(1),
         advertiser: AdvertiserId(1_042),
@@ -58,6 +59,7 @@ fn any_token() -> impl Strategy<Value = Token> {
     (ids, price, times, hashes, rest).prop_map(|(ids, price, times, hashes, (place, random, click, geo))| Token {
         decision: DecisionId::new(Timestamp(times.0), place.0.into(), random),
         slot: place.0,
+        traffic: litfass_types::Traffic::ALL[usize::from(place.0) % litfass_types::Traffic::ALL.len()],
         rank: place.1,
         tenant: TenantId(ids[0]),
         advertiser: AdvertiserId(ids[1]),

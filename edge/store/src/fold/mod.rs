@@ -2,7 +2,7 @@
 //!
 //! Invariants: a state is a function of the log's entries up to one position per partition, so it can always be built again from
 //! the log; a snapshot only saves time, and a damaged one is named and passed over. An event that is in the log twice counts
-//! once. All folds of a process are driven by one [`FoldRunner`]; their states are read from any thread while it runs.
+//! once; what a crawler or the operator's own people did counts in none. All folds of a process are driven by one [`FoldRunner`]; their states are read from any thread while it runs.
 //!
 //! Memory is bounded by the number of viewers each fold is given; what is forgotten starts anew.
 

@@ -273,6 +273,9 @@ impl FoldRunner {
                 return;
             }
         };
+        if !logged.body.traffic().counts() {
+            return;
+        }
         let (seen, attributed) = lock(&self.gate).pass(&logged);
         if matches!(logged.body, Body::Heartbeat) {
             return;

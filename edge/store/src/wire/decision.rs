@@ -10,7 +10,7 @@ use litfass_types::{
 
 use super::field::{
     WireError, Within, array, as_long, at_most, each, id128, narrow, optional_user, probability, required, short,
-    signed128, unknown, user_to_proto,
+    signed128, traffic, unknown, user_to_proto,
 };
 use super::{market, proto};
 
@@ -94,6 +94,7 @@ fn request_to_proto(request: &AdRequest) -> proto::AdRequest {
         personalise: request.personalise,
         placements: placements.collect(),
         context: Some(context_to_proto(&request.context)),
+        traffic: request.traffic.number().into(),
     }
 }
 
@@ -106,6 +107,7 @@ fn request(message: proto::AdRequest) -> Result<AdRequest, WireError> {
         personalise: message.personalise,
         placements: each(message.placements, "placements", placement)?,
         context: context(required(message.context, "context")?).within("context")?,
+        traffic: traffic(message.traffic, "traffic")?,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Reading one field: what is missing, out of range or too long becomes an error with the field's path.
 
-use litfass_types::{Price, Probability, Unit, UserHash};
+use litfass_types::{Price, Probability, Traffic, Unit, UserHash};
 
 use super::proto;
 
@@ -145,6 +145,12 @@ pub(super) fn price_of(micros: i64, per: i32) -> Result<Price, WireError> {
 pub(super) fn price(message: Option<proto::Price>, field: &str) -> Result<Price, WireError> {
     let message = required(message, field)?;
     price_of(message.micros, message.per).within(field)
+}
+
+/// A class of traffic by its number.
+pub(super) fn traffic(number: u32, field: &str) -> Result<Traffic, WireError> {
+    let class = u8::try_from(number).ok().and_then(Traffic::from_number);
+    class.ok_or_else(|| unknown(number).named(field))
 }
 
 pub(super) fn user_to_proto(user: UserHash) -> proto::UserHash {

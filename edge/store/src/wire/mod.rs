@@ -15,7 +15,7 @@ use bytes::Bytes;
 use litfass_decide::DecisionRecord;
 use litfass_events::{Conversion, Delivery, Envelope, EventKind, ItemView, PacingTable, PartitionKey};
 use litfass_ledger::Command;
-use litfass_types::{EventId, Position, Timestamp};
+use litfass_types::{EventId, Position, Timestamp, Traffic};
 use prost::Message;
 
 use crate::log::{Entry, NewEntry};
@@ -59,6 +59,17 @@ pub struct Logged {
 }
 
 impl Body {
+    /// Whose doing it is; what is no viewer's doing is taken as people's.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        match self {
+            Self::Decision(record) => record.inputs.request.traffic,
+            Self::Delivery(delivery) => delivery.token.traffic,
+            Self::Conversion(order) => order.click.as_ref().map_or(Traffic::Human, |token| token.traffic),
+            Self::ItemView(_) | Self::Command(_) | Self::Pacing(_) | Self::Heartbeat | Self::Unknown => Traffic::Human,
+        }
+    }
+
     /// For metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {

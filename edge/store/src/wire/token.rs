@@ -6,7 +6,8 @@ use litfass_types::{
 };
 
 use super::field::{
-    WireError, Within, id128, narrow, optional_user, price, price_to_proto, probability, short, unknown, user_to_proto,
+    WireError, Within, id128, narrow, optional_user, price, price_to_proto, probability, short, traffic, unknown,
+    user_to_proto,
 };
 use super::proto;
 
@@ -37,6 +38,7 @@ pub(super) fn to_proto(token: &Token) -> proto::Token {
         item: token.item,
         category: token.category,
         click: token.click.bits(),
+        traffic: token.traffic.number().into(),
     }
 }
 
@@ -63,6 +65,7 @@ pub(super) fn from_proto(token: proto::Token) -> Result<Token, WireError> {
         item: token.item,
         category: token.category,
         click: probability(token.click, "click")?,
+        traffic: traffic(token.traffic, "traffic")?,
     })
 }
 

@@ -138,6 +138,7 @@ impl Shopfront {
             tenant: TENANT,
             user: None,
             personalise: true,
+            traffic: litfass_types::Traffic::Human,
             placements: vec![PlacementRequest { id: PLACEMENT, slots: self.slots, floor: Nanos(0) }],
             context,
         };

@@ -38,6 +38,7 @@ fn record(time: i64) -> DecisionRecord {
         tenant: TenantId(1),
         user: Some(user()),
         personalise: true,
+        traffic: litfass_types::Traffic::Human,
         placements: Vec::new(),
         context: Context::default(),
     };
@@ -93,6 +94,7 @@ fn token(time: i64, slot: u8) -> Token {
     Token {
         decision: decision_id(time),
         slot,
+        traffic: litfass_types::Traffic::Human,
         rank: slot,
         tenant: TenantId(1),
         advertiser: AdvertiserId(1),

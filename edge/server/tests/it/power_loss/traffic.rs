@@ -68,6 +68,7 @@ fn token(number: u64, slot: u64) -> Token {
     Token {
         decision: DecisionId::new(decided, 0, number),
         slot: u8::try_from(slot).unwrap_or(0),
+        traffic: litfass_types::Traffic::Human,
         rank: 0,
         tenant: TENANT,
         advertiser: chain.account,

@@ -217,6 +217,9 @@ pub struct AdRequest {
     pub placements: ::prost::alloc::vec::Vec<PlacementRequest>,
     #[prost(message, optional, tag = "6")]
     pub context: ::core::option::Option<Context>,
+    /// Who or what asks, by the number of the class of traffic; 0 is people.
+    #[prost(uint32, tag = "7")]
+    pub traffic: u32,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PlacementRequest {
@@ -587,6 +590,9 @@ pub struct Token {
     /// The calibrated pCTR at which the slot was priced, as a fraction of 2^32; at least 1.
     #[prost(fixed32, tag = "21")]
     pub click: u32,
+    /// Who or what was shown it, by the number of the class of traffic; 0 is people. Nothing else bills.
+    #[prost(uint32, tag = "22")]
+    pub traffic: u32,
 }
 /// Which event of a price per mille is the one that bills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

@@ -98,6 +98,7 @@ pub(super) fn record(number: u64, viewer: UserHash, now: Timestamp, ads: &[u64])
         tenant: TenantId(1),
         user: Some(viewer),
         personalise: true,
+        traffic: litfass_types::Traffic::Human,
         placements: Vec::new(),
         context: Context::default(),
     };
@@ -160,6 +161,7 @@ pub(super) fn token(record: &DecisionRecord, slot: usize) -> Token {
     Token {
         decision: record.id,
         slot: shown.slot,
+        traffic: litfass_types::Traffic::Human,
         rank: shown.slot,
         tenant: record.inputs.request.tenant,
         advertiser: shown.advertiser,

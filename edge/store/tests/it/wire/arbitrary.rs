@@ -64,6 +64,7 @@ fn token() -> impl Strategy<Value = Token> {
         let (geo, user, [item, category], click) = viewer;
         Token {
             decision: DecisionId(decision),
+            traffic: litfass_types::Traffic::ALL[usize::from(slot) % 5],
             slot,
             rank,
             tenant: TenantId(tenant),
@@ -177,7 +178,7 @@ fn request() -> impl Strategy<Value = AdRequest> {
         (option::of("\\PC{0,20}"), any::<u64>(), option::of(user()), any::<bool>(), vec(placements, 0..4), context());
     parts.prop_map(|(request_id, tenant, user, personalise, placements, context)| {
         let tenant = TenantId(tenant);
-        AdRequest { request_id, tenant, user, personalise, placements, context }
+        AdRequest { request_id, tenant, user, personalise, traffic: litfass_types::Traffic::Staff, placements, context }
     })
 }
 
