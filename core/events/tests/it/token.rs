@@ -1,4 +1,4 @@
-use litfass_events::{Billable, EventKind};
+use litfass_events::{Billable, EventKind, Token};
 use litfass_types::{Price, Timestamp, Unit};
 
 use crate::{decision, token};
