@@ -5,7 +5,7 @@ use litfass_market::Shown;
 use litfass_types::{AdIx, DecisionId, Fate, LeaseId, PPM, Probability, Row, Timestamp};
 
 use crate::observed::Observed;
-use crate::record::{CandidateRecord, DecisionRecord, Full, Inputs, Market, ShownRecord, StageName};
+use crate::record::{CandidateRecord, DecisionRecord, Full, Gathered, Inputs, Market, ShownRecord, StageName};
 use crate::settle::Settled;
 use crate::shortlist::Shortlist;
 use crate::world::World;
@@ -51,6 +51,8 @@ impl Made<'_> {
             full: self.wants_full().then(|| self.full()),
             inputs: Inputs {
                 degraded: self.observed.degraded(),
+                viewer_as_of: self.observed.viewer.as_of(),
+                caps_as_of: self.observed.caps.as_of(),
                 now: self.observed.now,
                 seed: self.observed.seed,
                 world: self.world.version.clone(),
@@ -96,7 +98,9 @@ impl Made<'_> {
 
     fn full(&self) -> Full {
         let rows = (0..=u16::MAX).take(self.shortlist.candidates.len()).map(Row);
+        let Observed { viewer, caps, .. } = &self.observed;
         Full {
+            gathered: Some(Gathered { viewer: viewer.value().cloned(), caps: caps.value().cloned() }),
             candidates: rows.map(|row| self.candidate(row)).collect(),
             ineligible: self.shortlist.ineligible.clone(),
         }
@@ -105,12 +109,14 @@ impl Made<'_> {
     fn candidate(&self, row: Row) -> CandidateRecord {
         let i = usize::from(row.0);
         let catalog = &self.world.catalog;
-        let ad = catalog.ad(self.ad(row));
+        let ix = self.ad(row);
+        let ad = catalog.ad(ix);
         let fates = (0..self.market.placements.len()).map(|p| self.settled.decision.fates.fate(row, p));
         CandidateRecord {
             ad: ad.id,
             line_item: catalog.line_item(ad.line_item).id,
             sources: self.shortlist.candidates.sources[i].0,
+            signal: self.world.signals.get(ix).features,
             click: self.shortlist.clicks[i],
             value: self.shortlist.values[i],
             // Settling leaves no cell unmarked; a counter in production watches that.

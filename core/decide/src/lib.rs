@@ -10,6 +10,7 @@
 
 mod assemble;
 mod observed;
+mod recompute;
 mod record;
 mod replay;
 mod request;
@@ -19,7 +20,10 @@ mod world;
 
 pub use assemble::{Hold, Made};
 pub use observed::Observed;
-pub use record::{CandidateRecord, DecisionRecord, Full, Inputs, Market, ShownRecord, StageName, WorldVersion};
+pub use recompute::{NotRecomputable, Recomputed, SCORE_TOLERANCE, ScoreDeviation, recompute};
+pub use record::{
+    CandidateRecord, DecisionRecord, Full, Gathered, Inputs, Market, ShownRecord, StageName, WorldVersion,
+};
 pub use replay::{At, Difference, differences};
 pub use request::{AdRequest, Context, PlacementRequest};
 pub use settle::{Settled, settle_market};

@@ -4,11 +4,12 @@
 //! of the shown ads are what training reads. Candidates that lost are counted by fate; a sample, and whatever asked to be
 //! explained, keeps them all (`Full`).
 
-use litfass_features::{AdRows, ViewerBlock};
+use litfass_features::{AdRows, AdSignal, Viewer, ViewerBlock};
 use litfass_market::{AuctionPlacement, Decision, Entrants, PricedBy, Refusal};
+use litfass_policy::CapCounts;
 use litfass_types::{
     AdId, AdvertiserId, CampaignId, CatalogVersion, CreativeId, DecisionId, Fate, Ineligible, LeaseId, LineItemId,
-    PlacementId, Port, Prediction, Price, Probability, Row, Seed, Timestamp, Value,
+    PlacementId, Port, Position, Prediction, Price, Probability, Row, Seed, Timestamp, Value,
 };
 
 use crate::request::AdRequest;
@@ -41,6 +42,10 @@ pub struct Inputs {
     pub seed: Seed,
     pub world: WorldVersion,
     pub degraded: Vec<Port>,
+    /// Everything of the viewer's partition before it was in the profile that was read; what came after it may have been.
+    pub viewer_as_of: Option<Position>,
+    /// The same for the counts of frequency caps.
+    pub caps_as_of: Option<Position>,
 }
 
 /// Names every part of the world that a decision read.
@@ -52,7 +57,7 @@ pub struct WorldVersion {
     /// BLAKE3 of the params and rules.
     pub rules: [u8; 32],
     pub pacing: u64,
-    /// Counts up with every set of ad signals that was published.
+    /// Of the published set of ad signals: grows with every set and carries the time.
     pub signals: u64,
     /// Version of the time-zone database.
     pub time_zones: String,
@@ -93,20 +98,33 @@ pub struct ShownRecord {
     pub hold_expires: Timestamp,
 }
 
-/// Every candidate, and what was removed before there were any.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// Every candidate, what was removed before there were any, and what both were judged by.
+#[derive(Clone, PartialEq, Debug)]
 pub struct Full {
+    /// `None` in records of the first format, which cannot be recomputed.
+    pub gathered: Option<Gathered>,
     pub candidates: Vec<CandidateRecord>,
     /// Line items by the first predicate they failed.
     pub ineligible: Vec<(Ineligible, u32)>,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// What was known of the viewer.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Gathered {
+    /// `None` where nothing was known or might be used.
+    pub viewer: Option<Viewer>,
+    /// `None` where the user is unknown.
+    pub caps: Option<CapCounts>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
 pub struct CandidateRecord {
     pub ad: AdId,
     pub line_item: LineItemId,
     /// Bit mask of the sources that returned it.
     pub sources: u16,
+    /// What was known of the ad.
+    pub signal: AdSignal,
     /// What the first phase thought.
     pub click: Probability,
     pub value: Value,

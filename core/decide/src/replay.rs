@@ -6,39 +6,46 @@
 use std::fmt;
 
 use litfass_market::{Decision, PricedBy, Shown};
-use litfass_types::{AdId, Fate, Price, Probability, Value};
+use litfass_types::{AdId, Fate, Ineligible, Price, Probability, Value};
 
 use crate::record::{DecisionRecord, Market, ShownRecord};
 
 /// One value that came out otherwise.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Difference {
-    /// Index into the request's placements.
-    pub placement: usize,
     pub at: At,
     pub recorded: String,
     pub again: String,
 }
 
-/// Which value of a placement.
+/// Which value. Placements are indices into the request's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum At {
     /// One property of what a slot shows.
-    Slot(u8, &'static str),
-    /// How an entrant ended.
-    Fate(AdId),
+    Slot { placement: usize, slot: u8, what: &'static str },
+    /// How a candidate ended.
+    Fate { placement: usize, ad: AdId },
     /// How many entrants ended like this.
-    Count(Fate),
+    Count { placement: usize, fate: Fate },
+    /// Line items that a predicate removed.
+    Removed(Ineligible),
+    /// Whether an ad that the sources returned is eligible.
+    Eligible(AdId),
 }
+
+/// What a slot shows: the property whose change is a flip.
+pub(crate) const AD: &str = "ad";
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { placement, at, recorded, again } = self;
-        match at {
-            At::Slot(slot, what) => write!(f, "placement {placement} slot {slot} {what}: {recorded} → {again}"),
-            At::Fate(ad) => write!(f, "placement {placement} fate of ad {ad}: {recorded} → {again}"),
-            At::Count(fate) => write!(f, "placement {placement} entrants {}: {recorded} → {again}", fate.reason().code),
+        match &self.at {
+            At::Slot { placement, slot, what } => write!(f, "placement {placement} slot {slot} {what}")?,
+            At::Fate { placement, ad } => write!(f, "placement {placement} fate of ad {ad}")?,
+            At::Count { placement, fate } => write!(f, "placement {placement} entrants {}", fate.reason().code)?,
+            At::Removed(why) => write!(f, "line items removed as {}", why.reason().code)?,
+            At::Eligible(ad) => write!(f, "ad {ad}")?,
         }
+        write!(f, ": {} → {}", self.recorded, self.again)
     }
 }
 
@@ -96,7 +103,7 @@ impl Slot {
         let text = |tell: &dyn Fn(&Self) -> String| slot.map_or_else(|| "-".to_owned(), tell);
         let id = |id: Option<AdId>| id.map_or_else(|| "-".to_owned(), |ad| ad.to_string());
         [
-            ("ad", text(&|s| id(s.ad))),
+            (AD, text(&|s| id(s.ad))),
             ("value", text(&|s| s.value.0.to_string())),
             ("price", text(&|s| format!("{} per {}", s.price.micros, s.price.per.name()))),
             ("priced by", text(&|s| id(s.priced_by))),
@@ -129,7 +136,8 @@ impl Comparison<'_> {
             if kept != made {
                 let told = Slot::told(kept.as_ref()).into_iter().zip(Slot::told(made.as_ref()));
                 for ((what, recorded), (_, again)) in told.filter(|(kept, made)| kept != made) {
-                    found.push(Difference { placement: self.placement, at: At::Slot(slot, what), recorded, again });
+                    let at = At::Slot { placement: self.placement, slot, what };
+                    found.push(Difference { at, recorded, again });
                 }
             }
         }
@@ -151,9 +159,7 @@ impl Comparison<'_> {
                 full.candidates.get(usize::from(entrant.row.0)).and_then(|c| c.fates.get(self.placement).copied());
             let made = self.fate(entrant.ad);
             if kept != made {
-                let code = |fate: Option<Fate>| fate.map_or("-", |fate| fate.reason().code).to_owned();
-                let (recorded, again) = (code(kept), code(made));
-                found.push(Difference { placement: self.placement, at: At::Fate(entrant.ad), recorded, again });
+                found.push(fate_differs(self.placement, entrant.ad, kept, made));
             }
         }
     }
@@ -170,8 +176,13 @@ impl Comparison<'_> {
             let kept = recorded.into_iter().flatten().find(|(f, _)| *f == fate).map_or(0, |(_, n)| *n);
             if kept != made.of(fate) {
                 let (recorded, again) = (kept.to_string(), made.of(fate).to_string());
-                found.push(Difference { placement: self.placement, at: At::Count(fate), recorded, again });
+                found.push(Difference { at: At::Count { placement: self.placement, fate }, recorded, again });
             }
         }
     }
+}
+
+pub(crate) fn fate_differs(placement: usize, ad: AdId, recorded: Option<Fate>, again: Option<Fate>) -> Difference {
+    let code = |fate: Option<Fate>| fate.map_or("-", |fate| fate.reason().code).to_owned();
+    Difference { at: At::Fate { placement, ad }, recorded: code(recorded), again: code(again) }
 }

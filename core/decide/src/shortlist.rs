@@ -7,7 +7,7 @@ use litfass_catalog::{Eligible, Query, Scratch, placement_term};
 use litfass_features::{AdFacts, AdRows, AdSignal, RequestFacts, Viewer, ViewerBlock};
 use litfass_market::{AuctionPlacement, Entrant, Entrants, FateBoard, value};
 use litfass_policy::{CandidateColumns, CapCounts, PlacementRules, PolicyRequest};
-use litfass_retrieval::{Candidates, SourceQuery};
+use litfass_retrieval::{Candidates, SourceQuery, SourceSet};
 use litfass_types::{AdId, AdIx, Fate, Ineligible, Prediction, Probability, Row, Term, Value};
 
 use crate::observed::Observed;
@@ -50,6 +50,37 @@ struct Request<'a> {
 
 #[must_use]
 pub fn shortlist(world: &World, observed: &Observed, workspace: &mut Workspace) -> Shortlist {
+    judged(world, observed, workspace, |request, eligible| {
+        let candidates = request.candidates(eligible);
+        let signals = candidates.ad.iter().map(|ad| world.signals.get(*ad).features).collect();
+        (candidates, signals)
+    })
+}
+
+/// The same from what the sources returned and what was known of each ad; what is not eligible is left out.
+pub(crate) fn shortlist_of(
+    world: &World,
+    observed: &Observed,
+    returned: impl Iterator<Item = (AdIx, SourceSet, AdSignal)>,
+    workspace: &mut Workspace,
+) -> Shortlist {
+    judged(world, observed, workspace, |_, eligible| {
+        let (mut candidates, mut signals) = (Candidates::default(), Vec::new());
+        for (ad, sources, signal) in returned.filter(|(ad, ..)| eligible.contains(*ad)) {
+            candidates.ad.push(ad);
+            candidates.sources.push(sources);
+            signals.push(signal);
+        }
+        (candidates, signals)
+    })
+}
+
+fn judged(
+    world: &World,
+    observed: &Observed,
+    workspace: &mut Workspace,
+    returned: impl FnOnce(&Request<'_>, &Eligible) -> (Candidates, Vec<AdSignal>),
+) -> Shortlist {
     let nobody = Viewer::default();
     let viewer = observed.viewer.value().unwrap_or(&nobody);
     let asked = observed.request.placements.iter();
@@ -62,12 +93,12 @@ pub fn shortlist(world: &World, observed: &Observed, workspace: &mut Workspace) 
     let places: Vec<Term> = observed.request.placements.iter().map(|p| placement_term(p.id)).collect();
     let query = request.query(&terms, &places);
     let eligible = world.catalog.eligible(&query, &mut workspace.eligibility);
-    let candidates = request.candidates(eligible);
+    let (candidates, signals) = returned(&request, eligible);
     let mut board = FateBoard::new(candidates.ad.len(), places.len());
     let columns = CandidateColumns::new(&world.catalog, &candidates.ad);
     request.apply_policy(&query, &candidates.ad, &columns, &mut board);
     let block = request.viewer_block();
-    let facts = request.facts(&candidates.ad, &columns);
+    let facts = facts(&columns, signals);
     let (clicks, values) = request.first_phase(&block, &facts, &columns);
     let chosen = cut(world.rules.entrants_max, &columns, &values, &mut board);
     let entering = chosen.iter().map(|row| facts[usize::from(row.0)]);
@@ -83,6 +114,20 @@ pub fn shortlist(world: &World, observed: &Observed, workspace: &mut Workspace) 
         ineligible: removed(eligible),
         candidates,
     }
+}
+
+/// What features read of each candidate.
+fn facts(columns: &CandidateColumns<'_>, signals: Vec<AdSignal>) -> Vec<AdFacts> {
+    let rows = columns.ads.iter().zip(&columns.line_items).zip(&columns.categories).zip(signals);
+    let facts = rows.map(|(((ad, line_item), category), signal)| AdFacts {
+        ad: ad.id,
+        advertiser: line_item.advertiser,
+        item: ad.item.unwrap_or(0),
+        category: *category,
+        created: ad.created,
+        signal,
+    });
+    facts.collect()
 }
 
 fn removed(eligible: &Eligible) -> Vec<(Ineligible, u32)> {
@@ -142,21 +187,6 @@ impl<'a> Request<'a> {
             placement: request.placements.first().map_or(litfass_types::PlacementId(0), |p| p.id),
         };
         ViewerBlock::new(&self.world.rules.features, &facts, self.viewer)
-    }
-
-    /// What features read of each candidate.
-    fn facts(&self, ads: &[AdIx], columns: &CandidateColumns<'_>) -> Vec<AdFacts> {
-        let signals: Vec<AdSignal> = ads.iter().map(|ad| self.world.signals.get(*ad).features).collect();
-        let rows = columns.ads.iter().zip(&columns.line_items).zip(&columns.categories).zip(signals);
-        let facts = rows.map(|(((ad, line_item), category), signal)| AdFacts {
-            ad: ad.id,
-            advertiser: line_item.advertiser,
-            item: ad.item.unwrap_or(0),
-            category: *category,
-            created: ad.created,
-            signal,
-        });
-        facts.collect()
     }
 
     /// What the first phase thinks of all candidates, as integers: the cut is part of the ranking.

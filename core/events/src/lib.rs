@@ -16,5 +16,5 @@ pub use dedupe::{Dedupe, DedupeKey, Seen};
 pub use envelope::{Envelope, PartitionKey};
 pub use event::{Conversion, Delivery, EventKind, ItemView, MAX_CONVERSION_ITEMS, MAX_ORDER_ID_BYTES, Purchased};
 pub use id::{conversion_id, delivery_id, heartbeat_id, named_id, view_id};
-pub use pacing::{MAX_PACED_LINE_ITEMS, PacingTable};
+pub use pacing::{Funds, MAX_PACED_LINE_ITEMS, PacingTable};
 pub use token::{ATTRIBUTION_WINDOW, Billable, MAX_GEO_BYTES, Token};

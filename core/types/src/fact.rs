@@ -52,4 +52,12 @@ impl<T> Reading<T> {
             Self::Absent => None,
         }
     }
+
+    /// Up to where it is known to be complete.
+    pub const fn as_of(&self) -> Option<Position> {
+        match self {
+            Self::Present { as_of, .. } => *as_of,
+            Self::Absent | Self::Degraded { .. } => None,
+        }
+    }
 }

@@ -62,6 +62,12 @@ impl DataDir {
         Ok(*hash.as_bytes())
     }
 
+    /// Where those params are kept.
+    #[must_use]
+    pub fn rules(&self, hash: &[u8; 32]) -> PathBuf {
+        self.0.join("rules").join(format!("{}.toml", blake3::Hash::from_bytes(*hash).to_hex()))
+    }
+
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0

@@ -99,14 +99,14 @@ impl Decider {
         let mut watch = Stopwatch::start();
         let (now, random, seed) = (self.clock.now(), getrandom::u64()?, Seed(getrandom::u64()?));
         let world = self.world.at(now);
-        let observed = self.gather.observe(request, &world.catalog, now, seed);
+        let key = request.user.map_or(PartitionKey(random), PartitionKey::of_user);
+        let partition = self.log.partition(WRITER, key).unwrap_or_default();
+        let observed = self.gather.observe(request, &world.catalog, partition, now, seed);
         watch.lap_stage(StageName::Gather, Step::Gather, &self.metrics);
         let shortlist = self.shortlist(&world, &observed);
         watch.lap_stage(StageName::Shortlist, Step::Shortlist, &self.metrics);
         let market = predict(&world, &shortlist);
         watch.lap_stage(StageName::Predict, Step::Predict, &self.metrics);
-        let key = observed.request.user.map_or(PartitionKey(random), PartitionKey::of_user);
-        let partition = self.log.partition(WRITER, key).unwrap_or_default();
         let id = DecisionId::new(now, partition, random);
         let promised = self.promises.settle_and_hold(id, &world, &observed, &shortlist, &market);
         watch.lap_stage(StageName::Settle, Step::Settle, &self.metrics);

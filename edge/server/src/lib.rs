@@ -24,6 +24,7 @@ pub mod live_rows;
 pub mod live_view;
 pub mod metrics;
 pub mod node;
+pub mod pacing_tables;
 pub mod problem;
 pub mod promises;
 pub mod replay;

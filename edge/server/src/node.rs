@@ -159,6 +159,7 @@ impl Running {
             promises: Arc::clone(&node.decider.promises),
             clock: node.clock.clone(),
             interval: PACING_INTERVAL,
+            last_full: Timestamp(i64::MIN),
         };
         let mut signals = SignalsWorker {
             counts: folded.signals,
@@ -296,7 +297,11 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
     let promises = Promises::new(holder, stores.terms, Arc::clone(&folded.caps), Arc::clone(&metrics));
     let decider = Decider {
         world: Arc::clone(&world),
-        gather: Gather { viewers: Arc::clone(&folded.viewers), caps: Arc::clone(&folded.caps) },
+        gather: Gather {
+            viewers: Arc::clone(&folded.viewers),
+            caps: Arc::clone(&folded.caps),
+            folds: runner.progress(),
+        },
         promises: Arc::new(promises),
         tokens: Arc::clone(&tokens),
         log: Arc::clone(&log),
@@ -395,7 +400,7 @@ fn terms(config: &Config) -> Terms {
     }
 }
 
-fn rules(config: &Config) -> Rules {
+pub(crate) fn rules(config: &Config) -> Rules {
     let params = &config.params;
     Rules {
         sources: SourceLimits { candidates_max: size(params.candidates_max.into()), ..SourceLimits::default() },

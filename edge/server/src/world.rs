@@ -62,13 +62,17 @@ impl SwappedWorld {
     }
 
     /// Serves another catalog: what is laid out by its numbers is carried over or made anew.
-    pub fn publish_catalog(&self, catalog: Arc<Catalog>, pacing: &Pacing, now: Timestamp) {
+    ///
+    /// `pacing` is asked for while nobody else changes the world, so that a table published meanwhile is not undone.
+    pub fn publish_catalog(&self, catalog: Arc<Catalog>, pacing: impl FnOnce() -> Arc<Pacing>, now: Timestamp) {
         self.change(|world| {
+            let pacing = pacing();
             world.signals = Arc::new(world.signals.carried(&world.catalog, &catalog));
             if !world.sources.fits(&catalog) {
                 world.sources = Arc::new(SourceIndex::build(&catalog, &world.signals, now));
             }
-            world.pacing = Arc::new(laid_out(pacing, &catalog));
+            world.pacing = Arc::new(laid_out(&pacing, &catalog));
+            world.version.pacing = pacing.number;
             world.schedule = Arc::new(Schedule::at(&catalog, now));
             world.version.catalog = catalog.version();
             world.catalog = catalog;
@@ -83,12 +87,13 @@ impl SwappedWorld {
     }
 
     /// Signals that were made for a catalog which was swapped meanwhile are dropped: the next ones come in seconds.
-    pub fn publish_signals(&self, signals: AdSignals, sources: SourceIndex) {
+    pub fn publish_signals(&self, signals: AdSignals, sources: SourceIndex, now: Timestamp) {
         self.change(|world| {
             if signals.fits(&world.catalog) {
                 world.signals = Arc::new(signals);
                 world.sources = Arc::new(sources);
-                world.version.signals += 1;
+                // Numbers go on growing where the process before left off: they carry the time.
+                world.version.signals = (world.version.signals + 1).max(now.0.unsigned_abs());
             }
         });
     }

@@ -8,6 +8,7 @@ mod fixture;
 mod made;
 mod naive;
 mod page;
+mod recompute;
 mod record;
 mod scene;
 mod shop;

@@ -3,12 +3,20 @@
 //! Invariants: settling again reads the record alone, neither catalog nor model, and compares exactly; every decision in the
 //! window is counted once, as identical or as different; what differs is named.
 
+mod diff;
+mod recompute;
+mod worlds;
+
 use anyhow::{Context, Result};
 use litfass_decide::{DecisionRecord, Difference, differences};
 use litfass_market::Decision;
 use litfass_store::log::{EventLog, Timeline};
 use litfass_store::wire::{self, Body};
 use litfass_types::{DecisionId, Duration, Timestamp};
+
+pub use diff::{DiffRow, diff};
+pub use recompute::{RecomputeReport, one, recompute_window};
+pub use worlds::Worlds;
 
 /// A record may lie that far from its decision's time: clocks are set.
 const SKEW: Duration = Duration::minutes(1);

@@ -77,7 +77,7 @@ impl<R: LedgerReader> CatalogWorker<R> {
 
     fn publish(&self, update: Update) {
         let version = update.catalog.version();
-        self.world.publish_catalog(update.catalog, &self.pacing.current(), self.clock.now());
+        self.world.publish_catalog(update.catalog, || self.pacing.current(), self.clock.now());
         let world = self.world.load();
         tell(&self.metrics, &world.catalog);
         tracing::info!(sequence = version.sequence, ads = world.catalog.ads(), "serving a new catalog");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use litfass_catalog::model::{Flight, PacingMode, Status};
 use litfass_catalog::{Catalog, LineItemRow};
-use litfass_events::{PacingTable, PartitionKey, named_id};
+use litfass_events::{PartitionKey, named_id};
 use litfass_ledger::{Amount, BudgetDay, Chain, Control, UNLIMITED};
 use litfass_market::pacing::{Plan, even};
 use litfass_store::ledger::LedgerReader;
@@ -19,6 +19,7 @@ use litfass_store::wire::{self, Body};
 use litfass_types::{LineItemId, LineItemIx, PPM, Timestamp};
 
 use crate::decider::WRITER;
+use crate::pacing_tables::{self, FULL_EVERY};
 use crate::promises::Promises;
 use crate::world::{Pacing, SwappedWorld};
 
@@ -48,6 +49,8 @@ pub struct PacingWorker<R> {
     pub promises: Arc<Promises>,
     pub clock: Clock,
     pub interval: Duration,
+    /// When a table last said everything.
+    pub last_full: Timestamp,
 }
 
 /// A line item and the four levels that pay for it.
@@ -77,7 +80,8 @@ impl<R: LedgerReader> PacingWorker<R> {
             }
         }
         let funded = self.funded(&payers);
-        if multipliers_ppm != before.multipliers_ppm || funded != before.funded {
+        let changed = multipliers_ppm != before.multipliers_ppm || funded != before.funded;
+        if changed || (before.number > 0 && now - self.last_full >= FULL_EVERY) {
             self.publish(&before, multipliers_ppm, funded, now)?;
         }
         // A large catalog takes a while: at most a tenth of the time goes into it.
@@ -85,31 +89,34 @@ impl<R: LedgerReader> PacingWorker<R> {
     }
 
     fn publish(
-        &self,
+        &mut self,
         before: &Pacing,
         multipliers_ppm: BTreeMap<LineItemId, u32>,
         funded: BTreeSet<LineItemId>,
         now: Timestamp,
     ) -> Result<()> {
-        let mut number = before.number;
-        if multipliers_ppm != before.multipliers_ppm || number == 0 {
-            // Numbers go on counting where the process before left off: they carry the time.
-            number = (number + 1).max(now.0.unsigned_abs());
-            self.record(number, &multipliers_ppm, now)?;
-        }
-        let pacing = self.board.replace(Pacing { number, multipliers_ppm, funded });
+        // Numbers go on counting where the process before left off: they carry the time.
+        let number = (before.number + 1).max(now.0.unsigned_abs());
+        let pacing = Pacing { number, multipliers_ppm, funded };
+        self.record(before, &pacing, now)?;
+        let pacing = self.board.replace(pacing);
         self.world.publish_pacing(&pacing);
         Ok(())
     }
 
-    fn record(&self, number: u64, multipliers_ppm: &BTreeMap<LineItemId, u32>, now: Timestamp) -> Result<()> {
+    fn record(&mut self, before: &Pacing, pacing: &Pacing, now: Timestamp) -> Result<()> {
         let key = PartitionKey(0);
         let partition = self.log.partition(WRITER, key).context("this process does not write the event log")?;
-        let multipliers_ppm = multipliers_ppm.iter().map(|(id, ppm)| (*id, *ppm)).collect();
-        let body = Body::Pacing(PacingTable { number, full: true, multipliers_ppm });
-        let entry = wire::entry(partition, named_id("pacing", &number.to_be_bytes()), now, key, &body);
-        let appended = self.log.append(vec![entry], Until::Written).wait();
+        let full = before.number == 0 || now - self.last_full >= FULL_EVERY;
+        let entries = pacing_tables::entries(before, pacing, full).into_iter().zip(0_u64..).map(|(table, part)| {
+            let name = [table.number.to_be_bytes(), part.to_be_bytes()].concat();
+            wire::entry(partition, named_id("pacing", &name), now, key, &Body::Pacing(table))
+        });
+        // Where an append fails nobody knows what came through: then the next table says everything.
+        let last_full = std::mem::replace(&mut self.last_full, Timestamp(i64::MIN));
+        let appended = self.log.append(entries.collect(), Until::Written).wait();
         appended.into_iter().try_for_each(|result| result.map(|_| ()))?;
+        self.last_full = if full { now } else { last_full };
         Ok(())
     }
 

@@ -32,7 +32,7 @@ impl SignalsWorker {
         if counts != self.published || !world.sources.fits(&world.catalog) {
             let signals = columns(&world.catalog, &counts);
             let sources = SourceIndex::build(&world.catalog, &signals, now);
-            self.world.publish_signals(signals, sources);
+            self.world.publish_signals(signals, sources, now);
             self.published = counts;
         }
         // A large catalog takes a while: at most a tenth of the time goes into it.

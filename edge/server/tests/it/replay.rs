@@ -10,6 +10,11 @@ use crate::caller::page;
 use crate::catalogs::{HOME, Seller, catalog};
 use crate::process::Home;
 
+fn sellers() -> Vec<Seller> {
+    let seller = |n| Seller { bid_micros: 1_000_000 * (n as i64 + 1), ads: 2, ..Seller::by_the_mille(n) };
+    (1..=4).map(seller).collect()
+}
+
 /// Serves a page of four sellers some twenty times; the id of a filled decision.
 fn served(home: &Home) -> String {
     let sellers: Vec<Seller> =
@@ -92,6 +97,61 @@ fn an_explanation_tells_the_operator_everything_and_an_advertiser_its_own() {
     }
     let nobody = told(&["--advertiser", "999"]);
     assert!(!nobody.contains("Seller") && !nobody.contains("Lamp"), "{nobody}");
+}
+
+fn report(home: &Home, arguments: &[&str]) -> Value {
+    let (status, said) = home.command(&[&["replay", "--json"], arguments].concat());
+    assert!(status.success(), "{said}");
+    serde_json::from_str(&said).unwrap()
+}
+
+/// Viewers who looked, clicked and were shown the same again, in a catalog that changes meanwhile and afterwards.
+#[test]
+fn what_was_recorded_in_full_is_decided_again_after_the_catalog_has_moved_on() {
+    let home = Home::new();
+    let capped = json!({ "frequency_caps": [{ "max": 2, "window_minutes": 60 }] });
+    let shop = |cap: &Value, bid: i64| {
+        let mut sellers = sellers();
+        sellers[1].line_item = cap.clone();
+        sellers[2].bid_micros = bid;
+        catalog(&sellers)
+    };
+    home.load(&shop(&capped, 4_000_000));
+    let server = home.serve();
+    let mut caller = server.caller();
+    let mut last = String::new();
+    for round in 0..3 {
+        for user in ["anna", "ben"] {
+            let shown = caller.decide_filled(&page(HOME, 3, user));
+            assert_eq!(caller.get(&shown[0].click).status, 302);
+            let view = json!({ "type": "view", "tenant": 1, "user_id": user, "item": "SKU-2-1", "category": "lamps" });
+            assert_eq!(caller.events(&[view])[0]["status"], "accepted");
+            last.clone_from(&shown[0].decision);
+            caller.explanation(&last);
+        }
+        home.load(&shop(&json!({}), 4_000_000 + round));
+        crate::process::wait_for("the edit to be served", || {
+            let decision = decided(&mut caller);
+            let said = caller.explanation(&decision);
+            let bids = said["candidates"].as_array().unwrap().iter().map(|c| c["bid"]["micros"].as_i64());
+            bids.flatten().any(|bid| bid == 4_000_000 + round).then_some(())
+        });
+    }
+    assert!(server.stop().success());
+    home.load(&shop(&capped, 9_000_000));
+    let found = report(&home, &["--recompute"]);
+    assert!(found["decisions"].as_u64().unwrap() >= 9, "{found}");
+    assert_eq!((&found["differing"], &found["scores"]["beyond_tolerance"]), (&json!(0), &json!(0)), "{found}");
+    assert_eq!((&found["not_full"], &found["not_gathered"]), (&json!(0), &json!(0)));
+    assert_eq!(report(&home, &[])["differing"], json!(0));
+    let beside = report(&home, &["--diff", &last]);
+    assert_eq!(beside["not_recomputed"], Value::Null);
+    let rows = beside["rows"].as_array().unwrap();
+    assert!(rows.len() > 8 && rows.iter().all(|row| row["recorded"] == row["recomputed"]), "{beside}");
+}
+
+fn decided(caller: &mut crate::caller::Caller) -> String {
+    caller.decide(&page(HOME, 3, "someone"))["decision_id"].as_str().unwrap().to_owned()
 }
 
 #[test]

@@ -64,6 +64,8 @@ pub struct Progress {
     undecodable: AtomicU64,
     lag: AtomicU64,
     refused: AtomicU64,
+    /// Per partition: the next offset to apply.
+    applied: Mutex<BTreeMap<u16, u64>>,
 }
 
 impl Progress {
@@ -83,6 +85,17 @@ impl Progress {
     #[must_use]
     pub fn lag(&self) -> u64 {
         self.lag.load(Ordering::Relaxed)
+    }
+
+    /// Everything in the partition before this position has been applied, and perhaps something after it.
+    #[must_use]
+    pub fn applied(&self, partition: u16) -> Option<Position> {
+        let applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
+        applied.get(&partition).map(|offset| Position { partition, offset: *offset })
+    }
+
+    fn apply_up_to(&self, next: &BTreeMap<u16, u64>) {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner).clone_from(next);
     }
 
     /// Snapshots that were damaged or of another version.
@@ -258,6 +271,7 @@ impl FoldRunner {
             self.apply(entry);
         }
         self.next.insert(head.next.partition, batch.next.offset);
+        self.progress.apply_up_to(&self.next);
         let applied = batch.entries.len() as u64;
         self.since_snapshot += applied;
         self.progress.entries.fetch_add(applied, Ordering::Relaxed);
@@ -311,6 +325,7 @@ impl FoldRunner {
             fold.restore(state).map_err(|e| BadSnapshot::State(fold.name().to_owned(), e))?;
         }
         self.next.clone_from(&snapshot.next);
+        self.progress.apply_up_to(&self.next);
         Ok(())
     }
 

@@ -1,27 +1,22 @@
 //! The decision record.
 
-use litfass_decide::{
-    AdRequest, CandidateRecord, Context, DecisionRecord, Full, Inputs, PlacementRequest, StageName, WorldVersion,
-};
+use litfass_decide::{AdRequest, Context, DecisionRecord, Inputs, PlacementRequest, StageName, WorldVersion};
 use litfass_types::{
-    AdId, CatalogVersion, DecisionId, Device, Fate, Ineligible, LineItemId, Nanos, Os, PlacementId, Port, Seed,
-    TenantId, Timestamp, Value,
+    CatalogVersion, DecisionId, Device, Fate, Nanos, Os, PlacementId, Port, Position, Seed, TenantId, Timestamp,
 };
 
 use super::field::{
-    WireError, Within, array, as_long, at_most, each, id128, narrow, optional_user, probability, required, short,
-    signed128, traffic, unknown, user_to_proto,
+    WireError, Within, array, as_long, at_most, each, id128, narrow, optional_user, required, short, traffic, unknown,
+    user_to_proto,
 };
-use super::{market, proto};
+use super::{full, market, proto};
 
 /// Entries of any list of a request, at most.
 const LIST_MAX: usize = 1_000;
 /// Bytes of any text of a request, at most.
 const TEXT_MAX: usize = 4_096;
 /// Placements of one request, at most.
-const PLACEMENTS_MAX: usize = 64;
-/// Rows that the sources return, at most.
-const CANDIDATES_MAX: usize = 10_000;
+pub(super) const PLACEMENTS_MAX: usize = 64;
 
 pub(super) fn to_proto(record: &DecisionRecord) -> proto::Decision {
     let timings = record.timings.iter();
@@ -34,7 +29,7 @@ pub(super) fn to_proto(record: &DecisionRecord) -> proto::Decision {
         shown: record.shown.iter().map(market::shown_to_proto).collect(),
         rows: Some(market::rows_to_proto(&record.rows)),
         counts: record.counts.iter().map(|counts| counts_to_proto(counts)).collect(),
-        full: record.full.as_ref().map(full_to_proto),
+        full: record.full.as_ref().map(full::to_proto),
         timings: timings
             .map(|(stage, micros)| proto::Timing { stage: stage_to_proto(*stage), micros: *micros })
             .collect(),
@@ -55,7 +50,7 @@ pub(super) fn from_proto(message: proto::Decision) -> Result<DecisionRecord, Wir
         shown: each(message.shown, "shown", |shown| market::shown(&shown))?,
         rows: market::rows(required(message.rows, "rows")?).within("rows")?,
         counts: each(message.counts, "counts", counts)?,
-        full: message.full.map(full).transpose().within("full")?,
+        full: message.full.map(full::from_proto).transpose().within("full")?,
         timings: each(message.timings, "timings", |timing| Ok((stage(timing.stage).within("stage")?, timing.micros)))?,
     })
 }
@@ -67,6 +62,8 @@ fn inputs_to_proto(inputs: &Inputs) -> proto::Inputs {
         seed: inputs.seed.0,
         world: Some(world_to_proto(&inputs.world)),
         degraded: inputs.degraded.iter().map(|port| port_to_proto(*port)).collect(),
+        viewer_as_of: inputs.viewer_as_of.map(position_to_proto),
+        caps_as_of: inputs.caps_as_of.map(position_to_proto),
     }
 }
 
@@ -78,7 +75,17 @@ fn inputs(message: proto::Inputs) -> Result<Inputs, WireError> {
         seed: Seed(message.seed),
         world: world(required(message.world, "world")?).within("world")?,
         degraded: each(message.degraded, "degraded", port)?,
+        viewer_as_of: message.viewer_as_of.map(position).transpose().within("viewer_as_of")?,
+        caps_as_of: message.caps_as_of.map(position).transpose().within("caps_as_of")?,
     })
+}
+
+fn position_to_proto(position: Position) -> proto::Position {
+    proto::Position { partition: u32::from(position.partition), offset: position.offset }
+}
+
+fn position(message: proto::Position) -> Result<Position, WireError> {
+    Ok(Position { partition: narrow(message.partition, "partition")?, offset: message.offset })
 }
 
 fn request_to_proto(request: &AdRequest) -> proto::AdRequest {
@@ -197,52 +204,6 @@ fn counts(message: proto::FateCounts) -> Result<Vec<(Fate, u32)>, WireError> {
     as_long(&message.count, message.fate.len(), "count")?;
     let fates = each(message.fate, "fate", market::fate)?;
     Ok(fates.into_iter().zip(message.count).collect())
-}
-
-fn full_to_proto(full: &Full) -> proto::Full {
-    proto::Full {
-        candidates: full.candidates.iter().map(candidate_to_proto).collect(),
-        ineligible: full.ineligible.iter().map(|(reason, _)| u32::from(reason.number())).collect(),
-        ineligible_count: full.ineligible.iter().map(|(_, count)| *count).collect(),
-    }
-}
-
-fn full(message: proto::Full) -> Result<Full, WireError> {
-    at_most(&message.candidates, CANDIDATES_MAX, "candidates")?;
-    at_most(&message.ineligible, LIST_MAX, "ineligible")?;
-    as_long(&message.ineligible_count, message.ineligible.len(), "ineligible_count")?;
-    let reasons = each(message.ineligible, "ineligible", ineligible)?;
-    Ok(Full {
-        candidates: each(message.candidates, "candidates", candidate)?,
-        ineligible: reasons.into_iter().zip(message.ineligible_count).collect(),
-    })
-}
-
-fn ineligible(number: u32) -> Result<Ineligible, WireError> {
-    u8::try_from(number).ok().and_then(Ineligible::from_number).ok_or_else(|| unknown(number))
-}
-
-fn candidate_to_proto(candidate: &CandidateRecord) -> proto::Candidate {
-    proto::Candidate {
-        ad: candidate.ad.0,
-        line_item: candidate.line_item.0,
-        sources: u32::from(candidate.sources),
-        click: candidate.click.bits(),
-        value: candidate.value.0.to_be_bytes().to_vec(),
-        fates: candidate.fates.iter().map(|fate| u32::from(fate.number())).collect(),
-    }
-}
-
-fn candidate(message: proto::Candidate) -> Result<CandidateRecord, WireError> {
-    at_most(&message.fates, PLACEMENTS_MAX, "fates")?;
-    Ok(CandidateRecord {
-        ad: AdId(message.ad),
-        line_item: LineItemId(message.line_item),
-        sources: narrow(message.sources, "sources")?,
-        click: probability(message.click, "click")?,
-        value: Value(signed128(&message.value).within("value")?),
-        fates: each(message.fates, "fates", market::fate)?,
-    })
 }
 
 const fn port_to_proto(port: Port) -> i32 {

@@ -7,6 +7,8 @@ mod command;
 mod decision;
 mod event;
 mod field;
+mod full;
+mod gathered;
 mod market;
 mod pacing;
 mod token;
@@ -119,6 +121,25 @@ pub fn decode(entry: &Entry) -> Result<Logged, WireError> {
     let envelope = Envelope { event_id, event_time, append_time, partition_key: PartitionKey(message.partition_key) };
     Ok(Logged { position, envelope, body: from_proto(message.body)? })
 }
+
+/// Whether an entry is a pacing table, without reading what it says; damaged entries are none.
+#[must_use]
+pub fn is_pacing(entry: &Entry) -> bool {
+    let mut rest = entry.payload.clone();
+    while let Ok((tag, wire_type)) = prost::encoding::decode_key(&mut rest) {
+        if tag == PACING_TAG {
+            return true;
+        }
+        let skipped = prost::encoding::skip_field(wire_type, tag, &mut rest, prost::encoding::DecodeContext::default());
+        if skipped.is_err() {
+            return false;
+        }
+    }
+    false
+}
+
+/// The envelope's field for pacing tables.
+const PACING_TAG: u32 = 13;
 
 fn to_proto(body: &Body) -> Option<proto::envelope::Body> {
     use proto::envelope::Body as Message;

@@ -1,9 +1,9 @@
 //! Pacing tables.
 
-use litfass_events::{MAX_PACED_LINE_ITEMS, PacingTable};
+use litfass_events::{Funds, MAX_PACED_LINE_ITEMS, PacingTable};
 use litfass_types::{LineItemId, PPM};
 
-use super::field::{WireError, as_long, at_most};
+use super::field::{WireError, Within, as_long, at_most};
 use super::proto;
 
 pub(super) fn to_proto(table: &PacingTable) -> proto::PacingTable {
@@ -12,6 +12,7 @@ pub(super) fn to_proto(table: &PacingTable) -> proto::PacingTable {
         full: table.full,
         line_items: table.multipliers_ppm.iter().map(|(line_item, _)| line_item.0).collect(),
         multipliers_ppm: table.multipliers_ppm.iter().map(|(_, multiplier)| *multiplier).collect(),
+        funds: table.funds.as_ref().map(funds_to_proto),
     }
 }
 
@@ -23,5 +24,18 @@ pub(super) fn from_proto(table: proto::PacingTable) -> Result<PacingTable, WireE
     }
     let line_items = table.line_items.into_iter().map(LineItemId);
     let multipliers_ppm = line_items.zip(table.multipliers_ppm).collect();
-    Ok(PacingTable { number: table.number, full: table.full, multipliers_ppm })
+    let funds = table.funds.map(funds).transpose().within("funds")?;
+    Ok(PacingTable { number: table.number, full: table.full, multipliers_ppm, funds })
+}
+
+fn funds_to_proto(funds: &Funds) -> proto::Funds {
+    let ids = |list: &[LineItemId]| list.iter().map(|id| id.0).collect();
+    proto::Funds { gained: ids(&funds.gained), lost: ids(&funds.lost) }
+}
+
+fn funds(message: proto::Funds) -> Result<Funds, WireError> {
+    at_most(&message.gained, MAX_PACED_LINE_ITEMS, "gained")?;
+    at_most(&message.lost, MAX_PACED_LINE_ITEMS, "lost")?;
+    let ids = |list: Vec<u64>| list.into_iter().map(LineItemId).collect();
+    Ok(Funds { gained: ids(message.gained), lost: ids(message.lost) })
 }

@@ -47,7 +47,15 @@ fn record(time: i64) -> DecisionRecord {
         WorldVersion { catalog, profile: [0; 32], rules: [0; 32], pacing: 0, signals: 0, time_zones: String::new() };
     DecisionRecord {
         id: decision_id(time),
-        inputs: Inputs { request, now: Timestamp(time), seed: Seed(1), world, degraded: Vec::new() },
+        inputs: Inputs {
+            request,
+            now: Timestamp(time),
+            seed: Seed(1),
+            world,
+            degraded: Vec::new(),
+            viewer_as_of: None,
+            caps_as_of: None,
+        },
         market: Market {
             exploration_ppm: 0,
             placements: Vec::new(),

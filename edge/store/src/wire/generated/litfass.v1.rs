@@ -199,6 +199,20 @@ pub struct Inputs {
     pub world: ::core::option::Option<WorldVersion>,
     #[prost(enumeration = "Port", repeated, tag = "5")]
     pub degraded: ::prost::alloc::vec::Vec<i32>,
+    /// Everything of the viewer's partition of the log before this position was in the profile that was read; what came after it
+    /// may have been. Absent where there was no profile.
+    #[prost(message, optional, tag = "6")]
+    pub viewer_as_of: ::core::option::Option<Position>,
+    /// The same for the frequency caps' counts.
+    #[prost(message, optional, tag = "7")]
+    pub caps_as_of: ::core::option::Option<Position>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Position {
+    #[prost(uint32, tag = "1")]
+    pub partition: u32,
+    #[prost(uint64, tag = "2")]
+    pub offset: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AdRequest {
@@ -281,7 +295,8 @@ pub struct WorldVersion {
     /// The pacing table's number.
     #[prost(uint64, tag = "5")]
     pub pacing: u64,
-    /// Counts up with every set of ad signals that was published.
+    /// The number of the published set of ad signals: it grows with every set and carries the time. Full records hold what they
+    /// read of it.
     #[prost(uint64, tag = "6")]
     pub signals: u64,
     /// Version of the time-zone database.
@@ -438,6 +453,102 @@ pub struct Full {
     /// Line items whose first failed predicate was that one.
     #[prost(uint32, repeated, tag = "3")]
     pub ineligible_count: ::prost::alloc::vec::Vec<u32>,
+    /// The distinct ad signals of the candidates, four numbers each as models read them: popularity over 30 and 7 days, click
+    /// rate, conversion rate. At most 1,000 times four.
+    #[prost(float, repeated, tag = "4")]
+    pub signals: ::prost::alloc::vec::Vec<f32>,
+    /// Absent in records of format 1.
+    #[prost(message, optional, tag = "5")]
+    pub gathered: ::core::option::Option<Gathered>,
+}
+/// What was known of the viewer: with the request and the world, everything that the candidates were judged by.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Gathered {
+    /// Absent where nothing was known or might be used.
+    #[prost(message, optional, tag = "1")]
+    pub viewer: ::core::option::Option<ViewerProfile>,
+    /// Absent where the user is unknown.
+    #[prost(message, optional, tag = "2")]
+    pub caps: ::core::option::Option<CapCounts>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ViewerProfile {
+    /// Oldest first; at most 50.
+    #[prost(message, repeated, tag = "1")]
+    pub recent: ::prost::alloc::vec::Vec<Interaction>,
+    /// By hash; at most 512.
+    #[prost(message, repeated, tag = "2")]
+    pub items: ::prost::alloc::vec::Vec<ItemTally>,
+    /// By hash; at most 128.
+    #[prost(message, repeated, tag = "3")]
+    pub categories: ::prost::alloc::vec::Vec<CategoryTally>,
+    #[prost(uint32, tag = "4")]
+    pub interactions: u32,
+    #[prost(uint32, tag = "5")]
+    pub purchases: u32,
+    #[prost(uint32, tag = "6")]
+    pub orders: u32,
+    #[prost(int64, optional, tag = "7")]
+    pub last_order_ms: ::core::option::Option<i64>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Interaction {
+    #[prost(int64, tag = "1")]
+    pub time_ms: i64,
+    /// 1 view, 2 click, 3 purchase.
+    #[prost(uint32, tag = "2")]
+    pub kind: u32,
+    /// Hashes; 0 where unknown.
+    #[prost(fixed64, tag = "3")]
+    pub item: u64,
+    #[prost(fixed64, tag = "4")]
+    pub category: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ItemTally {
+    #[prost(fixed64, tag = "1")]
+    pub item: u64,
+    #[prost(uint32, tag = "2")]
+    pub views: u32,
+    #[prost(uint32, tag = "3")]
+    pub clicks: u32,
+    #[prost(uint32, tag = "4")]
+    pub purchases: u32,
+    #[prost(int64, tag = "5")]
+    pub last_ms: i64,
+    #[prost(int64, optional, tag = "6")]
+    pub last_purchase_ms: ::core::option::Option<i64>,
+    /// The viewer's orders, counted from 1, in which the item was first and last bought; 0 if never.
+    #[prost(uint32, tag = "7")]
+    pub first_order: u32,
+    #[prost(uint32, tag = "8")]
+    pub last_order: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CategoryTally {
+    #[prost(fixed64, tag = "1")]
+    pub category: u64,
+    #[prost(uint32, tag = "2")]
+    pub interactions: u32,
+    #[prost(int64, tag = "3")]
+    pub last_ms: i64,
+}
+/// Impressions that count against a frequency cap, by what is capped and over which window; at most 10,000.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CapCounts {
+    #[prost(message, repeated, tag = "1")]
+    pub counts: ::prost::alloc::vec::Vec<CapCount>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CapCount {
+    #[prost(enumeration = "CapScope", tag = "1")]
+    pub scope: i32,
+    #[prost(uint64, tag = "2")]
+    pub id: u64,
+    #[prost(int64, tag = "3")]
+    pub window_ms: i64,
+    #[prost(uint32, tag = "4")]
+    pub count: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Candidate {
@@ -457,6 +568,9 @@ pub struct Candidate {
     /// Numbers of the table of fates, one per placement of the request.
     #[prost(uint32, repeated, tag = "6")]
     pub fates: ::prost::alloc::vec::Vec<u32>,
+    /// Which of the distinct ad signals is this ad's.
+    #[prost(uint32, tag = "7")]
+    pub signal: u32,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Timing {
@@ -494,6 +608,38 @@ impl Port {
             "PORT_VIEWER" => Some(Self::Viewer),
             "PORT_CAPS" => Some(Self::Caps),
             "PORT_PREDICTOR" => Some(Self::Predictor),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CapScope {
+    Unspecified = 0,
+    Ad = 1,
+    LineItem = 2,
+    Campaign = 3,
+}
+impl CapScope {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CAP_SCOPE_UNSPECIFIED",
+            Self::Ad => "CAP_SCOPE_AD",
+            Self::LineItem => "CAP_SCOPE_LINE_ITEM",
+            Self::Campaign => "CAP_SCOPE_CAMPAIGN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CAP_SCOPE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CAP_SCOPE_AD" => Some(Self::Ad),
+            "CAP_SCOPE_LINE_ITEM" => Some(Self::LineItem),
+            "CAP_SCOPE_CAMPAIGN" => Some(Self::Campaign),
             _ => None,
         }
     }
@@ -715,10 +861,11 @@ impl DeliveryKind {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PacingTable {
-    /// Counts up by one with every table; decisions name the one they used.
+    /// Grows with every table and carries the time; decisions name the one they used. A table too long for one entry lies in
+    /// several with the same number, of which the first may be full.
     #[prost(uint64, tag = "1")]
     pub number: u64,
-    /// True: line items that are not in it are not held back. False: they keep what the table before said.
+    /// True: line items that are not in it are not held back, and have no funds. False: they keep what the table before said.
     #[prost(bool, tag = "2")]
     pub full: bool,
     /// Ascending; as many as multipliers, at most 1,000,000.
@@ -727,6 +874,18 @@ pub struct PacingTable {
     /// Parts per million of the bid: 1,000,000 is the whole bid, 0 takes no part.
     #[prost(uint32, repeated, tag = "4")]
     pub multipliers_ppm: ::prost::alloc::vec::Vec<u32>,
+    /// Absent in tables of format 1, which did not say.
+    #[prost(message, optional, tag = "5")]
+    pub funds: ::core::option::Option<Funds>,
+}
+/// Who can still lease its bid at every level, against the table before.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Funds {
+    /// Ascending, at most 1,000,000.
+    #[prost(uint64, repeated, tag = "1")]
+    pub gained: ::prost::alloc::vec::Vec<u64>,
+    #[prost(uint64, repeated, tag = "2")]
+    pub lost: ::prost::alloc::vec::Vec<u64>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Envelope {

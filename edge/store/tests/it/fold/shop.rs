@@ -112,7 +112,15 @@ pub(super) fn record(number: u64, viewer: UserHash, now: Timestamp, ads: &[u64])
     };
     DecisionRecord {
         id: DecisionId::new(now, 0, number),
-        inputs: Inputs { request, now, seed: Seed(number), world, degraded: Vec::new() },
+        inputs: Inputs {
+            request,
+            now,
+            seed: Seed(number),
+            world,
+            degraded: Vec::new(),
+            viewer_as_of: None,
+            caps_as_of: None,
+        },
         market: Market {
             exploration_ppm: 0,
             placements: Vec::new(),

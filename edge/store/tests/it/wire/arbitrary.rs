@@ -1,18 +1,20 @@
 //! Bodies of every kind, with every field taking every value that it may.
 
+use litfass_catalog::CapScope;
 use litfass_decide::{
-    AdRequest, CandidateRecord, Context, DecisionRecord, Full, Inputs, Market, PlacementRequest, ShownRecord,
+    AdRequest, CandidateRecord, Context, DecisionRecord, Full, Gathered, Inputs, Market, PlacementRequest, ShownRecord,
     StageName, WorldVersion,
 };
-use litfass_events::{Billable, Conversion, Delivery, EventKind, ItemView, PacingTable, Purchased, Token};
-use litfass_features::{AdRows, ViewerBlock};
+use litfass_events::{Billable, Conversion, Delivery, EventKind, Funds, ItemView, PacingTable, Purchased, Token};
+use litfass_features::{AdRows, AdSignal, Interaction, InteractionKind, Viewer, ViewerBlock, ViewerProfile};
 use litfass_ledger::{Amount, Chain, Command, CommandId, Effect, Limit, Note};
 use litfass_market::{AuctionPlacement, Entrant, PricedBy, Refusal};
+use litfass_policy::{CapCounts, CapKey};
 use litfass_store::wire::Body;
 use litfass_types::{
-    AdId, AdvertiserId, CampaignId, CatalogVersion, CreativeId, Day, DecisionId, Device, Fate, Ineligible, LeaseId,
-    LineItemId, Nanos, Os, PPM, PlacementId, Port, Prediction, Price, Probability, Row, Seed, TenantId, Timestamp,
-    Unit, UserHash, Value,
+    AdId, AdvertiserId, CampaignId, CatalogVersion, CreativeId, Day, DecisionId, Device, Duration, Fate, Ineligible,
+    LeaseId, LineItemId, Nanos, Os, PPM, PlacementId, Port, Position, Prediction, Price, Probability, Row, Seed,
+    TenantId, Timestamp, Unit, UserHash, Value,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -147,8 +149,10 @@ fn command() -> impl Strategy<Value = Command> {
 
 fn pacing() -> impl Strategy<Value = PacingTable> {
     let row = (any::<u64>().prop_map(LineItemId), 0..=PPM);
-    let parts = (any::<u64>(), any::<bool>(), vec(row, 0..20));
-    parts.prop_map(|(number, full, multipliers_ppm)| PacingTable { number, full, multipliers_ppm })
+    let ids = || vec(any::<u64>().prop_map(LineItemId), 0..9);
+    let funds = option::of((ids(), ids()).prop_map(|(gained, lost)| Funds { gained, lost }));
+    let parts = (any::<u64>(), any::<bool>(), vec(row, 0..20), funds);
+    parts.prop_map(|(number, full, multipliers_ppm, funds)| PacingTable { number, full, multipliers_ppm, funds })
 }
 
 fn decision() -> impl Strategy<Value = DecisionRecord> {
@@ -165,9 +169,16 @@ fn decision() -> impl Strategy<Value = DecisionRecord> {
 
 fn inputs() -> impl Strategy<Value = Inputs> {
     let degraded = vec(select(Port::ALL.to_vec()), 0..3);
-    (request(), any::<i64>(), any::<u64>(), world(), degraded).prop_map(|(request, now, seed, world, degraded)| {
-        Inputs { request, now: Timestamp(now), seed: Seed(seed), world, degraded }
+    let head = (request(), any::<i64>(), any::<u64>(), world());
+    (head, degraded, option::of(position()), option::of(position())).prop_map(|(head, degraded, viewer, caps)| {
+        let (request, now, seed, world) = head;
+        let (now, seed) = (Timestamp(now), Seed(seed));
+        Inputs { request, now, seed, world, degraded, viewer_as_of: viewer, caps_as_of: caps }
     })
+}
+
+fn position() -> impl Strategy<Value = Position> {
+    any::<(u16, u64)>().prop_map(|(partition, offset)| Position { partition, offset })
 }
 
 fn request() -> impl Strategy<Value = AdRequest> {
@@ -287,11 +298,45 @@ fn shown() -> impl Strategy<Value = ShownRecord> {
 
 fn full() -> impl Strategy<Value = Full> {
     let ids = any::<(u64, u64, u16, i128)>();
-    let candidate =
-        (ids, probability(), vec(fate(), 0..3)).prop_map(|((ad, line_item, sources, value), click, fates)| {
+    let candidate = (ids, probability(), vec(fate(), 0..3), signal()).prop_map(
+        |((ad, line_item, sources, value), click, fates, signal)| {
             let (ad, line_item, value) = (AdId(ad), LineItemId(line_item), Value(value));
-            CandidateRecord { ad, line_item, sources, click, value, fates }
-        });
+            CandidateRecord { ad, line_item, sources, signal, click, value, fates }
+        },
+    );
     let ineligible = vec((select(Ineligible::ALL), any::<u32>()), 0..4);
-    (vec(candidate, 0..5), ineligible).prop_map(|(candidates, ineligible)| Full { candidates, ineligible })
+    let parts = (vec(candidate, 0..5), ineligible, option::of(gathered()));
+    parts.prop_map(|(candidates, ineligible, gathered)| Full { gathered, candidates, ineligible })
+}
+
+/// Often the same.
+fn signal() -> impl Strategy<Value = AdSignal> {
+    (0_u8..2, -9.0_f32..9.0).prop_map(|(kind, rate)| match kind {
+        0 => AdSignal::default(),
+        _ => AdSignal { click_rate: rate, ..AdSignal::default() },
+    })
+}
+
+fn gathered() -> impl Strategy<Value = Gathered> {
+    let scope = any::<u64>().prop_flat_map(|id| {
+        select(vec![CapScope::Ad(AdId(id)), CapScope::LineItem(LineItemId(id)), CapScope::Campaign(CampaignId(id))])
+    });
+    let count = (scope, any::<i64>(), 1_u32..100)
+        .prop_map(|(scope, window, count)| (CapKey { scope, window: Duration(window) }, count));
+    let caps = vec(count, 0..5).prop_map(|counts| counts.into_iter().collect::<CapCounts>());
+    (option::of(viewer()), option::of(caps)).prop_map(|(viewer, caps)| Gathered { viewer, caps })
+}
+
+/// What some interactions in the order of time leave behind.
+fn viewer() -> impl Strategy<Value = Viewer> {
+    let kinds = vec![InteractionKind::View, InteractionKind::Click, InteractionKind::Purchase];
+    let interaction = (0_i64..1_000, select(kinds), 0_u64..9, 0_u64..4);
+    vec(interaction, 0..20).prop_map(|mut interactions| {
+        let mut profile = ViewerProfile::default();
+        interactions.sort_unstable_by_key(|(time, ..)| *time);
+        for (time, kind, item, category) in interactions {
+            profile.apply(Interaction { time: Timestamp(time), kind, item, category });
+        }
+        profile.as_of(Timestamp(i64::MAX))
+    })
 }
