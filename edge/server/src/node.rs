@@ -151,16 +151,7 @@ impl Running {
             sweep_interval: span(node.config.ledger.sweep_interval),
             swept: Instant::now(),
         };
-        let mut pacing = PacingWorker {
-            log: Arc::clone(&node.log),
-            ledger: SqliteLedgerReader::open(&stores.data.database())?,
-            world: Arc::clone(&node.world),
-            board: Arc::clone(&node.pacing),
-            promises: Arc::clone(&node.decider.promises),
-            clock: node.clock.clone(),
-            interval: PACING_INTERVAL,
-            last_full: Timestamp(i64::MIN),
-        };
+        let mut pacing = pacing_worker(&node, stores)?;
         let mut signals = SignalsWorker {
             counts: folded.signals,
             world: Arc::clone(&node.world),
@@ -265,6 +256,11 @@ impl Folded {
         }
     }
 
+    fn gather(&self, runner: &FoldRunner) -> Gather {
+        let (viewers, caps) = (Arc::clone(&self.viewers), Arc::clone(&self.caps));
+        Gather { viewers, caps, folds: runner.progress() }
+    }
+
     fn runner(&self, stores: &Stores, config: &Config) -> Result<FoldRunner> {
         let folds: Vec<Arc<dyn Fold>> = vec![
             Arc::<Viewers>::clone(&self.viewers),
@@ -297,11 +293,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
     let promises = Promises::new(holder, stores.terms, Arc::clone(&folded.caps), Arc::clone(&metrics));
     let decider = Decider {
         world: Arc::clone(&world),
-        gather: Gather {
-            viewers: Arc::clone(&folded.viewers),
-            caps: Arc::clone(&folded.caps),
-            folds: runner.progress(),
-        },
+        gather: folded.gather(runner),
         promises: Arc::new(promises),
         tokens: Arc::clone(&tokens),
         log: Arc::clone(&log),
@@ -374,6 +366,19 @@ fn catalog_worker(
         poll_interval: span(node.config.catalog.poll_interval),
         told: node.editor.told.clone(),
         waiting: None,
+    })
+}
+
+fn pacing_worker(node: &Node, stores: &Stores) -> Result<PacingWorker<SqliteLedgerReader>> {
+    Ok(PacingWorker {
+        log: Arc::clone(&node.log),
+        ledger: SqliteLedgerReader::open(&stores.data.database())?,
+        world: Arc::clone(&node.world),
+        board: Arc::clone(&node.pacing),
+        promises: Arc::clone(&node.decider.promises),
+        clock: node.clock.clone(),
+        interval: PACING_INTERVAL,
+        last_full: Timestamp(i64::MIN),
     })
 }
 

@@ -123,6 +123,8 @@ pub(super) fn explained(node: &Node, caller: &Caller, id: &str) -> Result<Explan
 fn viewpoint(caller: &Caller, tenant: TenantId) -> Option<Viewpoint> {
     match caller.scope {
         Scope::Advertiser(home, own) if home == tenant => Some(Viewpoint::Advertiser(own)),
-        _ => caller.reaches(tenant).then_some(Viewpoint::Platform),
+        Scope::Platform | Scope::Tenant(_) | Scope::Advertiser(..) => {
+            caller.reaches(tenant).then_some(Viewpoint::Platform)
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! Ad signals and the sources' orders are not: full records hold what they read of them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -145,7 +145,7 @@ fn same(a: &WorldVersion, b: &WorldVersion) -> bool {
     (a.catalog, a.profile, a.rules, a.pacing) == (b.catalog, b.profile, b.rules, b.pacing)
 }
 
-fn read_rules(file: &PathBuf, hash: &[u8; 32]) -> Result<Rules> {
+fn read_rules(file: &Path, hash: &[u8; 32]) -> Result<Rules> {
     let Some(bytes) = read_whole(&Disk, file)? else { bail!("the rules {} are not kept", hex(hash)) };
     if blake3::hash(&bytes).as_bytes() != hash {
         bail!("{}: is not what its name says: it was changed", file.display());
