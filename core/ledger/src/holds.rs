@@ -196,6 +196,15 @@ impl Holds {
         live.fold(Amount::ZERO, |sum, open| sum.plus(open.free()).unwrap_or(Amount::MAX))
     }
 
+    /// What this process has leased for such chains and not held: it will be given back unless it is held yet.
+    #[must_use]
+    pub fn unheld(&self, of: impl Fn(&Chain) -> bool) -> Amount {
+        let rows = self.rows.iter().filter(|row| of(&row.entrant.chain));
+        let open = rows.clone().flat_map(|row| row.current.iter().chain(&row.next)).map(Open::free);
+        let over = rows.flat_map(|row| &row.over).map(|over| over.total);
+        open.chain(over).fold(Amount::ZERO, |sum, free| sum.plus(free).unwrap_or(Amount::MAX))
+    }
+
     /// Whether a hold of that price would be granted.
     #[must_use]
     pub fn can_hold(&self, line_item: LineItemId, day: Day, price: Price, now: Monotonic) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use litfass_catalog::{Bitset, Catalog, Schedule};
+use litfass_catalog::{Bitset, Catalog, ObjectKind, ObjectRef, Schedule};
 use litfass_decide::{PacingColumns, Rules, World, WorldVersion};
 use litfass_rank::RankProfile;
 use litfass_retrieval::{AdSignals, SourceIndex};
@@ -25,12 +25,21 @@ pub struct SwappedWorld {
     current: ArcSwap<World>,
     /// One change at a time, so that none is lost.
     changing: Mutex<()>,
+    halted: Mutex<Vec<Halted>>,
+}
+
+/// What was killed, until the catalog that says so is served: nothing of it bids from the instant it was killed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Halted {
+    pub object: ObjectRef,
+    /// The catalog's sequence with which its status is served.
+    pub until: u64,
 }
 
 impl SwappedWorld {
     #[must_use]
     pub fn new(world: World) -> Self {
-        Self { current: ArcSwap::from_pointee(world), changing: Mutex::default() }
+        Self { current: ArcSwap::from_pointee(world), changing: Mutex::default(), halted: Mutex::default() }
     }
 
     #[must_use]
@@ -71,7 +80,7 @@ impl SwappedWorld {
             if !world.sources.fits(&catalog) {
                 world.sources = Arc::new(SourceIndex::build(&catalog, &world.signals, now));
             }
-            world.pacing = Arc::new(laid_out(&pacing, &catalog));
+            world.pacing = Arc::new(self.halting(laid_out(&pacing, &catalog), &catalog));
             world.version.pacing = pacing.number;
             world.schedule = Arc::new(Schedule::at(&catalog, now));
             world.version.catalog = catalog.version();
@@ -79,9 +88,33 @@ impl SwappedWorld {
         });
     }
 
+    /// Stops everything of a campaign or an advertiser at once, before the catalog with its new status is made.
+    pub fn halt(&self, halted: Halted) {
+        self.halted.lock().unwrap_or_else(PoisonError::into_inner).push(halted);
+        self.change(|world| world.pacing = Arc::new(self.halting(PacingColumns::clone(&world.pacing), &world.catalog)));
+    }
+
+    /// The columns without line items that were killed; forgets those whose status this catalog knows.
+    fn halting(&self, mut columns: PacingColumns, catalog: &Catalog) -> PacingColumns {
+        let mut halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
+        halted.retain(|halted| halted.until > catalog.version().sequence);
+        if halted.is_empty() {
+            return columns;
+        }
+        for ix in catalog.live_line_items() {
+            let row = catalog.line_item(ix);
+            let above = [(ObjectKind::Campaign, row.campaign.0), (ObjectKind::Advertiser, row.advertiser.0)];
+            if halted.iter().any(|halted| above.contains(&(halted.object.kind, halted.object.id))) {
+                columns.multipliers_ppm[ix.0 as usize] = 0;
+                columns.paced_out.insert(ix.0);
+            }
+        }
+        columns
+    }
+
     pub fn publish_pacing(&self, pacing: &Pacing) {
         self.change(|world| {
-            world.pacing = Arc::new(laid_out(pacing, &world.catalog));
+            world.pacing = Arc::new(self.halting(laid_out(pacing, &world.catalog), &world.catalog));
             world.version.pacing = pacing.number;
         });
     }

@@ -5,6 +5,7 @@ use litfass_store::catalog::{Done, Filter, ROWS_MAX, Refusal, RowDone, RowEdit, 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::decisions::CreativeAnswer;
 use super::invalid::Invalid;
 use crate::problem::{Code, Problem};
 
@@ -86,6 +87,33 @@ pub struct Taken {
     pub id: u64,
     pub external_id: Option<String>,
     pub version: u64,
+}
+
+/// `POST /v1/creatives/{id}/reject`.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Rejection {
+    pub reason: String,
+}
+
+/// A campaign or an advertiser that was killed.
+#[derive(Serialize, Debug)]
+pub struct KillAnswer {
+    pub object: Value,
+    /// What tokens that are out may still bill of what was reserved for them.
+    pub outstanding_micros: i64,
+}
+
+/// An ad as a decision would answer it, without tracking: a look at it is no event.
+#[derive(Serialize, Debug)]
+pub struct PreviewAnswer {
+    pub ad_id: u64,
+    pub line_item_id: u64,
+    pub campaign_id: u64,
+    pub advertiser_id: u64,
+    pub item: Option<String>,
+    pub creative: CreativeAnswer,
+    pub landing_url: String,
 }
 
 impl Bulk {

@@ -4,7 +4,7 @@ use litfass_sim::Response;
 use serde_json::{Value, json};
 
 use crate::caller::{Caller, ads, page};
-use crate::catalogs::{ELSEWHERE, HOME, Seller, catalog};
+use crate::catalogs::{ELSEWHERE, FLOOR_MICROS, HOME, Seller, catalog};
 use crate::process::{Home, Litfass, wait_for};
 
 /// A running shop with one seller.
@@ -243,4 +243,97 @@ fn a_reference_to_another_tenants_object_is_refused_by_name() {
         refused(&caller.send("PATCH", &path, r#"{"name":"mine"}"#), 404, None);
         assert!(!ids(&caller.get(&format!("/v1/{list}?tenant=1")).json()).contains(&id["id"].as_u64().unwrap()));
     }
+}
+
+#[test]
+fn a_kill_stops_a_campaign_says_what_is_outstanding_and_is_reversible() {
+    let (_home, server) = shop();
+    let mut caller = server.caller();
+    caller.decide_filled(&page(HOME, 1, "u"));
+    for path in ["/v1/campaigns/101", "/v1/advertisers/11"] {
+        let shown = caller.decide_filled(&page(HOME, 1, "u")).remove(0);
+        let killed = post(&mut caller, &format!("{path}/kill"), &json!({}));
+        let answer = killed.json();
+        assert_eq!((killed.status, answer["object"]["status"].as_str()), (200, Some("paused")), "{answer}");
+        let price = FLOOR_MICROS / 1_000;
+        assert!(answer["outstanding_micros"].as_i64().unwrap() >= price, "the hold of what was just shown: {answer}");
+        assert!(ads(&caller.decide(&page(HOME, 1, "u"))).is_empty(), "the first decision after it shows nothing");
+        assert_eq!(caller.get(&shown.impression).status, 200, "what was shown may still be reported");
+        assert_eq!(post(&mut caller, &format!("{path}/resume"), &json!({})).status, 200);
+        caller.decide_filled(&page(HOME, 1, "u"));
+    }
+    refused(&post(&mut caller, "/v1/campaigns/999/kill", &json!({})), 404, None);
+}
+
+#[test]
+fn a_preview_shows_what_would_not_be_served_and_bills_nothing() {
+    let (_home, server) = shop();
+    let mut caller = server.caller();
+    assert_eq!(post(&mut caller, "/v1/creatives/100100/reject", &json!({ "reason": "blurred" })).status, 200);
+    wait_for("nothing to be shown", || ads(&caller.decide(&page(HOME, 1, "u"))).is_empty().then_some(()));
+    let decided = caller.metrics()["litfass_decisions_total{result=\"empty\"}"];
+    let preview = post(&mut caller, "/v1/ads/100100/preview", &json!({}));
+    let answer = preview.json();
+    assert_eq!((preview.status, answer["creative"]["title"].as_str()), (200, Some("Lamp 1-0")), "{answer}");
+    assert_eq!(answer.get("tracking"), None, "there is nothing to report it with");
+    assert_eq!(caller.metrics()["litfass_decisions_total{result=\"empty\"}"].to_bits(), decided.to_bits());
+    refused(&post(&mut caller, "/v1/ads/1/preview", &json!({})), 404, None);
+}
+
+#[test]
+fn a_rejected_creative_says_why_until_it_is_approved() {
+    let (_home, server) = shop();
+    let mut caller = server.caller();
+    let rejected = post(&mut caller, "/v1/creatives/100100/reject", &json!({ "reason": "blurred" })).json();
+    assert_eq!((&rejected["review"], &rejected["review_reason"]), (&json!("rejected"), &json!("blurred")));
+    refused(&post(&mut caller, "/v1/creatives/100100/reject", &json!({})), 400, Some("reason"));
+    let approved = post(&mut caller, "/v1/creatives/100100/approve", &json!({})).json();
+    assert_eq!((&approved["review"], &approved["review_reason"]), (&json!("approved"), &Value::Null));
+    caller.decide_filled(&page(HOME, 1, "u"));
+}
+
+#[test]
+fn an_advertisers_key_changes_its_own_campaigns_and_sees_no_others() {
+    let home = Home::new();
+    home.load(&catalog(&[Seller::by_the_mille(1), Seller::by_the_mille(2)]));
+    let server = home.serve();
+    let admin = home.key(&["--role", "admin"]);
+    let own = home.key(&["--role", "advertiser", "--tenant", "1", "--advertiser", "11"]);
+    let mut caller = server.caller().with_key(&own);
+    wait_for("the key to be known", || (caller.get("/v1/campaigns").status == 200).then_some(()));
+    for (list, seen) in
+        [("advertisers", 11), ("campaigns", 101), ("line_items", 1_001), ("creatives", 100_100), ("ads", 100_100)]
+    {
+        assert_eq!(ids(&caller.get(&format!("/v1/{list}")).json()), [seen], "{list}");
+        refused(&caller.get(&format!("/v1/{list}/{}", if seen > 10_000 { seen + 100 } else { seen + 1 })), 404, None);
+    }
+    let campaign = made(&mut caller, "campaigns", &json!({ "name": "Mine", "external_id": "mine" }));
+    assert_eq!(campaign["advertiser"], 11);
+    refused(
+        &post(&mut caller, "/v1/campaigns", &json!({ "name": "Theirs", "advertiser": 12 })),
+        422,
+        Some("advertiser"),
+    );
+    refused(&post(&mut caller, "/v1/campaigns/102/kill", &json!({})), 404, None);
+    refused(&post(&mut caller, "/v1/ads/100200/preview", &json!({})), 404, None);
+    for (path, body) in [
+        ("advertisers/11/pause", json!({})),
+        ("placements", json!({ "name": "x" })),
+        ("tenants", json!({ "name": "x" })),
+        ("creatives/100100/approve", json!({})),
+        ("campaigns/bulk?tenant=2", json!({ "rows": [{ "id": 101 }] })),
+    ] {
+        let status = post(&mut caller, &format!("/v1/{path}"), &body).status;
+        assert!([403, 404].contains(&status), "{path}: {status}");
+    }
+    let changed = caller.send("PATCH", "/v1/creatives/100100", r#"{"title":"Cheaper"}"#).json();
+    assert_eq!(changed["review"], "pending", "what an advertiser changes is looked at again");
+    refused(&caller.send("PATCH", "/v1/creatives/100100", r#"{"review":"approved"}"#), 422, Some("review"));
+    let log = server.caller().with_key(&admin).get("/v1/audit?kind=creative").json();
+    let entry = &log["entries"][0];
+    assert_eq!(
+        (&entry["action"], &entry["before"]["title"], &entry["after"]["title"]),
+        (&json!("update"), &json!("Lamp 1-0"), &json!("Cheaper")),
+        "{log}"
+    );
 }

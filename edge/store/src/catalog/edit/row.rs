@@ -154,15 +154,12 @@ impl Reader<'_> {
     }
 
     fn may_state(&self, members: &Map<String, Value>, before: Option<&Before>) -> Result<(), Stop> {
-        let stated = members.get("id");
-        if let Some(before) = before {
-            let same = stated.is_none_or(|id| *id == before.view.object.id);
-            return if same { Ok(()) } else { Err(invalid("id", "stays what it is")) };
+        let known = |name: &str| before.and_then(|before| before.view.members.get(name));
+        let says_other = |name: &str| members.get(name).is_some_and(|stated| known(name) != Some(stated));
+        if says_other("id") && (before.is_some() || self.edit.scope.tenant().is_some()) {
+            return Err(invalid("id", "is assigned by the server and stays; use external_id for a name of your own"));
         }
-        if stated.is_some() && self.edit.scope.tenant().is_some() {
-            return Err(invalid("id", "is assigned by the server; use external_id for a name of your own"));
-        }
-        if members.contains_key("review") && self.edit.scope.advertiser().is_some() {
+        if (says_other("review") || says_other("review_reason")) && self.edit.scope.advertiser().is_some() {
             return Err(invalid("review", "is for the tenant's reviewers to say"));
         }
         Ok(())
