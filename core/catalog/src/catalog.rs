@@ -176,27 +176,9 @@ impl Catalog {
 
     /// Ads that advertise the item, whatever their status.
     pub fn ads_with_item(&self, item_hash: u64) -> impl Iterator<Item = AdIx> {
-        self.both(self.base.with_item(item_hash), self.overlay.with_item(item_hash))
-    }
-
-    /// Ads of the category, whatever their status.
-    pub fn ads_in_category(&self, category_hash: u64) -> impl Iterator<Item = AdIx> {
-        self.both(self.base.orders.of_category(category_hash), self.overlay.orders.of_category(category_hash))
-    }
-
-    /// All ads, whatever their status, newest first.
-    pub fn newest_ads(&self) -> impl Iterator<Item = AdIx> {
         let first = self.first_ad();
-        let alive = |row: &u32| !self.dead.ads.contains(*row);
-        let mut base = self.base.orders.newest.iter().copied().filter(alive).peekable();
-        let mut overlay = self.overlay.orders.newest.iter().map(move |row| first + row).peekable();
-        let age = |ad: u32| (std::cmp::Reverse(self.ad(AdIx(ad)).created), self.ad(AdIx(ad)).id);
-        std::iter::from_fn(move || match (base.peek(), overlay.peek()) {
-            (Some(old), Some(new)) if age(*old) < age(*new) => base.next(),
-            (_, Some(_)) => overlay.next(),
-            (_, None) => base.next(),
-        })
-        .map(AdIx)
+        let alive = self.base.with_item(item_hash).filter(|row| !self.dead.ads.contains(*row));
+        alive.chain(self.overlay.with_item(item_hash).map(move |row| first + row)).map(AdIx)
     }
 
     /// Line items that are not dead, in ascending order.
@@ -225,12 +207,6 @@ impl Catalog {
     pub fn live_creatives(&self) -> impl Iterator<Item = CreativeIx> {
         let rows = count(&self.base.creatives) + count(&self.overlay.creatives);
         (0..rows).filter(|row| !self.dead.creatives.contains(*row)).map(CreativeIx)
-    }
-
-    fn both(&self, base: &'_ [u32], overlay: &'_ [u32]) -> impl Iterator<Item = AdIx> {
-        let first = self.first_ad();
-        let alive = base.iter().copied().filter(|row| !self.dead.ads.contains(*row));
-        alive.chain(overlay.iter().map(move |row| first + row)).map(AdIx)
     }
 
     // ── base ‖ overlay ──

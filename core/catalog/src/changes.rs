@@ -187,7 +187,7 @@ impl Catalog {
         }
         if !fresh.creatives.is_empty() {
             let shown = (0_u32..).zip(&base.ads).filter(|(_, ad)| fresh.creatives.contains(ad.creative.0));
-            fresh.line_items.extend(shown.map(|(ad, _)| base.line_item_of[ad as usize].0));
+            fresh.line_items.extend(shown.map(|(ad, _)| base.ads[ad as usize].line_item.0));
         }
         for line_item in fresh.line_items.iter() {
             fresh.ads.extend(base.orders.of_line_item(line_item));

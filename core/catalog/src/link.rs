@@ -13,8 +13,8 @@ use crate::model::Status;
 use crate::orders::{AdOrder, sort_ads};
 use crate::problem::{ObjectKind, ObjectRef, Problems};
 use crate::segment::{
-    AdColumns, AdvertiserColumns, AdvertiserIx, BannerSize, CampaignColumns, CampaignIx, Caps, CreativeColumns,
-    CreativeIx, LineItemRow, Segment, Stretch,
+    AdColumns, AdvertiserColumns, AdvertiserIx, BannerSize, CampaignColumns, CampaignIx, Caps, CategorySets,
+    CreativeColumns, CreativeIx, LineItemRow, Segment, Stretch,
 };
 use crate::surroundings::Surroundings;
 
@@ -192,11 +192,9 @@ impl Linker<'_> {
         sort_ads(&mut drafts, order);
         let first = count(&self.base.line_items);
         let segment = &mut self.segment;
-        segment.line_item_of = drafts.iter().map(|ad| LineItemIx(first.saturating_add(ad.line_item_row))).collect();
-        segment.ad_status = drafts.iter().map(|ad| ad.status).collect();
-        segment.active_ads =
-            (0..).zip(&segment.ad_status).filter(|(_, s)| **s == Status::Active).map(|(i, _)| i).collect();
-        segment.ads = drafts.iter().map(row).collect();
+        let active = (0..).zip(&drafts).filter(|(_, ad)| ad.status == Status::Active);
+        segment.active_ads = active.map(|(row, _)| row).collect();
+        segment.ads = drafts.iter().map(|ad| row(ad, first, &segment.category_sets)).collect();
         drop(drafts);
         self.segment.orders.by_id = self.segment.rows_by_id();
         self.ads_given_twice();
@@ -292,9 +290,18 @@ impl Linker<'_> {
 const UNKNOWN_ADVERTISER: AdvertiserIx = AdvertiserIx(u32::MAX);
 const UNKNOWN_CAMPAIGN: CampaignIx = CampaignIx(u32::MAX);
 
-fn row(d: &DraftAd) -> AdColumns {
-    let (creative, categories) = (d.creative_ix, d.categories);
-    AdColumns { id: d.id, created: d.created, item: d.item, item_hash: d.item_hash, creative, categories }
+fn row(d: &DraftAd, first_line_item: u32, sets: &CategorySets) -> AdColumns {
+    AdColumns {
+        id: d.id,
+        created: d.created,
+        item: d.item,
+        item_hash: d.item_hash,
+        category: sets.hashes(d.categories).first().copied().unwrap_or(0),
+        line_item: LineItemIx(first_line_item.saturating_add(d.line_item_row)),
+        creative: d.creative_ix,
+        categories: d.categories,
+        status: d.status,
+    }
 }
 
 const fn object(kind: ObjectKind, id: u64) -> ObjectRef {

@@ -7,7 +7,7 @@ use litfass_types::AdId;
 
 use crate::draft::DraftAd;
 use crate::items::ItemOrder;
-use crate::segment::{AdColumns, AdOrders, Segment};
+use crate::segment::{AdOrders, Segment};
 
 /// How a new base numbers its ads. Any order is correct; a good one keeps together what is read together.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,53 +44,27 @@ impl Segment {
     pub(crate) fn order_rows(&mut self, first: u32) {
         let rows = || (0..).take(self.ads.len());
         let ad = |row: &u32| &self.ads[*row as usize];
-        let mut newest: Vec<u32> = rows().collect();
         let age = |row: &u32| (Reverse(ad(row).created), ad(row).id);
-        newest.sort_unstable_by_key(age);
         let mut by_item: Vec<u32> = rows().filter(|row| !ad(row).item.is_empty()).collect();
-        by_item.shrink_to_fit();
         by_item.sort_unstable_by_key(|row| (ad(row).item_hash, age(row)));
-        let by_item = ItemOrder::new(by_item, |row| ad(&row).item_hash);
+        let by_item = ItemOrder::new(&by_item, |row| ad(&row).item_hash);
         let (line_item_starts, of_line_item) = self.by_line_item(first);
-        let (categories, of_category) = self.by_category();
         let by_id = std::mem::take(&mut self.orders.by_id);
-        self.orders = AdOrders { by_id, newest, by_item, line_item_starts, of_line_item, categories, of_category };
+        self.orders = AdOrders { by_id, by_item, line_item_starts, of_line_item };
     }
 
     fn by_line_item(&self, first: u32) -> (Vec<u32>, Vec<u32>) {
         let mut starts = vec![0_u32; self.line_items.len() + 1];
-        for line_item in &self.line_item_of {
-            starts[(line_item.0 - first) as usize + 1] += 1;
+        for ad in &self.ads {
+            starts[(ad.line_item.0 - first) as usize + 1] += 1;
         }
         accumulate(&mut starts);
-        if self.line_item_of.is_sorted() {
+        if self.ads.is_sorted_by_key(|ad| ad.line_item) {
             return (starts, Vec::new());
         }
         let mut rows: Vec<u32> = (0..).take(self.ads.len()).collect();
-        rows.sort_unstable_by_key(|row| (self.line_item_of[*row as usize], *row));
+        rows.sort_unstable_by_key(|row| (self.ads[*row as usize].line_item, *row));
         (starts, rows)
-    }
-
-    /// Counts first and then puts every ad in its place, so that no list of pairs is needed.
-    fn by_category(&self) -> (Vec<(u64, u32)>, Vec<u32>) {
-        let sets = &self.category_sets;
-        let mut hashes = sets.hashes.clone();
-        hashes.sort_unstable();
-        hashes.dedup();
-        let numbers: Vec<usize> = sets.hashes.iter().map(|hash| hashes.partition_point(|h| h < hash)).collect();
-        let categories = |ad: &AdColumns| distinct(&numbers[sets.range(ad.categories)]);
-        let mut starts = vec![0_u32; hashes.len() + 1];
-        self.ads.iter().flat_map(categories).for_each(|category| starts[category + 1] += 1);
-        accumulate(&mut starts);
-        let mut next = starts.clone();
-        let mut rows = vec![0; starts[hashes.len()] as usize];
-        for (row, ad) in (0..).zip(&self.ads) {
-            for category in categories(ad) {
-                rows[next[category] as usize] = row;
-                next[category] += 1;
-            }
-        }
-        (hashes.into_iter().zip(starts).collect(), rows)
     }
 
     pub(crate) fn shrink(&mut self) {
@@ -98,11 +72,6 @@ impl Segment {
         self.values.shrink();
         self.trees.shrink();
     }
-}
-
-/// Each number of a short list once.
-fn distinct(list: &[usize]) -> impl Iterator<Item = usize> + '_ {
-    list.iter().enumerate().filter(|(i, number)| !list[..*i].contains(number)).map(|(_, number)| *number)
 }
 
 /// From counts to their running sums.

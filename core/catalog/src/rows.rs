@@ -11,15 +11,15 @@ use crate::targeting::Targeting;
 
 /// An ad as decisions read it.
 #[derive(Clone, Copy, Debug)]
-pub struct AdRow<'a> {
+pub struct AdRow {
     pub id: AdId,
     pub line_item: LineItemIx,
     pub creative: CreativeIx,
     pub status: Status,
     /// [`crate::item_hash`] of the advertised item.
     pub item: Option<u64>,
-    /// [`crate::category_hash`] of each category, in the ad's order.
-    pub categories: &'a [u64],
+    /// [`crate::category_hash`] of its first category.
+    pub category: Option<u64>,
     pub created: Timestamp,
 }
 
@@ -72,16 +72,15 @@ impl Catalog {
     /// Where the number is not one of this catalog, as all the accessors by number.
     #[must_use]
     #[inline]
-    pub fn ad(&self, ad: AdIx) -> AdRow<'_> {
-        let at = self.local_ad(ad);
-        let columns = at.ad();
+    pub fn ad(&self, ad: AdIx) -> AdRow {
+        let columns = *self.local_ad(ad).ad();
         AdRow {
             id: columns.id,
-            line_item: at.segment.line_item_of[at.row as usize],
+            line_item: columns.line_item,
             creative: columns.creative,
-            status: at.segment.ad_status[at.row as usize],
+            status: columns.status,
             item: (!columns.item.is_empty()).then_some(columns.item_hash),
-            categories: at.segment.category_sets.hashes(columns.categories),
+            category: (columns.category != 0).then_some(columns.category),
             created: columns.created,
         }
     }
@@ -89,8 +88,14 @@ impl Catalog {
     /// The line item of an ad, without the rest of its row.
     #[must_use]
     pub fn line_item_of(&self, ad: AdIx) -> LineItemIx {
+        self.local_ad(ad).ad().line_item
+    }
+
+    /// [`crate::category_hash`] of each category, in the ad's order.
+    #[must_use]
+    pub fn categories(&self, ad: AdIx) -> &[u64] {
         let at = self.local_ad(ad);
-        at.segment.line_item_of[at.row as usize]
+        at.segment.category_sets.hashes(at.ad().categories)
     }
 
     /// The advertised item's key.
@@ -196,7 +201,7 @@ impl Catalog {
     /// Every frequency cap that an impression of this ad counts against: its own, its line item's, its campaign's.
     pub fn caps(&self, ad: AdIx) -> impl Iterator<Item = AppliedCap> {
         let at = self.local_ad(ad);
-        let line_item = self.line_item(at.segment.line_item_of[at.row as usize]);
+        let line_item = self.line_item(at.ad().line_item);
         let (ad, campaign) = (at.ad().id, self.local_campaign(line_item.campaign_ix).segment);
         let ad_caps = at.segment.ad_caps.of(ad.0).map(move |cap| (CapScope::Ad(ad), cap));
         let line_caps = at.segment.line_item_caps.of(line_item.id.0).map(|cap| (CapScope::LineItem(line_item.id), cap));

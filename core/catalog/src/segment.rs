@@ -137,8 +137,12 @@ pub(crate) struct AdColumns {
     /// Empty where it has none.
     pub(crate) item: Span,
     pub(crate) item_hash: u64,
+    /// Hash of its first category, 0 where it has none: most readers want no more of `categories`.
+    pub(crate) category: u64,
+    pub(crate) line_item: LineItemIx,
     pub(crate) creative: CreativeIx,
     pub(crate) categories: u32,
+    pub(crate) status: Status,
 }
 
 /// Rows, texts and orders of one block.
@@ -154,8 +158,6 @@ pub(crate) struct Segment {
     pub(crate) creatives: Vec<CreativeColumns>,
     /// In the order that the builder was given.
     pub(crate) ads: Vec<AdColumns>,
-    pub(crate) line_item_of: Vec<LineItemIx>,
-    pub(crate) ad_status: Vec<Status>,
     pub(crate) category_sets: CategorySets,
     pub(crate) campaign_caps: Caps,
     pub(crate) line_item_caps: Caps,
@@ -221,16 +223,11 @@ impl CategorySets {
 #[derive(Debug, Default)]
 pub(crate) struct AdOrders {
     pub(crate) by_id: Vec<u32>,
-    /// Newest first, then by id.
-    pub(crate) newest: Vec<u32>,
     /// Those of one item newest first.
     pub(crate) by_item: ItemOrder,
     /// Ads of line item i are `of_line_item[starts[i]..starts[i + 1]]`, or that very range where `of_line_item` is empty.
     pub(crate) line_item_starts: Vec<u32>,
     pub(crate) of_line_item: Vec<u32>,
-    /// Categories by hash, each with where its ads begin in `of_category`.
-    pub(crate) categories: Vec<(u64, u32)>,
-    pub(crate) of_category: Vec<u32>,
 }
 
 impl AdOrders {
@@ -255,12 +252,6 @@ impl AdOrders {
             ads.insert_range(self.line_item_starts[at], self.line_item_starts[at + length as usize]);
             line_items &= !(u64::MAX >> (64 - length) << start);
         }
-    }
-
-    pub(crate) fn of_category(&self, hash: u64) -> &[u32] {
-        let Ok(at) = self.categories.binary_search_by_key(&hash, |(category, _)| *category) else { return &[] };
-        let end = self.categories.get(at + 1).map_or(self.of_category.len(), |(_, start)| *start as usize);
-        &self.of_category[self.categories[at].1 as usize..end]
     }
 }
 
@@ -304,8 +295,9 @@ impl Segment {
     }
 
     /// Local numbers of the ads with that item, newest first.
-    pub(crate) fn with_item(&self, item_hash: u64) -> &[u32] {
-        self.orders.by_item.of(item_hash, |ad| self.ads[ad as usize].item_hash)
+    pub(crate) fn with_item(&self, item_hash: u64) -> impl Iterator<Item = u32> + '_ {
+        let places = self.orders.by_item.of(item_hash).iter().map(|place| place.ad);
+        places.filter(move |ad| self.ads[*ad as usize].item_hash == item_hash)
     }
 
     pub(crate) fn take_fingerprint(&mut self) {

@@ -117,13 +117,13 @@ fn judged(
 }
 
 /// What features read of each candidate.
-fn facts(columns: &CandidateColumns<'_>, signals: Vec<AdSignal>) -> Vec<AdFacts> {
-    let rows = columns.ads.iter().zip(&columns.line_items).zip(&columns.categories).zip(signals);
-    let facts = rows.map(|(((ad, line_item), category), signal)| AdFacts {
+fn facts(columns: &CandidateColumns, signals: Vec<AdSignal>) -> Vec<AdFacts> {
+    let rows = columns.ads.iter().zip(&columns.bidders).zip(signals);
+    let facts = rows.map(|((ad, bidder), signal)| AdFacts {
         ad: ad.id,
-        advertiser: line_item.advertiser,
+        advertiser: bidder.advertiser,
         item: ad.item.unwrap_or(0),
-        category: *category,
+        category: ad.category.unwrap_or(0),
         created: ad.created,
         signal,
     });
@@ -164,7 +164,7 @@ impl<'a> Request<'a> {
         .candidates()
     }
 
-    fn apply_policy(&self, query: &Query<'_>, ads: &[AdIx], columns: &CandidateColumns<'_>, board: &mut FateBoard) {
+    fn apply_policy(&self, query: &Query<'_>, ads: &[AdIx], columns: &CandidateColumns, board: &mut FateBoard) {
         let none = CapCounts::default();
         let policy = PolicyRequest {
             catalog: &self.world.catalog,
@@ -194,31 +194,31 @@ impl<'a> Request<'a> {
         &self,
         block: &ViewerBlock,
         facts: &[AdFacts],
-        columns: &CandidateColumns<'_>,
+        columns: &CandidateColumns,
     ) -> (Vec<Probability>, Vec<Value>) {
         let rows = AdRows::first_phase(self.observed.now, self.viewer, facts.iter().copied());
         let mut clicks = Vec::with_capacity(facts.len());
         self.world.profile.first_phase(block, &rows, &mut clicks);
-        let offers = columns.ads.iter().zip(&columns.line_items).zip(&clicks);
-        let values = offers.map(|((ad, line_item), click)| {
+        let offers = columns.ads.iter().zip(&columns.bidders).zip(&clicks);
+        let values = offers.map(|((ad, bidder), click)| {
             let prediction = Prediction { click: *click, conversion: Probability::from_bits(u32::MAX) };
-            value(line_item.bid, prediction, self.world.pacing.multiplier(ad.line_item), litfass_types::PPM)
+            value(bidder.bid, prediction, self.world.pacing.multiplier(ad.line_item), litfass_types::PPM)
         });
         let values = values.collect();
         (clicks, values)
     }
 
-    fn entrant(&self, row: Row, columns: &CandidateColumns<'_>, board: &FateBoard) -> Entrant {
-        let (ad, line_item) = (&columns.ads[usize::from(row.0)], &columns.line_items[usize::from(row.0)]);
+    fn entrant(&self, row: Row, columns: &CandidateColumns, board: &FateBoard) -> Entrant {
+        let (ad, bidder) = (&columns.ads[usize::from(row.0)], &columns.bidders[usize::from(row.0)]);
         Entrant {
             row,
             ad: ad.id,
-            line_item: line_item.id,
-            advertiser: line_item.advertiser,
-            bid: line_item.bid,
+            line_item: bidder.line_item,
+            advertiser: bidder.advertiser,
+            bid: bidder.bid,
             pacing_ppm: self.world.pacing.multiplier(ad.line_item),
             quality_ppm: litfass_types::PPM,
-            exclusions: line_item.exclusions,
+            exclusions: bidder.exclusions,
             admitted: board.open_placements(row),
         }
     }
@@ -240,7 +240,7 @@ impl<'a> Request<'a> {
 }
 
 /// The rows that enter the auction, best first-phase value first, ties by ad id; the others that may compete are marked.
-fn cut(entrants_max: usize, columns: &CandidateColumns<'_>, values: &[Value], board: &mut FateBoard) -> Vec<Row> {
+fn cut(entrants_max: usize, columns: &CandidateColumns, values: &[Value], board: &mut FateBoard) -> Vec<Row> {
     let ranks = values.iter().zip(&columns.ads).map(|(value, ad)| (Reverse(*value), ad.id));
     let rows = ranks.zip(0..=u16::MAX).map(|(rank, row)| (rank, Row(row)));
     let mut open: Vec<((Reverse<Value>, AdId), Row)> =

@@ -7,6 +7,7 @@ mod ad;
 mod block;
 mod cross;
 pub mod exact;
+mod known;
 mod popularity;
 mod profile;
 mod rows;

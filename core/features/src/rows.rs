@@ -6,6 +6,7 @@
 use crate::ad::AdFacts;
 use crate::block::{days_between, decay};
 use crate::exact::{ln_count, single};
+use crate::known::Known;
 use crate::profile::{ItemTally, Viewer};
 use crate::set::{FeatureSet, RowId, RowNumber};
 use litfass_types::Timestamp;
@@ -22,8 +23,9 @@ impl AdRows {
     #[must_use]
     pub fn first_phase(now: Timestamp, viewer: &Viewer, ads: impl ExactSizeIterator<Item = AdFacts>) -> Self {
         let mut rows = Self { numbers: Vec::with_capacity(ads.len() * RowNumber::COUNT), ids: Vec::new() };
+        let known = Known::new(viewer);
         for ad in ads {
-            rows.numbers.extend_from_slice(&numbers(now, viewer, &ad));
+            rows.numbers.extend_from_slice(&numbers(now, &known, &ad));
         }
         rows
     }
@@ -40,9 +42,10 @@ impl AdRows {
             numbers: Vec::with_capacity(ads.len() * RowNumber::COUNT),
             ids: Vec::with_capacity(ads.len() * RowId::COUNT),
         };
+        let known = Known::new(viewer);
         for ad in ads {
-            rows.numbers.extend_from_slice(&numbers(now, viewer, &ad));
-            rows.ids.extend_from_slice(&ids(set, now, viewer, &ad));
+            rows.numbers.extend_from_slice(&numbers(now, &known, &ad));
+            rows.ids.extend_from_slice(&ids(set, now, &known, &ad));
         }
         rows
     }
@@ -70,7 +73,8 @@ impl AdRows {
     }
 }
 
-fn numbers(now: Timestamp, viewer: &Viewer, ad: &AdFacts) -> [f32; RowNumber::COUNT] {
+fn numbers(now: Timestamp, known: &Known<'_>, ad: &AdFacts) -> [f32; RowNumber::COUNT] {
+    let viewer = known.viewer;
     let mut row = [0.0; RowNumber::COUNT];
     row[RowNumber::Popularity30.column()] = ad.signal.popularity_30d;
     row[RowNumber::Popularity7.column()] = ad.signal.popularity_7d;
@@ -82,10 +86,10 @@ fn numbers(now: Timestamp, viewer: &Viewer, ad: &AdFacts) -> [f32; RowNumber::CO
             row[newcomer.column()] = row[own.column()];
         }
     }
-    if let Some(tally) = known_item(viewer, ad.item) {
+    if let Some(tally) = known.item(ad.item) {
         item_numbers(&mut row, now, viewer, tally);
     }
-    if let Some(tally) = viewer.category(ad.category) {
+    if let Some(tally) = known.category(ad.category) {
         let (here, all) = (f64::from(tally.interactions), f64::from(viewer.interactions.max(1)));
         row[RowNumber::CategoryShare.column()] = single(here / all);
         row[RowNumber::CategoryCount.column()] = single(ln_count(tally.interactions.saturating_add(1)));
@@ -139,8 +143,8 @@ fn gap(viewer: &Viewer, tally: &ItemTally) -> f64 {
     f64::from(viewer.orders.saturating_sub(tally.last_order))
 }
 
-fn ids(set: &FeatureSet, now: Timestamp, viewer: &Viewer, ad: &AdFacts) -> [u64; RowId::COUNT] {
-    let tally = known_item(viewer, ad.item);
+fn ids(set: &FeatureSet, now: Timestamp, known: &Known<'_>, ad: &AdFacts) -> [u64; RowId::COUNT] {
+    let (viewer, tally) = (known.viewer, known.item(ad.item));
     RowId::ALL.map(|feature| match feature {
         RowId::Item => ad.item,
         RowId::Category => ad.category,
@@ -152,10 +156,6 @@ fn ids(set: &FeatureSet, now: Timestamp, viewer: &Viewer, ad: &AdFacts) -> [u64;
         RowId::GapState => set.row_id(feature, tally.map_or(0, |t| gap_state(viewer, t))),
         RowId::SeenState => set.row_id(feature, tally.map_or(0, |t| seen_state(now, t))),
     })
-}
-
-fn known_item(viewer: &Viewer, item: u64) -> Option<&ItemTally> {
-    if item == 0 { None } else { viewer.item(item) }
 }
 
 /// Three buckets to a unit, from −3 up.

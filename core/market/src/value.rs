@@ -78,9 +78,20 @@ impl Factors {
     }
 }
 
-/// ⌊value · ppm / 10⁶⌋. Most multipliers are one, and a 128-bit division is the dearest thing here.
+/// ⌊value · ppm / 10⁶⌋. Most multipliers are one, and a 128-bit division is the dearest thing here: where the value fits 64
+/// bits, its whole millions and the rest are multiplied apart.
 fn scale(value: u128, ppm: u32) -> u128 {
-    if ppm == PPM { value } else { value * u128::from(ppm.min(MULTIPLIER_PPM_MAX)) / u128::from(PPM) }
+    if ppm == PPM {
+        return value;
+    }
+    let ppm = ppm.min(MULTIPLIER_PPM_MAX);
+    match u64::try_from(value) {
+        Ok(value) => {
+            let (millions, rest) = (value / u64::from(PPM), value % u64::from(PPM));
+            u128::from(millions) * u128::from(ppm) + u128::from(rest * u64::from(ppm) / u64::from(PPM))
+        }
+        Err(_) => value * u128::from(ppm) / u128::from(PPM),
+    }
 }
 
 /// The smallest x with `scale(x) ≥ value`, where there is one: 0 for a zero multiplier, which `price_for` lets through only

@@ -3,8 +3,10 @@
 //! A **key** is what a store counts: impressions of one ad, line item or campaign within a sliding window. Two caps of the
 //! same object over different windows are two keys. A cap of `max` is reached at `max` impressions.
 
-use litfass_catalog::{AdRow, AppliedCap, CapScope, Catalog, LineItemRow};
-use litfass_types::{AdIx, Duration};
+use litfass_catalog::{AppliedCap, CapScope, Catalog};
+use litfass_types::{AdId, AdIx, Duration};
+
+use crate::columns::Bidder;
 
 /// What is counted of one viewer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -92,8 +94,8 @@ impl CapCounts {
     /// Whether any cap of the ad is reached. Most viewers have seen hardly any of the candidates, so the caps themselves are
     /// looked up only where something of the ad was counted at all.
     #[must_use]
-    pub fn stop(&self, catalog: &Catalog, ix: AdIx, ad: &AdRow<'_>, line_item: &LineItemRow) -> bool {
-        let scopes = [CapScope::Ad(ad.id), CapScope::LineItem(line_item.id), CapScope::Campaign(line_item.campaign)];
+    pub fn stop(&self, catalog: &Catalog, ix: AdIx, ad: AdId, bidder: &Bidder) -> bool {
+        let scopes = [CapScope::Ad(ad), CapScope::LineItem(bidder.line_item), CapScope::Campaign(bidder.campaign)];
         scopes.iter().any(|scope| self.has_counted(*scope)) && caps_of(catalog, ix).any(|limit| self.is_reached(limit))
     }
 

@@ -10,7 +10,7 @@ mod request;
 mod rules;
 
 pub use caps::{CapCounts, CapKey, CapLimit, caps_of};
-pub use columns::CandidateColumns;
+pub use columns::{Bidder, CandidateColumns};
 pub use placement::PlacementRules;
 pub use request::PolicyRequest;
 pub use rules::{Case, RULES, Rule, first_broken};

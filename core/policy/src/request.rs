@@ -25,36 +25,44 @@ pub struct PolicyRequest<'a> {
 impl PolicyRequest<'_> {
     /// Marks every cell whose candidate breaks a rule. Row i of the board is `ads[i]`, as row i of `columns`; ads past 2¹⁶
     /// have no row.
-    pub fn mark(&self, ads: &[AdIx], columns: &CandidateColumns<'_>, board: &mut FateBoard) {
-        for (i, (row, ad)) in (0..=u16::MAX).map(Row).zip(ads).enumerate() {
-            let cap_reached = self.is_capped(*ad, columns, i);
-            for (p, placement) in self.placements.iter().enumerate() {
-                if let Some(rule) = first_broken(&self.case(columns, i, cap_reached, placement)) {
+    pub fn mark(&self, ads: &[AdIx], columns: &CandidateColumns, board: &mut FateBoard) {
+        let capped = self.capped(ads, columns);
+        for (p, placement) in self.placements.iter().enumerate() {
+            let blocked = placement.blocked_rows(self.catalog, ads);
+            for (i, row) in (0..ads.len()).zip((0..=u16::MAX).map(Row)) {
+                let told = |column: &[bool]| column.get(i).copied().unwrap_or(false);
+                let case = self.case(columns, i, placement, [told(&blocked), told(&capped)]);
+                if let Some(rule) = first_broken(&case) {
                     board.mark(row, p, rule.fate);
                 }
             }
         }
     }
 
-    fn is_capped(&self, ad: AdIx, columns: &CandidateColumns<'_>, i: usize) -> bool {
-        !self.caps.is_empty() && self.caps.stop(self.catalog, ad, &columns.ads[i], &columns.line_items[i])
+    /// Whether each ad has reached a cap; empty where nothing was counted of the viewer.
+    fn capped(&self, ads: &[AdIx], columns: &CandidateColumns) -> Vec<bool> {
+        if self.caps.is_empty() {
+            return Vec::new();
+        }
+        let rows = ads.iter().zip(&columns.ads).zip(&columns.bidders);
+        rows.map(|((ix, ad), bidder)| self.caps.stop(self.catalog, *ix, ad.id, bidder)).collect()
     }
 
     fn case<'c>(
         &self,
-        columns: &'c CandidateColumns<'_>,
+        columns: &CandidateColumns,
         i: usize,
-        cap_reached: bool,
         placement: &'c PlacementRules,
+        [category_blocked, cap_reached]: [bool; 2],
     ) -> Case<'c> {
-        let (ad, line_item, (format, review)) = (&columns.ads[i], &columns.line_items[i], columns.formats[i]);
+        let (row, bidder, (format, review)) = (&columns.ads[i], &columns.bidders[i], columns.formats[i]);
         Case {
             format,
             review,
-            needs_consent: line_item.needs_consent,
-            advertiser: line_item.advertiser,
-            categories: ad.categories,
-            off_target: line_item.targets_placements && !self.matches(ad.line_item, placement),
+            needs_consent: bidder.needs_consent,
+            advertiser: bidder.advertiser,
+            category_blocked,
+            off_target: bidder.targets_placements && !self.matches(row.line_item, placement),
             cap_reached,
             personalise: self.personalise,
             placement,

@@ -12,8 +12,8 @@ pub struct Case<'a> {
     pub review: Review,
     pub needs_consent: bool,
     pub advertiser: AdvertiserId,
-    /// Hashes of the ad's categories.
-    pub categories: &'a [u64],
+    /// The ad has a category that the placement blocks.
+    pub category_blocked: bool,
     /// Its targeting mentions placements and does not match at this one.
     pub off_target: bool,
     /// The viewer has used up a frequency cap of the ad, its line item or its campaign.
@@ -69,7 +69,7 @@ pub const RULES: [Rule; 8] = [
     Rule {
         name: "the placement blocks none of the ad's categories",
         fate: Fate::Blocked,
-        is_broken: |case| case.placement.blocks_category(case.categories),
+        is_broken: |case| case.category_blocked,
     },
     Rule {
         name: "its targeting matches at this placement",

@@ -152,7 +152,7 @@ impl Draft {
             if ad.status == Status::Active {
                 let Signal { prior, popularity, .. } = *signals.get(ix);
                 let value = value(bid, prior, PPM, PPM);
-                self.add(&Entry { ad: ix, id: ad.id, popularity, value, created: ad.created }, ad.categories);
+                self.add(&Entry { ad: ix, id: ad.id, popularity, value, created: ad.created }, catalog.categories(ix));
             }
         }
     }

@@ -11,8 +11,8 @@ use litfass_decide::{
 };
 use litfass_events::{Billable, EventKind, PartitionKey, Token};
 use litfass_store::log::{AppendError, Clock, EventLog, Until};
-use litfass_store::wire::{self, Body};
-use litfass_types::{Day, DecisionId, Duration, EventId, Seed};
+use litfass_store::wire;
+use litfass_types::{Day, DecisionId, Duration, Seed};
 
 use crate::api::decisions::Tracking;
 use crate::gather::Gather;
@@ -21,7 +21,7 @@ use crate::live_rows::decision_row;
 use crate::metrics::Metrics;
 use crate::metrics::label::{DecisionResult, Step};
 use crate::promises::Promises;
-use crate::secrets::SecretError;
+use crate::secrets::{SecretError, random};
 use crate::tokens::Tokens;
 use crate::world::SwappedWorld;
 
@@ -58,9 +58,7 @@ pub enum Unavailable {
     #[error("the decision could not be recorded: {0}")]
     NotAppended(#[from] AppendError),
     #[error("the decision could not be made: {0}")]
-    NoRandomness(#[from] getrandom::Error),
-    #[error("the decision's tracking URLs could not be sealed: {0}")]
-    NotSealed(#[from] SecretError),
+    NoRandomness(#[from] SecretError),
 }
 
 /// A decision that is not recorded yet.
@@ -97,7 +95,9 @@ impl Decider {
     /// Everything up to the record, without waiting for anything.
     fn compute(&self, request: AdRequest, explain: bool) -> Result<Computed, Unavailable> {
         let mut watch = Stopwatch::start();
-        let (now, random, seed) = (self.clock.now(), getrandom::u64()?, Seed(getrandom::u64()?));
+        let drawn = u128::from_le_bytes(random()?);
+        let [random, seed] = [drawn, drawn >> 64].map(low_half);
+        let (now, seed) = (self.clock.now(), Seed(seed));
         let world = self.world.at(now);
         let key = request.user.map_or(PartitionKey(random), PartitionKey::of_user);
         let partition = self.log.partition(WRITER, key).unwrap_or_default();
@@ -128,11 +128,8 @@ impl Decider {
         shortlist
     }
 
-    async fn append(&self, record: &Arc<DecisionRecord>, key: PartitionKey) -> Result<(), AppendError> {
-        // A record is found by its decision: they share the id.
-        let event = EventId(record.id.0);
-        let body = Body::Decision(Box::new(DecisionRecord::clone(record)));
-        let entry = wire::entry(record.id.partition(), event, record.inputs.now, key, &body);
+    async fn append(&self, record: &DecisionRecord, key: PartitionKey) -> Result<(), AppendError> {
+        let entry = wire::decision_entry(record, key);
         self.log.append(vec![entry], Until::Written).await.into_iter().try_for_each(|result| result.map(|_| ()))
     }
 
@@ -140,15 +137,16 @@ impl Decider {
 
     fn tracking(&self, record: &DecisionRecord, world: &World, days: &[Day]) -> Result<Vec<Tracking>, SecretError> {
         let shown = record.shown.iter().zip(days).zip(0_u8..);
-        shown.map(|((shown, day), slot)| self.sealed(&self.token(record, world, shown, *day, slot))).collect()
-    }
-
-    fn sealed(&self, token: &Token) -> Result<Tracking, SecretError> {
-        Ok(Tracking {
-            impression: format!("/t/i/{}", self.tokens.seal(token, EventKind::Impression)?),
-            viewable: format!("/t/v/{}", self.tokens.seal(token, EventKind::Viewable)?),
-            click: format!("/t/c/{}", self.tokens.seal(token, EventKind::Click)?),
-        })
+        let tokens: Vec<Token> =
+            shown.map(|((shown, day), slot)| self.token(record, world, shown, *day, slot)).collect();
+        let kinds = [EventKind::Impression, EventKind::Viewable, EventKind::Click];
+        let sealed = self.tokens.seal_page(&tokens, kinds)?.into_iter();
+        let paths = sealed.map(|[impression, viewable, click]| Tracking {
+            impression: format!("/t/i/{impression}"),
+            viewable: format!("/t/v/{viewable}"),
+            click: format!("/t/c/{click}"),
+        });
+        Ok(paths.collect())
     }
 
     fn token(&self, record: &DecisionRecord, world: &World, shown: &ShownRecord, day: Day, slot: u8) -> Token {
@@ -179,7 +177,7 @@ impl Decider {
             user: request.user.filter(|_| request.personalise),
             traffic: request.traffic,
             item: ad.as_ref().and_then(|ad| ad.item),
-            category: ad.as_ref().and_then(|ad| ad.categories.first().copied()),
+            category: ad.as_ref().and_then(|ad| ad.category),
             click: shown.click_in_slot,
         }
     }
@@ -204,6 +202,11 @@ impl Decider {
             self.live.wants_decision(record.inputs.now).then(|| decision_row(record, &decided.world.catalog, took_us));
         self.live.decided(record.inputs.now, took_us, row);
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is asked for")]
+const fn low_half(drawn: u128) -> u64 {
+    drawn as u64
 }
 
 /// In process: a function call. It ends with calibration, so what it hands on are integers.

@@ -312,12 +312,12 @@ impl Fold for Live {
         }
         let now = fact.logged.envelope.append_time;
         match &fact.logged.body {
-            Body::Decision(record) => {
+            Body::Outline(decision) => {
                 let totals = &mut self.lock().totals;
                 totals.decisions += 1;
-                totals.slots_asked += record.market.placements.iter().map(|p| u64::from(p.slots)).sum::<u64>();
-                totals.slots_filled += record.shown.len() as u64;
-                totals.degraded += u64::from(!record.inputs.degraded.is_empty());
+                totals.slots_asked += decision.placements.iter().map(|p| u64::from(p.slots)).sum::<u64>();
+                totals.slots_filled += decision.shown.len() as u64;
+                totals.degraded += u64::from(decision.degraded);
             }
             Body::Delivery(delivery) => {
                 self.lock().second(now).1.events += 1;
@@ -332,7 +332,7 @@ impl Fold for Live {
                 }
             }
             Body::ItemView(_) => self.lock().second(now).1.events += 1,
-            Body::Command(_) | Body::Pacing(_) | Body::Heartbeat | Body::Unknown => {}
+            Body::Decision(_) | Body::Command(_) | Body::Pacing(_) | Body::Heartbeat | Body::Unknown => {}
         }
     }
 

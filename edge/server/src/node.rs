@@ -50,7 +50,7 @@ use crate::workers::leases::LeaseWorker;
 use crate::workers::pacing::{PacingBoard, PacingWorker};
 use crate::workers::profile::ProfileWorker;
 use crate::workers::signals::SignalsWorker;
-use crate::workers::{self, Workers};
+use crate::workers::{self, Urgency, Workers};
 use crate::world::{SwappedWorld, first_world};
 
 /// Partitions that this process writes events and decisions to.
@@ -177,14 +177,14 @@ impl Running {
         profile.step()?;
         let (mut admin, mut lease_worker, keys) = (money.admin, leases(), Arc::clone(&node.keys));
         let mut workers = Workers::default();
-        workers.spawn("billing", move || billing.step())?;
-        workers.spawn("admin", move || admin.step())?;
-        workers.spawn("leases", move || lease_worker.step())?;
-        workers.spawn("pacing", move || pacing.step())?;
-        workers.spawn("signals", move || signals.step())?;
-        workers.spawn("profile", move || profile.step())?;
-        workers.spawn("keys", move || workers::keys::step(&keys))?;
-        workers.spawn("catalog", move || catalog.step())?;
+        workers.spawn("billing", Urgency::Prompt, move || billing.step())?;
+        workers.spawn("admin", Urgency::Prompt, move || admin.step())?;
+        workers.spawn("leases", Urgency::Prompt, move || lease_worker.step())?;
+        workers.spawn("pacing", Urgency::Background, move || pacing.step())?;
+        workers.spawn("signals", Urgency::Background, move || signals.step())?;
+        workers.spawn("profile", Urgency::Background, move || profile.step())?;
+        workers.spawn("keys", Urgency::Prompt, move || workers::keys::step(&keys))?;
+        workers.spawn("catalog", Urgency::Background, move || catalog.step())?;
         let leases = leases();
         Ok(Self { node, workers, folds, leases })
     }

@@ -38,8 +38,14 @@ pub enum SecretError {
 /// When the operating system has none to give.
 pub fn random<const N: usize>() -> Result<[u8; N], SecretError> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|e| SecretError::NoRandomness(e.to_string()))?;
+    fill(&mut bytes)?;
     Ok(bytes)
+}
+
+/// # Errors
+/// When the operating system has no randomness to give.
+pub fn fill(bytes: &mut [u8]) -> Result<(), SecretError> {
+    getrandom::fill(bytes).map_err(|e| SecretError::NoRandomness(e.to_string()))
 }
 
 /// The folder `secrets/` of a data directory.

@@ -151,7 +151,12 @@ impl Joiner {
             Body::Decision(record) => self.decision(*record),
             Body::Delivery(delivery) => self.delivery(partition, at, &delivery),
             Body::Conversion(conversion) => self.conversion(partition, at, &conversion),
-            Body::ItemView(_) | Body::Command(_) | Body::Pacing(_) | Body::Heartbeat | Body::Unknown => {}
+            Body::Outline(_)
+            | Body::ItemView(_)
+            | Body::Command(_)
+            | Body::Pacing(_)
+            | Body::Heartbeat
+            | Body::Unknown => {}
         }
     }
 

@@ -116,16 +116,17 @@ fn deciding(shop: &Shop, placement: usize) -> Option<&'static str> {
         Targeting::All(_) | Targeting::Any(_) | Targeting::Daypart(_) => true,
     };
     let categories: Vec<u64> = shop.ad.categories.iter().map(|c| category_hash(c)).collect();
+    let rules = PlacementRules::of(at);
     let case = Case {
         format: shop.creative.format,
         review: shop.creative.review,
         needs_consent: shop.line_item.needs_consent,
         advertiser: shop.creative.advertiser,
-        categories: &categories,
+        category_blocked: rules.blocks_category(&categories),
         off_target: !targets(&at.id.to_string()),
         cap_reached: !shop.seen.is_empty(),
         personalise: shop.personalise,
-        placement: &PlacementRules::of(at),
+        placement: &rules,
     };
     first_broken(&case).map(|rule| rule.name)
 }

@@ -15,8 +15,8 @@ use crate::demo::{STATUS_EVERY, Visit, status};
 use crate::live::Truth;
 use crate::node::{Node, Running, system_clock};
 use crate::serve::{asked_to_stop, serve};
-use crate::workers::Workers;
 use crate::workers::learn::LearnWorker;
+use crate::workers::{Urgency, Workers};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -70,9 +70,9 @@ fn play(running: Running, visit: Visit, tally: &Arc<Tally>) -> Result<()> {
     let mut shoppers = None;
     let ready = |node: &Arc<Node>, address: SocketAddr| {
         let mut learn = LearnWorker::new(Arc::clone(node));
-        beside.spawn("learn", move || learn.step())?;
+        beside.spawn("learn", Urgency::Background, move || learn.step())?;
         let (watched, counted) = (Arc::clone(node), Arc::clone(tally));
-        beside.spawn("status", move || {
+        beside.spawn("status", Urgency::Background, move || {
             writeln!(std::io::stderr(), "{}", status(&watched, &counted))?;
             Ok(STATUS_EVERY)
         })?;

@@ -15,7 +15,7 @@ use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
 use litfass_events::{EventKind, Token};
 use litfass_types::Timestamp;
 
-use crate::secrets::{SecretError, random};
+use crate::secrets::{SecretError, fill, random};
 pub use ring::{KeyRing, KeyState};
 
 /// No token is longer, in characters.
@@ -78,9 +78,28 @@ impl Tokens {
     /// # Errors
     /// When the operating system gives no randomness for the nonce.
     pub fn seal(&self, token: &Token, kind: EventKind) -> Result<String, SecretError> {
+        Ok(self.sealed(token, kind, random()?))
+    }
+
+    /// Of every token, one for each of the kinds; asks for randomness once.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness for the nonces.
+    pub fn seal_page<const KINDS: usize>(
+        &self,
+        tokens: &[Token],
+        kinds: [EventKind; KINDS],
+    ) -> Result<Vec<[String; KINDS]>, SecretError> {
+        let mut nonces = vec![[[0; NONCE]; KINDS]; tokens.len()];
+        fill(nonces.as_flattened_mut().as_flattened_mut())?;
+        let sealed = |kind, nonces: &[[u8; NONCE]; KINDS], token| self.sealed(token, kinds[kind], nonces[kind]);
+        let page = tokens.iter().zip(&nonces).map(|(token, n)| std::array::from_fn(|kind| sealed(kind, n, token)));
+        Ok(page.collect())
+    }
+
+    fn sealed(&self, token: &Token, kind: EventKind, nonce: [u8; NONCE]) -> String {
         let key = &self.keys[0];
         let prefix = prefix(key.id);
-        let nonce: [u8; NONCE] = random()?;
         let mut bytes = Vec::with_capacity(PREFIX + NONCE + 192 + TAG);
         bytes.extend(prefix);
         bytes.extend(nonce);
@@ -90,7 +109,7 @@ impl Tokens {
         let tag =
             key.cipher.encrypt_inout_detached(&nonce.into(), &associated(prefix, kind), sealed).unwrap_or_default();
         bytes.extend(tag);
-        Ok(base64url::encode(&bytes))
+        base64url::encode(&bytes)
     }
 
     /// # Errors

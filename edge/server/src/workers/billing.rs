@@ -104,7 +104,7 @@ impl<L: BudgetAuthority + LedgerAdmin, R: LedgerReader> BillingWorker<L, R> {
         let read = self.log.read(*position, BATCH_BYTES)?;
         let Some(appended) = read.entries.last().map(|entry| entry.append_time) else { return Ok(()) };
         for entry in &read.entries {
-            batch.entries.extend(claim(&wire::decode(entry)?));
+            batch.entries.extend(claim(&wire::outline(entry)?));
         }
         let (partition, from) = (position.partition, position.offset);
         match batch.consumed.iter_mut().find(|consumed| consumed.partition == partition) {

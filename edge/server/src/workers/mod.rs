@@ -44,6 +44,29 @@ impl Stop {
     }
 }
 
+/// Whether decisions wait for what a worker does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Urgency {
+    /// It carries money or state from one place to the next.
+    Prompt,
+    /// It makes tables that are good for seconds, in bursts that would hold up requests: it takes what time is left.
+    Background,
+}
+
+impl Urgency {
+    fn apply(self, name: &'static str) {
+        let niceness: i32 = match self {
+            Self::Prompt => return,
+            Self::Background => 10,
+        };
+        // On Linux a thread has a niceness of its own.
+        #[cfg(target_os = "linux")]
+        if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), niceness) {
+            tracing::warn!(worker = name, %error, "its priority could not be lowered");
+        }
+    }
+}
+
 /// The threads of one node. Joining them is what a clean stop waits for.
 #[derive(Debug, Default)]
 pub struct Workers {
@@ -62,10 +85,12 @@ impl Workers {
     pub fn spawn(
         &mut self,
         name: &'static str,
+        urgency: Urgency,
         mut step: impl FnMut() -> anyhow::Result<Duration> + Send + 'static,
     ) -> std::io::Result<()> {
         let stop = self.stop.clone();
         let run = move || {
+            urgency.apply(name);
             while !stop.is_stopped() {
                 let rest = step().unwrap_or_else(|error| {
                     tracing::error!(worker = name, "{error:#}");

@@ -122,12 +122,14 @@ impl<R: LedgerReader> PacingWorker<R> {
 
     /// A unit's bid can still be leased, or this process holds as much.
     fn funded(&self, payers: &[Payer]) -> BTreeSet<LineItemId> {
+        let can_lease = |payer: &&Payer| payer.levels.iter().all(|level| level.available() >= payer.bid);
+        let (rich, poor): (Vec<&Payer>, Vec<&Payer>) = payers.iter().partition(can_lease);
+        // Decisions wait for this lock: only the few that have to be looked up are.
         let (holds, now) = (self.promises.holds(), self.promises.now());
-        let funded = |payer: &&Payer| {
-            payer.levels.iter().all(|level| level.available() >= payer.bid)
-                || holds.free(payer.id, payer.window.day, now) >= payer.bid
-        };
-        payers.iter().filter(funded).map(|payer| payer.id).collect()
+        let holding = poor.into_iter().filter(|payer| holds.free(payer.id, payer.window.day, now) >= payer.bid);
+        let holding: Vec<&Payer> = holding.collect();
+        drop(holds);
+        rich.into_iter().chain(holding).map(|payer| payer.id).collect()
     }
 
     fn payers(&self, catalog: &Catalog, now: Timestamp) -> Result<Vec<Payer>> {

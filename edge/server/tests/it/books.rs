@@ -93,7 +93,7 @@ impl Logged {
             }
             Body::Delivery(delivery) => self.deliver(*delivery),
             Body::Conversion(_) | Body::ItemView(_) | Body::Command(_) | Body::Pacing(_) | Body::Heartbeat => {}
-            Body::Unknown => panic!("entry {:?} says nothing", entry.position),
+            Body::Outline(_) | Body::Unknown => panic!("entry {:?} says nothing", entry.position),
         }
     }
 

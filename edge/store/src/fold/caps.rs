@@ -12,14 +12,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::MutexGuard;
 
 use litfass_catalog::{CapScope, Catalog};
-use litfass_decide::DecisionRecord;
 use litfass_policy::{CapCounts, CapKey, CapLimit, caps_of};
 use litfass_types::{AdId, CampaignId, DecisionId, Duration, LineItemId, Timestamp, UserHash};
 
 use super::bounded::{PerViewer, SHARDS, Shard};
 use super::codec::{BadState, Reader, Writer};
 use super::{Fact, Fold};
-use crate::wire::Body;
+use crate::wire::{Body, Outline};
 
 /// Impressions of one scope whose times are kept exactly.
 pub const EXACT_MAX: usize = 16;
@@ -173,17 +172,17 @@ impl CapCounters {
         ads.collect()
     }
 
-    fn record(&self, record: &DecisionRecord) {
-        let Some(user) = record.inputs.request.user else { return };
-        let now = record.inputs.now;
+    fn record(&self, decision: &Outline) {
+        let Some(user) = decision.user else { return };
+        let now = decision.now;
         let mut shard = self.viewers.shard(user);
-        if record.shown.is_empty() && shard.get(user).is_none() {
+        if decision.shown.is_empty() && shard.get(user).is_none() {
             return;
         }
         let shown = shard.touch(user, now);
-        shown.holds.retain(|hold| hold.decision != record.id);
+        shown.holds.retain(|hold| hold.decision != decision.id);
         shown.forget_holds(now);
-        for ad in &record.shown {
+        for ad in &decision.shown {
             for scope in scopes(ad.ad, ad.line_item, ad.campaign) {
                 shown.add(scope, now);
             }
@@ -293,10 +292,10 @@ impl Fold for CapCounters {
     }
 
     fn apply(&self, fact: &Fact<'_>) {
-        if let Body::Decision(record) = &fact.logged.body
+        if let Body::Outline(decision) = &fact.logged.body
             && fact.is_first()
         {
-            self.record(record);
+            self.record(decision);
         }
     }
 

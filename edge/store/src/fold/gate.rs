@@ -107,6 +107,7 @@ impl Partition {
             Body::Conversion(order) => Some(self.attribution.conversion(now, order)),
             Body::Delivery(_)
             | Body::Decision(_)
+            | Body::Outline(_)
             | Body::ItemView(_)
             | Body::Command(_)
             | Body::Pacing(_)
@@ -145,7 +146,9 @@ fn key(logged: &Logged) -> Option<DedupeKey> {
             None => DedupeKey::Loose { at, id },
         }),
         Body::ItemView(_) => Some(DedupeKey::Loose { at, id }),
-        Body::Decision(_) | Body::Command(_) | Body::Pacing(_) | Body::Heartbeat | Body::Unknown => None,
+        Body::Decision(_) | Body::Outline(_) | Body::Command(_) | Body::Pacing(_) | Body::Heartbeat | Body::Unknown => {
+            None
+        }
     }
 }
 
@@ -227,6 +230,7 @@ fn read_token(rest: &mut Reader<'_>) -> Result<Option<litfass_events::Token>, Ba
     match unpack(bytes)? {
         Body::Delivery(delivery) => Ok(Some(delivery.token)),
         Body::Decision(_)
+        | Body::Outline(_)
         | Body::Conversion(_)
         | Body::ItemView(_)
         | Body::Command(_)

@@ -15,7 +15,7 @@ use super::gate::{Fact, Gate};
 use super::snapshot::{BadSnapshot, Snapshot, SnapshotFiles};
 use crate::log::{Batch, EventLog, Head, ReadError};
 use crate::storage::{Storage, StorageError};
-use crate::wire::{Body, decode};
+use crate::wire::{Body, outline};
 
 /// Payload read from one partition before the next one has its turn.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -279,7 +279,7 @@ impl FoldRunner {
     }
 
     fn apply(&self, entry: &crate::log::Entry) {
-        let logged = match decode(entry) {
+        let logged = match outline(entry) {
             Ok(logged) => logged,
             Err(error) => {
                 self.progress.undecodable.fetch_add(1, Ordering::Relaxed);

@@ -199,6 +199,7 @@ impl Fold for SignalCounts {
                 state.order(order, at);
             }
             Body::Decision(_)
+            | Body::Outline(_)
             | Body::ItemView(_)
             | Body::Command(_)
             | Body::Pacing(_)

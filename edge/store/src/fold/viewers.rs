@@ -74,6 +74,7 @@ impl Fold for Viewers {
             }
             Body::Delivery(_)
             | Body::Decision(_)
+            | Body::Outline(_)
             | Body::Command(_)
             | Body::Pacing(_)
             | Body::Heartbeat

@@ -34,6 +34,8 @@ struct Queue {
     bytes: usize,
     /// Written and waiting for the disk.
     uncommitted: Vec<(u64, Answer)>,
+    /// Everything is committed and the thread that commits waits for more.
+    is_idle: bool,
     written_all: bool,
     closed: bool,
     failed: Option<String>,
@@ -179,8 +181,14 @@ impl Writing {
                 Until::Committed => uncommitted.push((offset, entry.answer)),
             }
         }
-        self.desk.queue().uncommitted.extend(uncommitted);
-        self.desk.to_commit.notify_one();
+        let mut queue = self.desk.queue();
+        // Who is waiting out its pause need not be woken for an entry that nobody waits for.
+        let wakes = queue.is_idle || !uncommitted.is_empty();
+        queue.uncommitted.extend(uncommitted);
+        drop(queue);
+        if wakes {
+            self.desk.to_commit.notify_one();
+        }
     }
 
     fn refuse(&self, batch: Vec<Queued>, e: &StorageError) {
@@ -246,7 +254,9 @@ impl Committing {
                 return (std::mem::take(&mut queue.uncommitted), queue.written_all);
             }
             if !self.shared.is_dirty() {
+                queue.is_idle = true;
                 queue = self.desk.to_commit.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                queue.is_idle = false;
                 continue;
             }
             let waited = self

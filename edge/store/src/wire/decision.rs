@@ -12,9 +12,9 @@ use super::field::{
 use super::{full, market, proto};
 
 /// Entries of any list of a request, at most.
-const LIST_MAX: usize = 1_000;
+pub(super) const LIST_MAX: usize = 1_000;
 /// Bytes of any text of a request, at most.
-const TEXT_MAX: usize = 4_096;
+pub(super) const TEXT_MAX: usize = 4_096;
 /// Placements of one request, at most.
 pub(super) const PLACEMENTS_MAX: usize = 64;
 
@@ -118,7 +118,7 @@ fn request(message: proto::AdRequest) -> Result<AdRequest, WireError> {
     })
 }
 
-fn placement(message: proto::PlacementRequest) -> Result<PlacementRequest, WireError> {
+pub(super) fn placement(message: proto::PlacementRequest) -> Result<PlacementRequest, WireError> {
     let slots = narrow(message.slots, "slots")?;
     Ok(PlacementRequest { id: PlacementId(message.id), slots, floor: Nanos(message.floor_nanos) })
 }

@@ -10,6 +10,7 @@ mod field;
 mod full;
 mod gathered;
 mod market;
+mod outline;
 mod pacing;
 mod token;
 
@@ -24,6 +25,7 @@ use crate::log::{Entry, NewEntry};
 use field::{Within, id128};
 
 pub use field::WireError;
+pub use outline::{Outline, ShownOutline};
 
 #[allow(
     clippy::all,
@@ -41,6 +43,8 @@ mod proto {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Body {
     Decision(Box<DecisionRecord>),
+    /// A decision as `outline` reads it. Never appended.
+    Outline(Box<Outline>),
     Delivery(Box<Delivery>),
     Conversion(Box<Conversion>),
     ItemView(ItemView),
@@ -76,7 +80,7 @@ impl Body {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Decision(_) => "decision",
+            Self::Decision(_) | Self::Outline(_) => "decision",
             Self::Delivery(delivery) => delivery.kind.name(),
             Self::Conversion(_) => EventKind::Conversion.name(),
             Self::ItemView(_) => EventKind::View.name(),
@@ -90,15 +94,24 @@ impl Body {
 
 /// An entry to append. `event_time` is when it happened; the log adds the append time.
 ///
-/// A heartbeat or an unknown body has nothing to append: its payload is empty, and the log refuses it.
+/// A heartbeat, an outline or an unknown body has nothing to append: its payload is empty, and the log refuses it.
 #[must_use]
 pub fn entry(partition: u16, id: EventId, event_time: Timestamp, key: PartitionKey, body: &Body) -> NewEntry {
-    let body = to_proto(body);
-    let known = body.is_some();
-    let event_id = id.0.to_be_bytes().to_vec();
-    let envelope = proto::Envelope { event_id, event_time_ms: event_time.0, partition_key: key.0, body };
-    let payload = if known { Bytes::from(envelope.encode_to_vec()) } else { Bytes::new() };
+    let payload = to_proto(body).map_or_else(Bytes::new, |body| payload(id, event_time, key, body));
     NewEntry { partition, id, payload }
+}
+
+/// A decision's entry. A record is found by its decision: they share the id.
+#[must_use]
+pub fn decision_entry(record: &DecisionRecord, key: PartitionKey) -> NewEntry {
+    let (id, body) = (EventId(record.id.0), proto::envelope::Body::Decision(decision::to_proto(record)));
+    NewEntry { partition: record.id.partition(), id, payload: payload(id, record.inputs.now, key, body) }
+}
+
+fn payload(id: EventId, event_time: Timestamp, key: PartitionKey, body: proto::envelope::Body) -> Bytes {
+    let event_id = id.0.to_be_bytes().to_vec();
+    let envelope = proto::Envelope { event_id, event_time_ms: event_time.0, partition_key: key.0, body: Some(body) };
+    Bytes::from(envelope.encode_to_vec())
 }
 
 /// What an entry of the log says.
@@ -106,20 +119,50 @@ pub fn entry(partition: u16, id: EventId, event_time: Timestamp, key: PartitionK
 /// # Errors
 /// Where the payload is no envelope, or a field of it is missing, out of range or too long.
 pub fn decode(entry: &Entry) -> Result<Logged, WireError> {
-    let (position, append_time) = (entry.position, entry.append_time);
     if entry.is_heartbeat() {
-        let event_id = litfass_events::heartbeat_id(position.partition, position.offset);
-        let envelope = Envelope { event_id, event_time: append_time, append_time, partition_key: PartitionKey(0) };
-        return Ok(Logged { position, envelope, body: Body::Heartbeat });
+        return Ok(heartbeat(entry));
     }
     let message = proto::Envelope::decode(entry.payload.clone()).map_err(|e| WireError::malformed(&e))?;
-    let event_id = EventId(id128(&message.event_id).within("event_id")?);
+    let envelope = envelope(entry, &message.event_id, message.event_time_ms, message.partition_key)?;
+    Ok(Logged { position: entry.position, envelope, body: from_proto(message.body)? })
+}
+
+/// The same for those who follow events: a decision in outline, a command or a pacing table as something unknown. Most of
+/// a log is decisions, and most of a decision is columns: it takes a small part of the time.
+///
+/// # Errors
+/// As `decode`; what is skipped is not looked at.
+pub fn outline(entry: &Entry) -> Result<Logged, WireError> {
+    use proto::envelope_outline::Body as Message;
+    if entry.is_heartbeat() {
+        return Ok(heartbeat(entry));
+    }
+    let message = proto::EnvelopeOutline::decode(entry.payload.clone()).map_err(|e| WireError::malformed(&e))?;
+    let envelope = envelope(entry, &message.event_id, message.event_time_ms, message.partition_key)?;
+    let body = match message.body {
+        Some(Message::Decision(m)) => Body::Outline(Box::new(outline::from_proto(m).within("decision")?)),
+        Some(Message::Delivery(m)) => from_proto(Some(proto::envelope::Body::Delivery(m)))?,
+        Some(Message::Conversion(m)) => from_proto(Some(proto::envelope::Body::Conversion(m)))?,
+        Some(Message::ItemView(m)) => from_proto(Some(proto::envelope::Body::ItemView(m)))?,
+        None => Body::Unknown,
+    };
+    Ok(Logged { position: entry.position, envelope, body })
+}
+
+fn heartbeat(entry: &Entry) -> Logged {
+    let (position, append_time) = (entry.position, entry.append_time);
+    let event_id = litfass_events::heartbeat_id(position.partition, position.offset);
+    let envelope = Envelope { event_id, event_time: append_time, append_time, partition_key: PartitionKey(0) };
+    Logged { position, envelope, body: Body::Heartbeat }
+}
+
+fn envelope(entry: &Entry, event_id: &[u8], event_time_ms: i64, key: u64) -> Result<Envelope, WireError> {
+    let event_id = EventId(id128(event_id).within("event_id")?);
     if event_id != entry.id {
         return Err(WireError::invalid("is not the id of the entry").named("event_id"));
     }
-    let event_time = Timestamp(message.event_time_ms);
-    let envelope = Envelope { event_id, event_time, append_time, partition_key: PartitionKey(message.partition_key) };
-    Ok(Logged { position, envelope, body: from_proto(message.body)? })
+    let (event_time, partition_key) = (Timestamp(event_time_ms), PartitionKey(key));
+    Ok(Envelope { event_id, event_time, append_time: entry.append_time, partition_key })
 }
 
 /// Whether an entry is a pacing table, without reading what it says; damaged entries are none.
@@ -150,7 +193,7 @@ fn to_proto(body: &Body) -> Option<proto::envelope::Body> {
         Body::ItemView(view) => Some(Message::ItemView(event::view_to_proto(view))),
         Body::Command(command) => Some(Message::Command(command::to_proto(command))),
         Body::Pacing(table) => Some(Message::Pacing(pacing::to_proto(table))),
-        Body::Heartbeat | Body::Unknown => None,
+        Body::Outline(_) | Body::Heartbeat | Body::Unknown => None,
     }
 }
 

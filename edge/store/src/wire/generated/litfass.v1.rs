@@ -579,6 +579,59 @@ pub struct Timing {
     #[prost(uint32, tag = "2")]
     pub micros: u32,
 }
+/// What followers read of a decision: the same bytes, without the columns. A reader skips what its message does not name, so
+/// that costs a fraction of the whole.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DecisionOutline {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "2")]
+    pub inputs: ::core::option::Option<InputsOutline>,
+    #[prost(message, repeated, tag = "6")]
+    pub shown: ::prost::alloc::vec::Vec<ShownOutline>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InputsOutline {
+    #[prost(message, optional, tag = "1")]
+    pub request: ::core::option::Option<RequestOutline>,
+    #[prost(int64, tag = "2")]
+    pub now_ms: i64,
+    #[prost(enumeration = "Port", repeated, tag = "5")]
+    pub degraded: ::prost::alloc::vec::Vec<i32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RequestOutline {
+    #[prost(uint64, tag = "2")]
+    pub tenant: u64,
+    #[prost(message, optional, tag = "3")]
+    pub user: ::core::option::Option<UserHash>,
+    #[prost(bool, tag = "4")]
+    pub personalise: bool,
+    #[prost(message, repeated, tag = "5")]
+    pub placements: ::prost::alloc::vec::Vec<PlacementRequest>,
+    #[prost(message, optional, tag = "6")]
+    pub context: ::core::option::Option<PlaceOutline>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PlaceOutline {
+    #[prost(string, optional, tag = "3")]
+    pub country: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShownOutline {
+    #[prost(uint64, tag = "3")]
+    pub placement_id: u64,
+    #[prost(uint64, tag = "5")]
+    pub ad: u64,
+    #[prost(uint64, tag = "6")]
+    pub creative: u64,
+    #[prost(uint64, tag = "7")]
+    pub line_item: u64,
+    #[prost(uint64, tag = "8")]
+    pub campaign: u64,
+    #[prost(uint64, tag = "9")]
+    pub advertiser: u64,
+}
 /// What a decision asks outside its pure halves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -919,5 +972,32 @@ pub mod envelope {
         Command(super::Command),
         #[prost(message, tag = "13")]
         Pacing(super::PacingTable),
+    }
+}
+/// An envelope as followers of events read it: decisions in outline; commands and pacing tables, which they do not follow,
+/// are of a kind that this message does not know.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EnvelopeOutline {
+    #[prost(bytes = "vec", tag = "1")]
+    pub event_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(int64, tag = "2")]
+    pub event_time_ms: i64,
+    #[prost(fixed64, tag = "3")]
+    pub partition_key: u64,
+    #[prost(oneof = "envelope_outline::Body", tags = "8, 9, 10, 11")]
+    pub body: ::core::option::Option<envelope_outline::Body>,
+}
+/// Nested message and enum types in `EnvelopeOutline`.
+pub mod envelope_outline {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Body {
+        #[prost(message, tag = "8")]
+        Decision(super::DecisionOutline),
+        #[prost(message, tag = "9")]
+        Delivery(super::Delivery),
+        #[prost(message, tag = "10")]
+        Conversion(super::Conversion),
+        #[prost(message, tag = "11")]
+        ItemView(super::ItemView),
     }
 }

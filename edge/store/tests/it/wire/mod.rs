@@ -6,7 +6,7 @@ mod arbitrary;
 use bytes::Bytes;
 use litfass_events::{PartitionKey, heartbeat_id};
 use litfass_store::log::Entry;
-use litfass_store::wire::{Body, decode, entry};
+use litfass_store::wire::{Body, Outline, ShownOutline, decode, entry, outline};
 use litfass_types::{EventId, Position, Timestamp};
 use proptest::prelude::*;
 
@@ -39,6 +39,41 @@ fn envelope(tag: u8, body: &[u8]) -> Vec<u8> {
     message
 }
 
+/// What a follower of events is to see of it.
+fn followed(body: Body) -> Body {
+    match &body {
+        Body::Command(_) | Body::Pacing(_) => Body::Unknown,
+        Body::Decision(record) => {
+            let request = record.inputs.request.clone();
+            let shown = record.shown.iter().map(|shown| ShownOutline {
+                placement: shown.placement_id,
+                ad: shown.ad,
+                creative: shown.creative,
+                line_item: shown.line_item,
+                campaign: shown.campaign,
+                advertiser: shown.advertiser,
+            });
+            Body::Outline(Box::new(Outline {
+                id: record.id,
+                now: record.inputs.now,
+                tenant: request.tenant,
+                user: request.user,
+                personalise: request.personalise,
+                placements: request.placements,
+                country: request.context.country,
+                degraded: !record.inputs.degraded.is_empty(),
+                shown: shown.collect(),
+            }))
+        }
+        Body::Outline(_)
+        | Body::Delivery(_)
+        | Body::Conversion(_)
+        | Body::ItemView(_)
+        | Body::Heartbeat
+        | Body::Unknown => body,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
@@ -51,6 +86,13 @@ proptest! {
         prop_assert_eq!(read.envelope.append_time, APPENDED);
         prop_assert_eq!(read.envelope.partition_key, PartitionKey(u64::MAX));
         prop_assert_eq!(read.body, body);
+    }
+
+    #[test]
+    fn an_outline_says_of_an_entry_what_the_whole_says(body in arbitrary::body()) {
+        let (whole, glance) = (decode(&logged(&body)).unwrap(), outline(&logged(&body)).unwrap());
+        prop_assert_eq!(glance.envelope, whole.envelope);
+        prop_assert_eq!(glance.body, followed(whole.body));
     }
 
     #[test]
