@@ -70,6 +70,7 @@ impl Body {
     pub fn traffic(&self) -> Traffic {
         match self {
             Self::Decision(record) => record.inputs.request.traffic,
+            Self::Outline(decision) => decision.traffic,
             Self::Delivery(delivery) => delivery.token.traffic,
             Self::Conversion(order) => order.click.as_ref().map_or(Traffic::Human, |token| token.traffic),
             Self::ItemView(_) | Self::Command(_) | Self::Pacing(_) | Self::Heartbeat | Self::Unknown => Traffic::Human,

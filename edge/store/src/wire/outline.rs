@@ -2,11 +2,12 @@
 
 use litfass_decide::PlacementRequest;
 use litfass_types::{
-    AdId, AdvertiserId, CampaignId, CreativeId, DecisionId, LineItemId, PlacementId, TenantId, Timestamp, UserHash,
+    AdId, AdvertiserId, CampaignId, CreativeId, DecisionId, LineItemId, PlacementId, TenantId, Timestamp, Traffic,
+    UserHash,
 };
 
 use super::decision::{LIST_MAX, PLACEMENTS_MAX, TEXT_MAX, placement};
-use super::field::{WireError, Within, at_most, each, id128, optional_user, required, short};
+use super::field::{WireError, Within, at_most, each, id128, optional_user, required, short, traffic};
 use super::proto;
 
 /// What folds, billing and reports need to know of a decision.
@@ -17,6 +18,7 @@ pub struct Outline {
     pub tenant: TenantId,
     pub user: Option<UserHash>,
     pub personalise: bool,
+    pub traffic: Traffic,
     pub placements: Vec<PlacementRequest>,
     /// ISO 3166-1 alpha-2.
     pub country: Option<String>,
@@ -48,6 +50,7 @@ pub(super) fn from_proto(message: proto::DecisionOutline) -> Result<Outline, Wir
         tenant: TenantId(request.tenant),
         user: optional_user(request.user.as_ref(), "inputs.request.user")?,
         personalise: request.personalise,
+        traffic: traffic(request.traffic, "inputs.request.traffic")?,
         placements: each(request.placements, "inputs.request.placements", placement)?,
         country: country.map(|text| short(text, TEXT_MAX, "inputs.request.context.country")).transpose()?,
         degraded: !inputs.degraded.is_empty(),

@@ -611,6 +611,8 @@ pub struct RequestOutline {
     pub placements: ::prost::alloc::vec::Vec<PlacementRequest>,
     #[prost(message, optional, tag = "6")]
     pub context: ::core::option::Option<PlaceOutline>,
+    #[prost(uint32, tag = "7")]
+    pub traffic: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PlaceOutline {

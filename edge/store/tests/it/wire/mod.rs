@@ -59,6 +59,7 @@ fn followed(body: Body) -> Body {
                 tenant: request.tenant,
                 user: request.user,
                 personalise: request.personalise,
+                traffic: request.traffic,
                 placements: request.placements,
                 country: request.context.country,
                 degraded: !record.inputs.degraded.is_empty(),
