@@ -16,6 +16,7 @@ mod replay;
 mod request;
 mod settle;
 mod shortlist;
+mod whynot;
 mod world;
 
 pub use assemble::{Hold, Made};
@@ -28,4 +29,5 @@ pub use replay::{At, Difference, differences};
 pub use request::{AdRequest, Context, PlacementRequest};
 pub use settle::{Settled, settle_market};
 pub use shortlist::{Shortlist, Workspace, shortlist};
+pub use whynot::{Ending, Standing, Verdict, why_not};
 pub use world::{PacingColumns, Rules, World};

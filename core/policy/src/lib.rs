@@ -13,4 +13,4 @@ pub use caps::{CapCounts, CapKey, CapLimit, caps_of};
 pub use columns::{Bidder, CandidateColumns};
 pub use placement::PlacementRules;
 pub use request::PolicyRequest;
-pub use rules::{Case, RULES, Rule, first_broken};
+pub use rules::{Case, RULES, Rule, all_broken, first_broken};

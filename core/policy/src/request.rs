@@ -7,7 +7,7 @@ use litfass_types::{AdIx, LineItemIx, Row};
 use crate::caps::CapCounts;
 use crate::columns::CandidateColumns;
 use crate::placement::PlacementRules;
-use crate::rules::{Case, first_broken};
+use crate::rules::{Case, Rule, all_broken, first_broken};
 
 /// What the rules need to know of a request.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +46,16 @@ impl PolicyRequest<'_> {
         }
         let rows = ads.iter().zip(&columns.ads).zip(&columns.bidders);
         rows.map(|((ix, ad), bidder)| self.caps.stop(self.catalog, *ix, ad.id, bidder)).collect()
+    }
+
+    /// Every rule that one ad breaks at one of the placements, in the table's order.
+    #[must_use]
+    pub fn broken(&self, ad: AdIx, placement: usize) -> Vec<&'static Rule> {
+        let columns = CandidateColumns::new(self.catalog, &[ad]);
+        let Some(rules) = self.placements.get(placement) else { return Vec::new() };
+        let told = [rules.blocked_rows(self.catalog, &[ad]), self.capped(&[ad], &columns)];
+        let told = told.map(|column| column.first().copied().unwrap_or(false));
+        all_broken(&self.case(&columns, 0, rules, told)).collect()
     }
 
     fn case<'c>(

@@ -79,9 +79,15 @@ pub const RULES: [Rule; 8] = [
     Rule { name: "no frequency cap is reached", fate: Fate::Capped, is_broken: |case| case.cap_reached },
 ];
 
+const TABLE: &[Rule] = &RULES;
+
 /// The first rule that the case breaks.
 #[must_use]
 pub fn first_broken(case: &Case<'_>) -> Option<&'static Rule> {
-    const TABLE: &[Rule] = &RULES;
     TABLE.iter().find(|rule| (rule.is_broken)(case))
+}
+
+/// Every rule that the case breaks, in the table's order.
+pub fn all_broken(case: &Case<'_>) -> impl Iterator<Item = &'static Rule> {
+    TABLE.iter().filter(|rule| (rule.is_broken)(case))
 }

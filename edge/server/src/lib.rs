@@ -32,5 +32,6 @@ pub mod secrets;
 pub mod serve;
 pub mod tokens;
 pub mod training;
+pub mod why_not;
 pub mod workers;
 pub mod world;

@@ -11,3 +11,4 @@ pub mod instant;
 pub mod invalid;
 pub mod keys;
 pub mod rank_ads;
+pub mod why_not;

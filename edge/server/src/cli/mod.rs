@@ -11,6 +11,7 @@ pub(crate) mod past;
 mod replay;
 mod run;
 mod train;
+mod why_not;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -45,6 +46,8 @@ enum Command {
     Explain(explain::Args),
     /// Make recorded decisions again: identical, or the differences are listed and the command fails.
     Replay(replay::Args),
+    /// What kept a line item from being shown, over the requests in the log.
+    WhyNot(why_not::Args),
     /// Train a rank profile on what was served and make it the next one to serve.
     Train(train::Args),
 }
@@ -62,6 +65,7 @@ impl Cli {
             Command::Import(args) => args.run(),
             Command::Explain(args) => args.run(),
             Command::Replay(args) => args.run(),
+            Command::WhyNot(args) => args.run(),
             Command::Train(args) => args.run(),
         }
     }

@@ -96,27 +96,28 @@ pub fn replay(
     each_decision(log, window, |record| {
         found.count(record, differences(record, &record.market, &settle(record)));
         tell(found.decisions, record.inputs.now);
-        Ok(())
+        Ok(true)
     })?;
     Ok(found)
 }
 
-/// Visits the decisions of the window in the order in which they were recorded.
+/// Visits the decisions of the window in the order in which they were recorded, for as long as the visitor wants more.
 ///
 /// # Errors
 /// When the log cannot be read, holds what cannot be decoded, or the visitor fails.
 pub fn each_decision(
     log: &dyn EventLog,
     window: Window,
-    mut visit: impl FnMut(&DecisionRecord) -> Result<()>,
+    mut visit: impl FnMut(&DecisionRecord) -> Result<bool>,
 ) -> Result<()> {
     for entry in Timeline::between(log, window.from - SKEW, window.until + SKEW)? {
         let entry = entry?;
         let logged = wire::decode(&entry).with_context(|| format!("log entry at {:?}", entry.position))?;
         if let Body::Decision(record) = logged.body
             && window.contains(record.id.time())
+            && !visit(&record)?
         {
-            visit(&record)?;
+            break;
         }
     }
     Ok(())

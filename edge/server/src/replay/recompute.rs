@@ -41,7 +41,7 @@ pub fn recompute_window(
             Err(NotRecomputable::NotGathered) => report.not_gathered += 1,
         }
         tell(report.replayed.decisions, record.inputs.now);
-        Ok(())
+        Ok(true)
     })?;
     Ok(report)
 }

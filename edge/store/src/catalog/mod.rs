@@ -28,7 +28,7 @@ pub use follow::{Follower, Update};
 pub use index::Filter;
 pub use limit::{LIMIT_MICROS_MAX, Limit, LimitField};
 pub use load::LoadReport;
-pub use past::Wanted;
+pub use past::{PartHistory, Wanted};
 pub use read::Changes;
 pub use repeats::{Answer, REMEMBERED, Repeatable};
 pub use store::CatalogStore;

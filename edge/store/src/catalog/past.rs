@@ -1,6 +1,7 @@
 //! The catalog as it was: every change is kept, so any version can be read again, whole or only what hangs on a few objects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use litfass_catalog::model::Object;
 use litfass_catalog::{Catalog, ObjectKind, ObjectRef};
@@ -20,11 +21,23 @@ pub struct Wanted {
     pub placements: Vec<PlacementId>,
 }
 
+impl Wanted {
+    fn references(&self) -> Vec<ObjectRef> {
+        let ads = self.ads.iter().map(|id| reference(ObjectKind::Ad, id.0));
+        let line_items = self.line_items.iter().map(|id| reference(ObjectKind::LineItem, id.0));
+        let placements = self.placements.iter().map(|id| reference(ObjectKind::Placement, id.0));
+        ads.chain(line_items).chain(placements).collect()
+    }
+}
+
 /// The newest state of one object that is not newer than a sequence number.
 const OBJECT_AT: &str = "SELECT sequence, kind, id, created_ms, payload FROM catalog_changes
     WHERE kind = ?1 AND id = ?2 AND sequence <= ?3 ORDER BY sequence DESC LIMIT 1";
 
-/// The same of every object, parents before what hangs on them.
+/// Every state of one object.
+const ALL_OF: &str = "SELECT sequence, kind, id, created_ms, payload FROM catalog_changes WHERE kind = ?1 AND id = ?2";
+
+/// The newest state of every object, parents before what hangs on them.
 const ALL_AT: &str = "SELECT c.sequence, c.kind, c.id, c.created_ms, c.payload
     FROM (SELECT kind, id, max(sequence) AS sequence FROM catalog_changes WHERE sequence <= ?1 GROUP BY kind, id) AS n
     CROSS JOIN catalog_changes AS c ON c.sequence = n.sequence ORDER BY n.kind, n.id";
@@ -57,13 +70,28 @@ impl CatalogStore {
     /// # Errors
     /// When the database fails or a change cannot be read.
     pub fn part_at(&self, version: CatalogVersion, wanted: &Wanted) -> Result<Catalog, CatalogError> {
-        let mut part =
-            Part { connection: &self.connection, sequence: version.sequence, found: BTreeMap::new(), open: Vec::new() };
-        part.want(ObjectKind::Ad, wanted.ads.iter().map(|id| id.0));
-        part.want(ObjectKind::LineItem, wanted.line_items.iter().map(|id| id.0));
-        part.want(ObjectKind::Placement, wanted.placements.iter().map(|id| id.0));
+        let (connection, sequence, open) = (&self.connection, version.sequence, wanted.references());
+        let mut part = Part { connection, sequence, found: BTreeMap::new(), open };
         part.collect()?;
         Catalog::build(version, part.found.into_values().flatten()).map_err(|problems| inconsistent(&problems))
+    }
+
+    /// Every change there ever was of what is wanted and of all that it ever stood on.
+    fn changes_of(&self, wanted: &Wanted) -> Result<BTreeSet<u64>, CatalogError> {
+        let (mut open, mut seen, mut changed) = (wanted.references(), BTreeSet::new(), BTreeSet::new());
+        let mut select = self.connection.prepare_cached(ALL_OF)?;
+        while let Some(reference) = open.pop() {
+            if !seen.insert(reference) {
+                continue;
+            }
+            let mut rows = select.query(params![kind_number(reference.kind), reference.id.cast_signed()])?;
+            while let Some(row) = rows.next()? {
+                let change = RawChange::read(row)?;
+                changed.insert(change.sequence());
+                open.extend(stands_on(&change.decode()?));
+            }
+        }
+        Ok(changed)
     }
 
     fn objects(&self, query: &str, numbers: impl rusqlite::Params) -> Result<Vec<Object>, CatalogError> {
@@ -77,6 +105,43 @@ impl CatalogStore {
     }
 }
 
+/// Part of the catalog at any version, read again only where something in it has changed.
+#[derive(Debug)]
+pub struct PartHistory {
+    store: CatalogStore,
+    wanted: Wanted,
+    /// The sequence numbers at which anything in the part changed.
+    changed: BTreeSet<u64>,
+    parts: BTreeMap<u64, Arc<Catalog>>,
+}
+
+/// Parts kept at once.
+const PARTS_MAX: usize = 8;
+
+impl PartHistory {
+    /// # Errors
+    /// When the database fails or a change cannot be read.
+    pub fn new(store: CatalogStore, wanted: Wanted) -> Result<Self, CatalogError> {
+        let changed = store.changes_of(&wanted)?;
+        Ok(Self { store, wanted, changed, parts: BTreeMap::new() })
+    }
+
+    /// # Errors
+    /// When the database fails or a change cannot be read.
+    pub fn at(&mut self, version: CatalogVersion) -> Result<Arc<Catalog>, CatalogError> {
+        let sequence = self.changed.range(..=version.sequence).next_back().copied().unwrap_or(0);
+        if let Some(known) = self.parts.get(&sequence) {
+            return Ok(Arc::clone(known));
+        }
+        let part = Arc::new(self.store.part_at(CatalogVersion { sequence, ..version }, &self.wanted)?);
+        self.parts.insert(sequence, Arc::clone(&part));
+        if self.parts.len() > PARTS_MAX {
+            self.parts.pop_first();
+        }
+        Ok(part)
+    }
+}
+
 /// A part of the catalog while it is collected: what was looked up, and what has to be.
 struct Part<'a> {
     connection: &'a Connection,
@@ -86,15 +151,11 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    fn want(&mut self, kind: ObjectKind, ids: impl IntoIterator<Item = u64>) {
-        self.open.extend(ids.into_iter().map(|id| ObjectRef { kind, id }));
-    }
-
     fn collect(&mut self) -> Result<(), CatalogError> {
         while let Some(reference) = self.open.pop() {
             if !self.found.contains_key(&reference) {
                 let object = self.look_up(reference)?;
-                object.iter().for_each(|object| self.want_owners(object));
+                self.open.extend(object.iter().flat_map(stands_on));
                 self.found.insert(reference, object);
             }
         }
@@ -107,22 +168,26 @@ impl Part<'_> {
         let raw = select.query_row(key, |row| Ok(RawChange::read(row))).optional()?;
         raw.map(|raw| raw?.decode()).transpose()
     }
+}
 
-    fn want_owners(&mut self, object: &Object) {
-        match object {
-            Object::Tenant(_) => {}
-            Object::Advertiser(o) => self.want(ObjectKind::Tenant, [o.tenant.0]),
-            Object::Campaign(o) => self.want(ObjectKind::Advertiser, [o.advertiser.0]),
-            Object::LineItem(o) => self.want(ObjectKind::Campaign, [o.campaign.0]),
-            Object::Creative(o) => self.want(ObjectKind::Advertiser, [o.advertiser.0]),
-            Object::Ad(o) => {
-                self.want(ObjectKind::LineItem, [o.line_item.0]);
-                self.want(ObjectKind::Creative, [o.creative.0]);
-            }
-            Object::Placement(o) => {
-                self.want(ObjectKind::Tenant, [o.tenant.0]);
-                self.want(ObjectKind::Advertiser, o.blocked_advertisers.iter().map(|id| id.0));
-            }
+const fn reference(kind: ObjectKind, id: u64) -> ObjectRef {
+    ObjectRef { kind, id }
+}
+
+/// What has to be in a catalog for this object to be in it.
+fn stands_on(object: &Object) -> Vec<ObjectRef> {
+    match object {
+        Object::Tenant(_) => Vec::new(),
+        Object::Advertiser(o) => vec![reference(ObjectKind::Tenant, o.tenant.0)],
+        Object::Campaign(o) => vec![reference(ObjectKind::Advertiser, o.advertiser.0)],
+        Object::LineItem(o) => vec![reference(ObjectKind::Campaign, o.campaign.0)],
+        Object::Creative(o) => vec![reference(ObjectKind::Advertiser, o.advertiser.0)],
+        Object::Ad(o) => {
+            vec![reference(ObjectKind::LineItem, o.line_item.0), reference(ObjectKind::Creative, o.creative.0)]
+        }
+        Object::Placement(o) => {
+            let blocked = o.blocked_advertisers.iter().map(|id| reference(ObjectKind::Advertiser, id.0));
+            blocked.chain([reference(ObjectKind::Tenant, o.tenant.0)]).collect()
         }
     }
 }

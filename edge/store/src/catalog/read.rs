@@ -37,6 +37,10 @@ impl RawChange {
         Ok(Self { sequence, object, created: Timestamp(row.get(3)?), payload: row.get(4)? })
     }
 
+    pub(super) const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
     pub(super) fn decode(&self) -> Result<Object, CatalogError> {
         decode(self.object.kind, self.object.id, self.created, &self.payload).map_err(|e| self.damaged(&e))
     }

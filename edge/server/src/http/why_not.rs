@@ -1,0 +1,73 @@
+//! Why a line item was not shown, for whoever may look at it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use litfass_store::catalog::CatalogStore;
+use litfass_types::{Duration, LineItemId};
+use serde::Deserialize;
+
+use super::blocking;
+use crate::access::{Action, Caller};
+use crate::api::instant::parsed;
+use crate::api::why_not::WhyNotAnswer;
+use crate::node::Node;
+use crate::problem::{Code, Params, Problem};
+use crate::replay::Window;
+use crate::why_not::{Question, answer};
+
+/// Requests that one answer looks at; more than that is work for the command line.
+const REQUESTS_MAX: u64 = 100_000;
+/// How far back it looks unless it is told.
+const BACK: Duration = Duration::hours(1);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stretch {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+pub(super) async fn why_not(
+    State(node): State<Arc<Node>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Params(stretch): Params<Stretch>,
+) -> Result<Json<WhyNotAnswer>, Problem> {
+    caller.may(Action::Explain)?;
+    let line_item = own_line_item(&node, &caller, &id)?;
+    let window = window(&node, &stretch)?;
+    let found = blocking(move || {
+        let world = node.world.load();
+        let store = CatalogStore::open(&node.data.database())?;
+        let catalog = &world.catalog;
+        let question = Question { log: &*node.log, catalog, line_item, window, requests_max: REQUESTS_MAX };
+        answer(&question, store, |_, _| ())
+    });
+    let found = found.await?.ok_or_else(|| absent(&id))?;
+    Ok(Json(WhyNotAnswer::new(line_item, &found)))
+}
+
+fn absent(id: &str) -> Problem {
+    Problem::new(Code::NotFound, format!("there is no line item {id:?}")).at("id")
+}
+
+/// One of another advertiser is answered as one that does not exist.
+fn own_line_item(node: &Node, caller: &Caller, id: &str) -> Result<LineItemId, Problem> {
+    let world = node.world.load();
+    let known = id.parse().ok().and_then(|id| world.catalog.line_item_by_id(LineItemId(id)));
+    let row = known.map(|ix| world.catalog.line_item(ix));
+    let row = row.filter(|row| caller.reaches_advertiser(row.tenant, row.advertiser));
+    row.map(|row| row.id).ok_or_else(|| absent(id))
+}
+
+fn window(node: &Node, stretch: &Stretch) -> Result<Window, Problem> {
+    let moment = |field, text: &Option<String>| text.as_deref().map(|text| parsed(field, text)).transpose();
+    let until = moment("to", &stretch.to)?.unwrap_or_else(|| node.clock.now());
+    let from = moment("from", &stretch.from)?.unwrap_or_else(|| until - BACK);
+    if from < until {
+        return Ok(Window { from, until });
+    }
+    Err(Problem::invalid("from", "must lie before `to`"))
+}
