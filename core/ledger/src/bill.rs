@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use litfass_types::{AdvertiserId, Timestamp};
+use litfass_types::{AdvertiserId, DecisionId, Position, TenantId, Timestamp, UserHash};
 
+use crate::attribute::Journey;
 use crate::books::Cause;
-use crate::claim::{Batch, Claim, ClaimId, Consumed, Entry, Outcome, Pending, Shortage, key_day, key_day_end};
+use crate::claim::{
+    Batch, Billable, Claim, ClaimId, Consumed, Entry, Outcome, Pending, Shortage, key_day, key_day_end,
+};
 use crate::gather::{self, Scope};
 use crate::moves::Till;
+use crate::rollup::{Buyer, Figures, Viewer};
 use crate::rows::{BatchRecord, PartitionKind, Refused, Rows};
 use crate::settle::{Settled, bill_pending, settle};
 use crate::store::{Operation, Source};
@@ -43,6 +47,7 @@ impl Operation for Bill<'_> {
         let refunded = scope.refunds(source, Some(&accounts))?;
         scope.pending_of(source, &refunded)?;
         scope.read(&mut rows, source)?;
+        self.read_journeys(&mut rows, source)?;
         let copies = self.marked(&rows);
         gather::read_missing(&mut rows.pending, copies, |ids| source.pending(ids))?;
         Ok(rows)
@@ -54,12 +59,15 @@ impl Operation for Bill<'_> {
         }
         let mut till = Till::new(cause(&self.batch.consumed));
         let mut billed = Billed::default();
+        let mut journey = Journey::default();
         for entry in &self.batch.entries {
-            self.check_inside(entry)?;
+            self.check_inside(entry.position)?;
             let outcome = self.claim(rows, &mut till, entry, &mut billed.settled)?;
+            see(rows, &mut journey, entry, outcome)?;
             self.note(rows, entry, outcome)?;
             billed.outcomes.push(outcome);
         }
+        self.report(rows, journey)?;
         settle(rows, &mut till, false, &mut billed.settled)?;
         till.close(rows)?;
         rows.batch = Some(self.record(&billed));
@@ -74,9 +82,48 @@ fn cause(consumed: &[Consumed]) -> Cause {
 
 impl Bill<'_> {
     fn read_keys<S: Source + ?Sized>(&self, rows: &mut Rows, source: &mut S) -> Result<(), S::Error> {
-        let kept = self.batch.entries.iter().filter(|entry| Some(key_day(entry.claim.id.decision)) > rows.keys_dropped);
-        let wanted = kept.map(|entry| entry.claim.id.key().0).collect();
+        let claims = self.batch.entries.iter().map(|entry| &entry.claim.id);
+        let ids = claims.chain(self.batch.sightings.iter().map(|sighting| &sighting.id));
+        let kept = ids.filter(|id| Some(key_day(id.decision)) > rows.keys_dropped);
+        let wanted = kept.map(|id| id.key().0).collect();
         rows.keys.fill(&wanted, source.keys(&wanted)?);
+        Ok(())
+    }
+
+    /// Clicks of the viewers who click or order in this batch, and its orders where they came before.
+    fn read_journeys<S: Source + ?Sized>(&self, rows: &mut Rows, source: &mut S) -> Result<(), S::Error> {
+        let claims = self.batch.entries.iter().filter_map(|entry| clicker(&entry.claim.id, &entry.claim));
+        let sightings = self.batch.sightings.iter().filter_map(|s| viewer_of(&s.id, s.slice.tenant, s.viewer));
+        let buyers = self.batch.orders.iter().filter_map(|order| match order.id.buyer {
+            Buyer::Viewer(viewer) => Some(viewer),
+            Buyer::Slot(..) => None,
+        });
+        let viewers = claims.chain(sightings).chain(buyers).collect();
+        rows.clicks.fill(&viewers, source.clicks(&viewers)?);
+        let orders = self.batch.orders.iter().map(|order| order.id.clone()).collect();
+        rows.orders.fill(&orders, source.orders(&orders)?);
+        Ok(())
+    }
+
+    /// Counts what bills nothing: events that were not there before, orders and requests.
+    fn report<'a>(&'a self, rows: &mut Rows, mut journey: Journey<'a>) -> Result<(), Refused> {
+        for sighting in &self.batch.sightings {
+            self.check_inside(sighting.position)?;
+            let gone = rows.keys_dropped >= Some(key_day(sighting.id.decision));
+            if gone || sighting.appended > self.expires(sighting.id.decision, sighting.token_expires) {
+                continue;
+            }
+            if mark(rows, &sighting.id)? {
+                rows.rollup.deliver(sighting.slice, &Figures::event(sighting.id.kind))?;
+                if let Some(viewer) = viewer_of(&sighting.id, sighting.slice.tenant, sighting.viewer) {
+                    journey.click(sighting.appended, sighting.position, viewer, sighting.slice);
+                }
+            }
+        }
+        self.batch.orders.iter().try_for_each(|order| self.check_inside(order.position))?;
+        journey.orders(&self.batch.orders);
+        journey.count(rows, self.terms)?;
+        self.batch.asked.iter().try_for_each(|(spot, asked)| rows.rollup.ask(*spot, asked))?;
         Ok(())
     }
 
@@ -89,8 +136,7 @@ impl Bill<'_> {
         self.batch.entries.iter().map(|entry| &entry.claim.id).filter(marked).cloned().collect()
     }
 
-    fn check_inside(&self, entry: &Entry) -> Result<(), Refused> {
-        let at = entry.position;
+    fn check_inside(&self, at: Position) -> Result<(), Refused> {
         let holds = |c: &Consumed| c.partition == at.partition && (c.from..c.next).contains(&at.offset);
         if self.batch.consumed.iter().any(holds) { Ok(()) } else { Err(Refused::Outside(at)) }
     }
@@ -104,7 +150,7 @@ impl Bill<'_> {
     ) -> Result<Outcome, Refused> {
         let claim = &entry.claim;
         let gone = rows.keys_dropped >= Some(key_day(claim.id.decision));
-        if gone || entry.appended > self.expires(claim) {
+        if gone || entry.appended > self.expires(claim.id.decision, claim.token_expires) {
             return Ok(Outcome::Expired);
         }
         let late = entry.appended > claim.hold_expires;
@@ -115,15 +161,15 @@ impl Bill<'_> {
             return Ok(Outcome::Repeated);
         }
         match rows.spend(claim.chain, claim.amount(), (!late).then_some(claim.lease))? {
-            None => till.ring(claim.tenant, claim.chain, claim.amount()).map(|()| Outcome::Billed),
+            None => till.ring(claim.tenant, claim.chain, claim.facet, claim.amount()).map(|()| Outcome::Billed),
             Some(level) => Ok(self.wait(rows, entry, Shortage { level, late })),
         }
     }
 
     /// The token's expiry, but never past the life of the keys of its decision's day.
-    fn expires(&self, claim: &Claim) -> Timestamp {
-        let life = key_day_end(key_day(claim.id.decision)) + self.terms.key_life;
-        claim.token_expires.min(life)
+    fn expires(&self, decision: DecisionId, token_expires: Timestamp) -> Timestamp {
+        let life = key_day_end(key_day(decision)) + self.terms.key_life;
+        token_expires.min(life)
     }
 
     fn wait(&self, rows: &mut Rows, entry: &Entry, shortage: Shortage) -> Outcome {
@@ -132,10 +178,11 @@ impl Bill<'_> {
             position: entry.position,
             tenant: claim.tenant,
             chain: claim.chain,
+            facet: claim.facet,
             amount: claim.amount(),
             lease: claim.lease,
             hold_expires: claim.hold_expires,
-            token_expires: self.expires(claim),
+            token_expires: self.expires(claim.id.decision, claim.token_expires),
             shortage,
         };
         rows.pending.put(claim.id.clone(), pending);
@@ -164,6 +211,28 @@ impl Bill<'_> {
             billed: count(at_once),
         }
     }
+}
+
+/// Counts a claim where its key was taken: whether it could be paid at once is another matter.
+fn see(rows: &mut Rows, journey: &mut Journey<'_>, entry: &Entry, outcome: Outcome) -> Result<(), Refused> {
+    if matches!(outcome, Outcome::Repeated | Outcome::Expired) {
+        return Ok(());
+    }
+    let (claim, slice) = (&entry.claim, entry.claim.slice());
+    rows.rollup.deliver(slice, &Figures::event(claim.id.kind))?;
+    if let Some(viewer) = clicker(&claim.id, claim) {
+        journey.click(entry.appended, entry.position, viewer, slice);
+    }
+    Ok(())
+}
+
+fn clicker(id: &ClaimId, claim: &Claim) -> Option<Viewer> {
+    viewer_of(id, claim.tenant, claim.viewer)
+}
+
+/// Who clicked, where it is a click of somebody in particular.
+fn viewer_of(id: &ClaimId, tenant: TenantId, user: Option<UserHash>) -> Option<Viewer> {
+    user.filter(|_| id.kind == Billable::Click).map(|user| Viewer { tenant, user })
 }
 
 /// Sets the claim's key; false where it was set before.

@@ -11,6 +11,7 @@ use crate::claim::{ClaimId, Count, KeyId, Outcome, Pending, Tally, UnbilledId, k
 use crate::command::{CommandId, CommandOutcome, CommandRecord, DailyLimits, Funding};
 use crate::control::{Chain, Control, ControlId};
 use crate::lease::Lease;
+use crate::rollup::{LastClick, OrderId, Rollup, Viewer};
 use crate::rows::{BatchRecord, Partition, Rows, Table};
 use crate::store::{Found, Source, Store};
 
@@ -32,6 +33,9 @@ pub struct Book {
     pub outcomes: BTreeMap<Position, Outcome>,
     pub postings: Vec<Posting>,
     pub batches: Vec<BatchRecord>,
+    pub clicks: BTreeMap<Viewer, LastClick>,
+    pub orders: BTreeMap<OrderId, Timestamp>,
+    pub rollup: Rollup,
 }
 
 fn find<K: Ord + Clone, V: Clone>(rows: &BTreeMap<K, V>, wanted: &BTreeSet<K>) -> Result<Found<K, V>, Infallible> {
@@ -48,6 +52,14 @@ fn write<K: Ord + Clone, V: Clone + PartialEq>(rows: &mut BTreeMap<K, V>, table:
             Some(row) => rows.insert(change.key.clone(), row.clone()),
             None => rows.remove(change.key),
         };
+    }
+}
+
+/// A book holds more than any test counts to; what would not fit is left out, and the checks say so.
+fn add(kept: &mut Rollup, more: &Rollup) {
+    let before = kept.clone();
+    if kept.add(more).is_err() {
+        *kept = before;
     }
 }
 
@@ -136,6 +148,14 @@ impl Source for Book {
         find(&self.tallies, wanted)
     }
 
+    fn clicks(&mut self, wanted: &BTreeSet<Viewer>) -> Result<Found<Viewer, LastClick>, Infallible> {
+        find(&self.clicks, wanted)
+    }
+
+    fn orders(&mut self, wanted: &BTreeSet<OrderId>) -> Result<Found<OrderId, Timestamp>, Infallible> {
+        find(&self.orders, wanted)
+    }
+
     fn unbilled(&mut self, wanted: &BTreeSet<UnbilledId>) -> Result<Found<UnbilledId, Count>, Infallible> {
         find(&self.unbilled, wanted)
     }
@@ -157,6 +177,9 @@ impl Store for Book {
         self.outcomes.extend(&rows.outcomes);
         self.postings.extend_from_slice(&rows.postings);
         self.batches.extend(rows.batch.clone());
+        write(&mut self.clicks, &rows.clicks);
+        write(&mut self.orders, &rows.orders);
+        add(&mut self.rollup, &rows.rollup);
         self.forget(rows);
         Ok(())
     }
@@ -167,6 +190,10 @@ impl Book {
         if rows.keys_dropped > self.keys_dropped {
             self.keys_dropped = rows.keys_dropped;
             self.keys.retain(|key, _| Some(key_day(key.decision)) > rows.keys_dropped);
+        }
+        if let Some(before) = rows.journeys_forgotten {
+            self.clicks.retain(|_, click| click.appended >= before);
+            self.orders.retain(|_, appended| *appended >= before);
         }
         if let Some(before) = rows.leases_forgotten {
             self.leases.retain(|_, lease| !lease.closed || lease.expires >= before);

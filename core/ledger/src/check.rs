@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use litfass_types::{AdvertiserId, CampaignId, Position};
+use litfass_types::{AdvertiserId, CampaignId, LineItemId, Position};
 
 use crate::amount::Amount;
 use crate::book::Book;
@@ -50,6 +50,7 @@ pub struct Audit {
     billed_at_once: u64,
     outcomes: Outcomes,
     waiting: Vec<(Chain, Amount)>,
+    reported: BTreeMap<LineItemId, (i128, i128)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -97,6 +98,8 @@ impl Audit {
         book.batches.iter().for_each(|batch| audit.batch(batch.claims, batch.billed));
         book.outcomes.values().for_each(|outcome| audit.outcome(*outcome));
         book.pending.values().for_each(|pending| audit.pending(pending));
+        let delivered = book.rollup.delivered.iter();
+        delivered.for_each(|(slice, figures)| audit.reported(slice.line_item, figures.spent, figures.refunded));
         audit
     }
 
@@ -158,6 +161,12 @@ impl Audit {
     pub fn batch(&mut self, claims: u64, billed: u64) {
         self.claims += claims;
         self.billed_at_once += billed;
+    }
+
+    /// One row of the reports.
+    pub fn reported(&mut self, line_item: LineItemId, spent: Amount, refunded: Amount) {
+        let sums = self.reported.entry(line_item).or_default();
+        *sums = (sums.0 + spent.nanos(), sums.1 + refunded.nanos());
     }
 
     /// One outcome other than billed at once.
@@ -343,6 +352,18 @@ pub fn postings_are_folds_of_outcomes(audit: &Audit) -> Result<(), Violation> {
     same(name, "the number of unbilled claims", unbilled, audit.outcomes.unbilled)
 }
 
+/// Reports show what was billed and refunded of every line item, to the nano.
+pub fn reports_are_folds_of_postings(audit: &Audit) -> Result<(), Violation> {
+    let name = "reports are folds of postings";
+    let posted = audit.sums.keys().filter_map(|id| if let ControlId::LineItem(id) = id { Some(*id) } else { None });
+    posted.chain(audit.reported.keys().copied()).try_for_each(|line_item| {
+        let (spent, refunded) = audit.reported.get(&line_item).copied().unwrap_or_default();
+        let posted = audit.sums(ControlId::LineItem(line_item));
+        same(name, format!("the reported spend of line item {line_item}"), spent, posted.spent)?;
+        same(name, format!("the reported refunds of line item {line_item}"), refunded, posted.restored)
+    })
+}
+
 /// A command that moves money has one posting where it was applied, and none otherwise.
 pub fn commands_take_effect_once(audit: &Audit) -> Result<(), Violation> {
     let name = "a command takes effect at most once";
@@ -367,7 +388,7 @@ pub fn nothing_pending_fits(audit: &Audit) -> Result<(), Violation> {
 type Check = fn(&Audit) -> Result<(), Violation>;
 
 /// What holds after every transaction.
-pub const ALWAYS: [Check; 11] = [
+pub const ALWAYS: [Check; 12] = [
     spent_and_leased_within_ceiling_and_restored,
     levels_agree,
     open_leases_are_what_is_leased,
@@ -379,6 +400,7 @@ pub const ALWAYS: [Check; 11] = [
     every_claim_has_one_outcome,
     postings_are_folds_of_outcomes,
     commands_take_effect_once,
+    reports_are_folds_of_postings,
 ];
 
 /// Every invariant that does not hold, the first place of each.

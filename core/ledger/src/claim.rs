@@ -3,12 +3,14 @@
 //! A claim is what a token says, plus which entry of the log brought it. Every claim has exactly one outcome. What has been
 //! billed once is known by its key: (decision, slot, kind), for conversions also the order id.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use litfass_types::{AdId, CreativeId, Day, DecisionId, LeaseId, PlacementId, Position, Price, TenantId, Timestamp};
+use litfass_types::{Day, DecisionId, LeaseId, Position, Price, TenantId, Timestamp, UserHash};
 
 use crate::amount::{Amount, Overflow};
 use crate::control::{Chain, Level};
+use crate::rollup::{Asked, Facet, Order, Sighting, Slice, Spot};
 
 /// The one kind of event that a shown ad bills for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -79,9 +81,8 @@ pub struct Claim {
     pub id: ClaimId,
     pub tenant: TenantId,
     pub chain: Chain,
-    pub ad: AdId,
-    pub creative: CreativeId,
-    pub placement: PlacementId,
+    pub facet: Facet,
+    pub viewer: Option<UserHash>,
     pub price: Price,
     pub lease: LeaseId,
     pub hold_expires: Timestamp,
@@ -92,6 +93,11 @@ impl Claim {
     #[must_use]
     pub fn amount(&self) -> Amount {
         Amount::of(self.price)
+    }
+
+    #[must_use]
+    pub const fn slice(&self) -> Slice {
+        Slice::new(self.tenant, &self.chain, self.facet)
     }
 }
 
@@ -120,6 +126,11 @@ pub struct Consumed {
 pub struct Batch {
     pub consumed: Vec<Consumed>,
     pub entries: Vec<Entry>,
+    /// Events that bill nothing, for reports.
+    pub sightings: Vec<Sighting>,
+    pub orders: Vec<Order>,
+    /// Requests, added up.
+    pub asked: BTreeMap<Spot, Asked>,
 }
 
 /// Why a claim did not fit: the first level from the account down without enough left, and whether its hold was over.
@@ -164,6 +175,7 @@ pub struct Pending {
     pub position: Position,
     pub tenant: TenantId,
     pub chain: Chain,
+    pub facet: Facet,
     pub amount: Amount,
     pub lease: LeaseId,
     pub hold_expires: Timestamp,

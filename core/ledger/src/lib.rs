@@ -15,6 +15,7 @@
 
 mod amount;
 mod apply;
+mod attribute;
 mod bill;
 mod book;
 mod books;
@@ -29,6 +30,7 @@ mod index;
 mod lease;
 mod moves;
 mod partitions;
+mod rollup;
 mod rows;
 mod settle;
 mod statement;
@@ -56,6 +58,10 @@ pub use lease::{
     BudgetDay, GrantAnswer, GrantRefusal, GrantRequest, Granted, HolderId, Lease, Remaining, Return, grant_amount,
 };
 pub use partitions::Membership;
+pub use rollup::{
+    Asked, Buyer, Country, Facet, Figures, LastClick, Order, OrderId, Quarter, Rollup, Sighting, Slice, Spot, Traffic,
+    Viewer,
+};
 pub use rows::{BatchRecord, Change, Partition, PartitionKind, Refused, Rows, Table};
 pub use settle::{Settled, SettledClaim};
 pub use statement::{Account, Charge, Days, Move, MoveKind, Statement, carried};

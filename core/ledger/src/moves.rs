@@ -11,6 +11,7 @@ use crate::claim::{Count, Tally};
 use crate::command::CommandOutcome;
 use crate::control::{Chain, Control, ControlId, Level, UNLIMITED};
 use crate::lease::Remaining;
+use crate::rollup::{Facet, Figures, Rollup, Slice};
 use crate::rows::{Refused, Rows};
 
 impl Rows {
@@ -141,19 +142,23 @@ impl Rows {
 pub(crate) struct Till {
     cause: Cause,
     sums: BTreeMap<(TenantId, Chain), Count>,
+    spent: Rollup,
 }
 
 impl Till {
     pub(crate) const fn new(cause: Cause) -> Self {
-        Self { cause, sums: BTreeMap::new() }
+        Self { cause, sums: BTreeMap::new(), spent: Rollup { delivered: BTreeMap::new(), asked: BTreeMap::new() } }
     }
 
-    pub(crate) fn ring(&mut self, tenant: TenantId, chain: Chain, amount: Amount) -> Result<(), Refused> {
+    pub(crate) fn ring(&mut self, tenant: TenantId, chain: Chain, facet: Facet, amount: Amount) -> Result<(), Refused> {
+        let figures = Figures { spent: amount, ..Figures::default() };
+        self.spent.deliver(Slice::new(tenant, &chain, facet), &figures)?;
         Ok(self.sums.entry((tenant, chain)).or_default().add(1, amount)?)
     }
 
     pub(crate) fn close(self, rows: &mut Rows) -> Result<(), Refused> {
-        let Self { cause, sums } = self;
+        let Self { cause, sums, spent } = self;
+        rows.rollup.add(&spent)?;
         for ((tenant, chain), Count { events, amount }) in sums {
             rows.tally(chain, |tally| tally.billed.add(events, amount))?;
             rows.post(Posting {

@@ -13,6 +13,7 @@ use crate::claim::{ClaimId, Consumed, Count, KeyId, Outcome, Pending, Tally, Unb
 use crate::command::{CommandId, CommandRecord, DailyLimits, Funding};
 use crate::control::{Chain, Control, ControlId};
 use crate::lease::Lease;
+use crate::rollup::{LastClick, OrderId, Rollup, Viewer};
 
 /// Why an operation has no plan. Nothing was changed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -167,6 +168,13 @@ pub struct Rows {
     pub outcomes: BTreeMap<Position, Outcome>,
     pub postings: Vec<Posting>,
     pub batch: Option<BatchRecord>,
+    pub clicks: Table<Viewer, LastClick>,
+    /// When each was first appended.
+    pub orders: Table<OrderId, Timestamp>,
+    /// To be added to what is kept: unlike every other row it is not read first.
+    pub rollup: Rollup,
+    /// Clicks and orders appended before this are deleted.
+    pub journeys_forgotten: Option<Timestamp>,
     /// Closed leases that expired before this are deleted.
     pub leases_forgotten: Option<Timestamp>,
 }
@@ -189,6 +197,10 @@ impl Default for Rows {
             outcomes: BTreeMap::new(),
             postings: Vec::new(),
             batch: None,
+            clicks: Table::new("clicks"),
+            orders: Table::new("orders"),
+            rollup: Rollup::default(),
+            journeys_forgotten: None,
             leases_forgotten: None,
         }
     }

@@ -12,6 +12,7 @@ use crate::claim::{ClaimId, Outcome, Pending, UnbilledId};
 use crate::command::{CommandEntry, CommandId, CommandOutcome, Effect, Objection};
 use crate::control::{Chain, ControlId};
 use crate::moves::Till;
+use crate::rollup::{Figures, Slice};
 use crate::rows::{Refused, Rows};
 
 /// What changed its outcome in passing: claims and refunds that waited.
@@ -94,6 +95,8 @@ pub(crate) fn refund(rows: &mut Rows, entry: &CommandEntry) -> Result<bool, Refu
         rows.change(id, |control| control.restore(amount))?;
     }
     let tenant = entry.command.tenant;
+    let figures = Figures { refunded: amount, ..Figures::default() };
+    rows.rollup.deliver(Slice::of_refund(tenant, &chain, entry.appended), &figures)?;
     rows.post(Posting {
         kind: PostingKind::Refund,
         cause: crate::books::Cause::Command(entry.command.id),
@@ -134,7 +137,7 @@ pub(crate) fn bill_pending(
     settled: &mut Settled,
 ) -> Result<(), Refused> {
     let Some(pending) = rows.pending.slot(id)?.take() else { return Ok(()) };
-    till.ring(pending.tenant, pending.chain, pending.amount)?;
+    till.ring(pending.tenant, pending.chain, pending.facet, pending.amount)?;
     end_pending(rows, id, &pending, Outcome::Billed, settled);
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::claim::{ClaimId, Count, KeyId, Pending, Tally, UnbilledId};
 use crate::command::{CommandId, CommandRecord, DailyLimits, Funding};
 use crate::control::{Chain, Control, ControlId};
 use crate::lease::Lease;
+use crate::rollup::{LastClick, OrderId, Viewer};
 use crate::rows::{Partition, Refused, Rows};
 
 /// Rows found; what is absent has none.
@@ -47,6 +48,8 @@ pub trait Source {
     fn refunds_waiting(&mut self) -> Result<Found<CommandId, CommandRecord>, Self::Error>;
     fn balances(&mut self, wanted: &BTreeSet<LedgerAccount>) -> Result<Found<LedgerAccount, Balance>, Self::Error>;
     fn tallies(&mut self, wanted: &BTreeSet<Chain>) -> Result<Found<Chain, Tally>, Self::Error>;
+    fn clicks(&mut self, wanted: &BTreeSet<Viewer>) -> Result<Found<Viewer, LastClick>, Self::Error>;
+    fn orders(&mut self, wanted: &BTreeSet<OrderId>) -> Result<Found<OrderId, Timestamp>, Self::Error>;
     fn unbilled(&mut self, wanted: &BTreeSet<UnbilledId>) -> Result<Found<UnbilledId, Count>, Self::Error>;
 }
 

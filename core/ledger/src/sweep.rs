@@ -116,6 +116,7 @@ impl Sweep<'_> {
         if day > rows.keys_dropped {
             rows.keys_dropped = day;
             rows.leases_forgotten = day.map(key_day_end);
+            rows.journeys_forgotten = Some(watermark - self.terms.conversion_window.max(self.terms.order_life));
         }
     }
 }

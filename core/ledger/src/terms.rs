@@ -16,6 +16,10 @@ pub struct Terms {
     pub key_life: Duration,
     /// A day leases that long before it begins.
     pub day_lead: Duration,
+    /// An order without a token is attributed to a click of at most that long before.
+    pub conversion_window: Duration,
+    /// An order's name is remembered that long: a copy within it does not count.
+    pub order_life: Duration,
     /// Deciding processes among which a scarce budget is shared; at least 1.
     pub holders: u32,
 }
@@ -28,6 +32,8 @@ impl Default for Terms {
             hold_ttl_click: Duration::minutes(2),
             key_life: Duration::days(8),
             day_lead: Duration::minutes(1),
+            conversion_window: Duration::days(7),
+            order_life: Duration::days(8),
             holders: 1,
         }
     }

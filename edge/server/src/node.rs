@@ -271,7 +271,7 @@ impl Folded {
         let options = FoldOptions {
             attribution_window: config.ledger.conversion_window,
             // An order may bring the token of a click as old as the window.
-            key_life: config.ledger.token_ttl.max(config.ledger.conversion_window) + litfass_types::Duration::days(1),
+            key_life: order_life(config),
             snapshot_interval: span(config.fold.snapshot_interval),
             ..FoldOptions::default()
         };
@@ -401,8 +401,15 @@ fn terms(config: &Config) -> Terms {
         hold_ttl_click: config.ledger.hold_ttl_cpc,
         // A token dies with its own life; keys outlive it by the decision's day.
         key_life: config.ledger.token_ttl + litfass_types::Duration::days(1),
+        conversion_window: config.ledger.conversion_window,
+        order_life: order_life(config),
         ..Terms::default()
     }
+}
+
+/// How long copies of events without a token's life of their own are recognised, here and in the folds.
+fn order_life(config: &Config) -> litfass_types::Duration {
+    config.ledger.token_ttl.max(config.ledger.conversion_window) + litfass_types::Duration::days(1)
 }
 
 pub(crate) fn rules(config: &Config) -> Rules {

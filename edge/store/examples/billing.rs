@@ -13,8 +13,8 @@ use std::time::{Duration as Elapsed, Instant};
 
 use litfass_ledger::{
     Amount, Batch, Billable, BudgetDay, Chain, Claim, ClaimId, Command, CommandEntry, CommandId, Commands, Consumed,
-    Effect, Entrant, Entry, GrantAnswer, GrantRequest, Granted, HolderId, Holds, Limit, Membership, Note,
-    PartitionKind, Return, Terms,
+    Country, Effect, Entrant, Entry, Facet, GrantAnswer, GrantRequest, Granted, HolderId, Holds, Limit, Membership,
+    Note, PartitionKind, Quarter, Return, Terms, Traffic,
 };
 use litfass_store::ledger::{BudgetAuthority, LedgerAdmin, SqliteLedger, SqliteLedgerReader, verify};
 use litfass_types::{
@@ -173,7 +173,7 @@ fn batch_of(zipf: &Zipf, number: u64, size: u64) -> Batch {
         Entry { position: Position { partition: 0, offset }, appended, claim }
     };
     let consumed = Consumed { partition: 0, from, next: from + size, appended };
-    Batch { consumed: vec![consumed], entries: (from..from + size).map(entry).collect() }
+    Batch { consumed: vec![consumed], entries: (from..from + size).map(entry).collect(), ..Batch::default() }
 }
 
 fn claim(zipf: &Zipf, event: u64, round: u64) -> Claim {
@@ -189,9 +189,15 @@ fn claim(zipf: &Zipf, event: u64, round: u64) -> Claim {
         },
         tenant: TenantId(1),
         chain: chain(line_item),
-        ad: AdId(1),
-        creative: CreativeId(1),
-        placement: PlacementId(1),
+        facet: Facet {
+            quarter: Quarter::of(decided),
+            ad: AdId(line_item),
+            creative: CreativeId(line_item),
+            placement: PlacementId(1 + event % 5),
+            country: Country::of(["DE", "FR", "US"][usize::try_from(event % 3).unwrap_or(0)]),
+            traffic: Traffic::VALID,
+        },
+        viewer: None,
         price: Price { micros: 1_000_000 + i64::try_from(event % 4_000_000).unwrap_or(0), per: Unit::Mille },
         lease: lease_of(line_item, round),
         hold_expires: decided + Duration::minutes(5),

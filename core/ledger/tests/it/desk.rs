@@ -79,7 +79,7 @@ impl Desk {
         let read = &mut self.read[usize::from(partition)];
         let consumed = Consumed { partition, from: *read, next: *read + 1, appended: at };
         *read += 1;
-        self.ledger.bill(&Batch { consumed: vec![consumed], entries: Vec::new() }).unwrap();
+        self.ledger.bill(&Batch { consumed: vec![consumed], ..Batch::default() }).unwrap();
     }
 
     pub(crate) fn give_back(&mut self, lease: u128, total: i64) {
@@ -136,5 +136,9 @@ pub(crate) fn batch(partition: u16, from: u64, appended: Timestamp, claims: &[Cl
         claim: claim.clone(),
     });
     let next = from + claims.len() as u64;
-    Batch { consumed: vec![Consumed { partition, from, next, appended }], entries: entries.collect() }
+    Batch {
+        consumed: vec![Consumed { partition, from, next, appended }],
+        entries: entries.collect(),
+        ..Batch::default()
+    }
 }

@@ -1,7 +1,8 @@
 //! A small universe: two accounts, three campaigns, four line items, two budget days.
 
-use litfass_ledger::{Amount, Billable};
-use litfass_ledger::{BudgetDay, Chain, Claim, ClaimId, LedgerAccount, Terms};
+use litfass_ledger::{
+    Amount, Billable, BudgetDay, Chain, Claim, ClaimId, Country, Facet, LedgerAccount, Quarter, Terms, Traffic,
+};
 use litfass_types::{
     AdId, AdvertiserId, CampaignId, CreativeId, Day, DecisionId, Duration, LeaseId, LineItemId, PlacementId, Price,
     TenantId, Timestamp, Unit,
@@ -27,6 +28,7 @@ pub(crate) fn terms() -> Terms {
         key_life: Duration::hours(2),
         day_lead: Duration::minutes(1),
         holders: 2,
+        ..Terms::default()
     }
 }
 
@@ -63,6 +65,17 @@ pub(crate) fn price(line_item: u64, cost: i64) -> Price {
     }
 }
 
+pub(crate) fn facet(at: Timestamp) -> Facet {
+    Facet {
+        quarter: Quarter::of(at),
+        ad: AdId(1),
+        creative: CreativeId(1),
+        placement: PlacementId(1),
+        country: Country::of("DE"),
+        traffic: Traffic::VALID,
+    }
+}
+
 pub(crate) fn claim(line_item: u64, decided: Timestamp, number: u64, slot: u8, cost: i64) -> Claim {
     let kind = if unit(line_item) == Unit::Mille { Billable::Impression } else { Billable::Click };
     let decision = DecisionId::new(decided, 0, number);
@@ -70,9 +83,8 @@ pub(crate) fn claim(line_item: u64, decided: Timestamp, number: u64, slot: u8, c
         id: ClaimId { decision, slot, kind, order: String::new() },
         tenant: TENANT,
         chain: chain(line_item, day_of(decided)),
-        ad: AdId(1),
-        creative: CreativeId(1),
-        placement: PlacementId(1),
+        facet: facet(decided),
+        viewer: None,
         price: price(line_item, cost),
         lease: LeaseId(0),
         hold_expires: decided + terms().hold_ttl(unit(line_item)),

@@ -203,7 +203,11 @@ impl World {
         let next = (from + entries).min(log.entries.len());
         let number = EVENT_PARTITIONS[partition];
         let consumed = consumed(number, from, next, log.entries[..next].iter().map(|e| e.0).max());
-        let batch = Batch { consumed: vec![consumed], entries: billable(number, from, &log.entries[from..next]) };
+        let batch = Batch {
+            consumed: vec![consumed],
+            entries: billable(number, from, &log.entries[from..next]),
+            ..Batch::default()
+        };
         let expected_refusal = from != log.read;
         let billed = same(ledgers, |ledger| ledger.bill(&batch));
         assert_eq!(matches!(billed, Err(Refused::Position { .. })), expected_refusal);

@@ -6,16 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use litfass_events::{EventKind, Token};
-use litfass_ledger::{
-    Amount, Batch, Billable, Billed, Chain, Claim, ClaimId, Consumed, Entry, Membership, Outcome, PartitionKind,
-    Settled,
-};
+use litfass_ledger::{Amount, Batch, Billed, Consumed, Membership, Outcome, PartitionKind, Settled};
 use litfass_store::ledger::{BudgetAuthority, LedgerAdmin, LedgerReader};
 use litfass_store::log::EventLog;
-use litfass_store::wire::{self, Body, Logged};
+use litfass_store::wire;
 use litfass_types::Position;
 
+use super::reading;
 use crate::metrics::{Metrics, label::BillingOutcome};
 
 /// Read of one partition at once.
@@ -24,6 +21,8 @@ const BATCH_BYTES: usize = 2 << 20;
 const WAIT: Duration = Duration::from_millis(200);
 /// Between batches: what comes meanwhile shares a transaction.
 const GATHER: Duration = Duration::from_millis(20);
+/// So many events for reports alone make a transaction of their own.
+const MANY: usize = 10_000;
 /// How long the ledger's positions may stay behind where there is nothing to bill.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -79,7 +78,8 @@ impl<L: BudgetAuthority + LedgerAdmin, R: LedgerReader> BillingWorker<L, R> {
     /// Claims are billed at once; a stretch without any only moves the positions, which can wait.
     fn is_due(&self, batch: &Batch) -> bool {
         let quiet = self.billed.is_none_or(|billed| billed.elapsed() >= QUIET);
-        !batch.entries.is_empty() || (!batch.consumed.is_empty() && quiet)
+        let many = batch.sightings.len() + batch.orders.len() >= MANY;
+        !batch.entries.is_empty() || many || (!batch.consumed.is_empty() && quiet)
     }
 
     fn bill(&mut self, mut batch: Batch) -> Result<()> {
@@ -104,7 +104,7 @@ impl<L: BudgetAuthority + LedgerAdmin, R: LedgerReader> BillingWorker<L, R> {
         let read = self.log.read(*position, BATCH_BYTES)?;
         let Some(appended) = read.entries.last().map(|entry| entry.append_time) else { return Ok(()) };
         for entry in &read.entries {
-            batch.entries.extend(claim(&wire::outline(entry)?));
+            reading::take(batch, &wire::outline(entry)?)?;
         }
         let (partition, from) = (position.partition, position.offset);
         match batch.consumed.iter_mut().find(|consumed| consumed.partition == partition) {
@@ -143,42 +143,4 @@ fn count_outcome(metrics: &Metrics, outcome: Outcome, amount: Amount) {
         }
     };
     metrics.billing.add(label, 1);
-}
-
-/// What the entry may charge; `None` where it is not a billable event. CPA bids are not accepted yet, so no conversion is.
-fn claim(logged: &Logged) -> Option<Entry> {
-    let Body::Delivery(delivery) = &logged.body else { return None };
-    let kind = match delivery.kind {
-        EventKind::Impression => Billable::Impression,
-        EventKind::Viewable => Billable::Viewable,
-        EventKind::Click => Billable::Click,
-        EventKind::Conversion | EventKind::View => return None,
-    };
-    let token = &delivery.token;
-    let id = ClaimId { decision: token.decision, slot: token.slot, kind, order: String::new() };
-    token.bills(delivery.kind).then(|| Entry {
-        position: logged.position,
-        appended: logged.envelope.append_time,
-        claim: claim_of(token, id),
-    })
-}
-
-fn claim_of(token: &Token, id: ClaimId) -> Claim {
-    Claim {
-        id,
-        tenant: token.tenant,
-        chain: Chain {
-            account: token.advertiser,
-            campaign: token.campaign,
-            line_item: token.line_item,
-            day: token.budget_day,
-        },
-        ad: token.ad,
-        creative: token.creative,
-        placement: token.placement,
-        price: token.price,
-        lease: token.lease,
-        hold_expires: token.hold_expires,
-        token_expires: token.expires,
-    }
 }

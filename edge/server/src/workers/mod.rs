@@ -11,6 +11,7 @@ pub mod learn;
 pub mod leases;
 pub mod pacing;
 pub mod profile;
+pub mod reading;
 pub mod signals;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -31,6 +31,7 @@ pub(super) fn terms() -> Terms {
         key_life: Duration::days(2),
         day_lead: Duration::minutes(1),
         holders: 2,
+        ..Terms::default()
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use litfass_ledger::{
     Balance, Chain, ClaimId, CommandId, CommandRecord, Control, ControlId, Count, DailyLimits, Found, Funding,
-    HolderId, KeyId, Lease, LedgerAccount, Partition, Pending, Source, Tally, UnbilledId, key_day,
+    HolderId, KeyId, LastClick, Lease, LedgerAccount, OrderId, Partition, Pending, Source, Tally, UnbilledId, Viewer,
+    key_day,
 };
 use litfass_types::{AdvertiserId, CampaignId, Day, LeaseId, Position, TenantId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, params};
@@ -14,6 +15,7 @@ use super::columns::{
     ledger_account_columns, level_code, partition_kind, shortage, time, wide,
 };
 use super::command;
+use super::rollup::{SLICE, facet, order_columns, slice, viewer_columns};
 
 /// Rows of one transaction.
 pub(super) struct Rows<'a>(pub &'a Connection);
@@ -21,7 +23,8 @@ pub(super) struct Rows<'a>(pub &'a Connection);
 const LEASE: &str = "id, holder, account, campaign, line_item, day, granted_hi, granted_lo, spent_hi, spent_lo, \
                      returned_hi, returned_lo, granted_at, expires, closed";
 const PENDING: &str = "decision, slot, kind, order_id, partition, at, tenant, account, campaign, line_item, day, \
-                       amount_hi, amount_lo, lease, hold_expires, token_expires, short_level, late";
+                       amount_hi, amount_lo, lease, hold_expires, token_expires, short_level, late, quarter, ad, creative, placement, country, \
+                       traffic";
 pub(super) const CONTROL: &str = "limit_hi, limit_lo, restored_hi, restored_lo, leased_hi, leased_lo, spent_hi, \
                                   spent_lo, ceiling_hi, ceiling_lo";
 
@@ -86,6 +89,7 @@ pub(super) fn pending(row: &Row<'_>) -> Result<(ClaimId, Pending)> {
         position: Position { partition: row.get(4)?, offset: id(row, 5)? },
         tenant: TenantId(id(row, 6)?),
         chain: chain(row, 7)?,
+        facet: facet(row, 18)?,
         amount: amount(row, 11)?,
         lease: LeaseId(wide(row, 13)?),
         hold_expires: time(row, 14)?,
@@ -258,6 +262,21 @@ impl Source for Rows<'_> {
                    expired_events, expired_hi, expired_lo FROM ledger_tally
                    WHERE account = ?1 AND campaign = ?2 AND line_item = ?3 AND day = ?4";
         self.each(sql, wanted, chain_columns, |row| tally(row, 0))
+    }
+
+    fn clicks(&mut self, wanted: &BTreeSet<Viewer>) -> Result<Found<Viewer, LastClick>> {
+        let sql = format!("SELECT {SLICE}, appended FROM report_click WHERE tenant = ?1 AND user = ?2");
+        let read = |row: &Row<'_>| Ok(LastClick { slice: slice(row, 0)?, appended: time(row, 10)? });
+        self.each(&sql, wanted, viewer_columns, read)
+    }
+
+    fn orders(&mut self, wanted: &BTreeSet<OrderId>) -> Result<Found<OrderId, Timestamp>> {
+        let sql = "SELECT appended FROM report_order WHERE buyer = ?1 AND order_id = ?2";
+        let bind = |order: &OrderId| {
+            let (buyer, order) = order_columns(order);
+            (buyer, order.to_owned())
+        };
+        self.each(sql, wanted, bind, |row| time(row, 0))
     }
 
     fn unbilled(&mut self, wanted: &BTreeSet<UnbilledId>) -> Result<Found<UnbilledId, Count>> {

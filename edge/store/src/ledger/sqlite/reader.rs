@@ -9,7 +9,7 @@ use litfass_ledger::{
     Account, Balance, Cause, Chain, CommandId, CommandRecord, Control, ControlId, Count, DailyLimits, Funding,
     LedgerAccount, Outcome, Partition, Posting, Shortage, Source, Tally, UNLIMITED, UnbilledId,
 };
-use litfass_types::{AdvertiserId, CampaignId, Day, Position, TenantId};
+use litfass_types::{AdvertiserId, CampaignId, Day, LineItemId, Position, TenantId};
 use rusqlite::{Connection, OptionalExtension, Result, Row, Transaction};
 
 use super::columns::{
@@ -195,6 +195,10 @@ fn audit(tx: &Transaction<'_>) -> Result<Audit> {
         Ok(())
     })?;
     rows.each_pending(|pending| audit.pending(pending))?;
+    rows.for_each("SELECT line_item, spent_hi, spent_lo, refunded_hi, refunded_lo FROM report_delivery", |row| {
+        audit.reported(LineItemId(id(row, 0)?), amount(row, 1)?, amount(row, 3)?);
+        Ok(())
+    })?;
     Ok(audit)
 }
 

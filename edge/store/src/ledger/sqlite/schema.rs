@@ -8,7 +8,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::ledger::LedgerError;
 
 /// One script per version, in order; a script that was released never changes.
-const MIGRATIONS: [&str; 2] = [V1, V2];
+const MIGRATIONS: [&str; 3] = [V1, V2, V3];
 
 const V1: &str = "
 CREATE TABLE ledger_state (
@@ -159,6 +159,64 @@ const V2: &str = "
 ALTER TABLE ledger_command ADD COLUMN by_whom TEXT NOT NULL DEFAULT '';
 ALTER TABLE ledger_command ADD COLUMN reason TEXT NOT NULL DEFAULT '';
 CREATE INDEX ledger_command_account ON ledger_command (account, appended);
+";
+
+/// Reports. What had been billed before is taken over at its budget day, without the ad: nothing else is known of it.
+const V3: &str = "
+CREATE TABLE report_delivery (
+  quarter INTEGER NOT NULL, -- of an hour, since 1970 UTC; of the event's own time
+  tenant INTEGER NOT NULL, account INTEGER NOT NULL, campaign INTEGER NOT NULL, line_item INTEGER NOT NULL,
+  ad INTEGER NOT NULL, creative INTEGER NOT NULL, placement INTEGER NOT NULL, -- 0 for refunds
+  country TEXT NOT NULL, -- empty where unknown
+  traffic INTEGER NOT NULL, -- 0 valid
+  impressions INTEGER NOT NULL, viewables INTEGER NOT NULL, clicks INTEGER NOT NULL, conversions INTEGER NOT NULL,
+  value_hi INTEGER NOT NULL, value_lo INTEGER NOT NULL, -- micros
+  spent_hi INTEGER NOT NULL, spent_lo INTEGER NOT NULL,
+  refunded_hi INTEGER NOT NULL, refunded_lo INTEGER NOT NULL,
+  PRIMARY KEY (quarter, tenant, account, campaign, line_item, ad, creative, placement, country, traffic)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE report_request (
+  quarter INTEGER NOT NULL, tenant INTEGER NOT NULL, placement INTEGER NOT NULL, country TEXT NOT NULL,
+  traffic INTEGER NOT NULL,
+  requests INTEGER NOT NULL, eligible INTEGER NOT NULL, slots INTEGER NOT NULL, filled INTEGER NOT NULL,
+  PRIMARY KEY (quarter, tenant, placement, country, traffic)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE report_click (
+  tenant INTEGER NOT NULL, user BLOB NOT NULL, appended INTEGER NOT NULL,
+  account INTEGER NOT NULL, campaign INTEGER NOT NULL, line_item INTEGER NOT NULL,
+  quarter INTEGER NOT NULL, ad INTEGER NOT NULL, creative INTEGER NOT NULL, placement INTEGER NOT NULL,
+  country TEXT NOT NULL, traffic INTEGER NOT NULL,
+  PRIMARY KEY (tenant, user)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX report_click_age ON report_click (appended);
+
+CREATE TABLE report_order (
+  buyer BLOB NOT NULL, order_id TEXT NOT NULL, appended INTEGER NOT NULL,
+  PRIMARY KEY (buyer, order_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX report_order_age ON report_order (appended);
+
+ALTER TABLE ledger_pending ADD COLUMN quarter INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ledger_pending ADD COLUMN ad INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ledger_pending ADD COLUMN creative INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ledger_pending ADD COLUMN placement INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ledger_pending ADD COLUMN country TEXT NOT NULL DEFAULT '';
+ALTER TABLE ledger_pending ADD COLUMN traffic INTEGER NOT NULL DEFAULT 0;
+UPDATE ledger_pending SET quarter = day * 96;
+
+INSERT INTO report_delivery
+SELECT day * 96, tenant, account, campaign, line_item, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, hi, lo, 0, 0
+FROM ledger_posting WHERE kind = 0
+ON CONFLICT DO UPDATE SET spent_hi = spent_hi + excluded.spent_hi + (spent_lo + excluded.spent_lo) / 1000000000000000000,
+spent_lo = (spent_lo + excluded.spent_lo) % 1000000000000000000;
+INSERT INTO report_delivery
+SELECT day * 96, tenant, account, campaign, line_item, 0, 0, 0, '', 0, 0, 0, 0, 0, 0, 0, 0, 0, hi, lo
+FROM ledger_posting WHERE kind = 2
+ON CONFLICT DO UPDATE SET
+refunded_hi = refunded_hi + excluded.refunded_hi + (refunded_lo + excluded.refunded_lo) / 1000000000000000000,
+refunded_lo = (refunded_lo + excluded.refunded_lo) % 1000000000000000000;
 ";
 
 /// Brings the ledger's tables to this program's version.

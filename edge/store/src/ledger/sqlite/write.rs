@@ -15,6 +15,7 @@ use super::columns::{
 };
 use super::command;
 use super::read::{Rows, key_table};
+use super::rollup;
 
 impl Store for Rows<'_> {
     fn write(&mut self, plan: &Plan) -> Result<()> {
@@ -29,6 +30,7 @@ impl Store for Rows<'_> {
         books(tx, plan)?;
         counters(tx, plan)?;
         batch(tx, plan)?;
+        rollup::write(tx, plan)?;
         forget(tx, plan)
     }
 }
@@ -207,7 +209,8 @@ fn put_pending(tx: &Connection, id: &ClaimId, row: &Pending) -> Result<()> {
     let [account, campaign, line_item, day] = chain_columns(&row.chain);
     let (hi, lo) = row.amount.to_pair();
     let sql = "REPLACE INTO ledger_pending
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+               ?23, ?24)";
     let bind = params![
         id.decision.0.to_be_bytes(),
         id.slot,
@@ -227,6 +230,12 @@ fn put_pending(tx: &Connection, id: &ClaimId, row: &Pending) -> Result<()> {
         row.token_expires.0,
         level_code(row.shortage.level),
         row.shortage.late,
+        row.facet.quarter.0,
+        row.facet.ad.0.cast_signed(),
+        row.facet.creative.0.cast_signed(),
+        row.facet.placement.0.cast_signed(),
+        row.facet.country.name(),
+        row.facet.traffic.0,
     ];
     run(tx, sql, bind)
 }

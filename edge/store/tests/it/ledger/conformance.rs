@@ -65,7 +65,7 @@ pub(super) fn impressions(partition: u16, from: u64, count: u64) -> Batch {
         claim: claim(1, START, u64::from(partition) << 32 | offset, 0, 1_000),
     };
     let consumed = Consumed { partition, from, next: from + count, appended: START };
-    Batch { consumed: vec![consumed], entries: (from..from + count).map(entry).collect() }
+    Batch { consumed: vec![consumed], entries: (from..from + count).map(entry).collect(), ..Batch::default() }
 }
 
 fn request(lease: u128, holder: u64) -> GrantRequest {
@@ -159,7 +159,7 @@ pub(super) fn a_dropped_day_stays_dropped(open: Open<'_>) {
     for partition in 0..2 {
         let from = if partition == 0 { 3 } else { 0 };
         let consumed = vec![Consumed { partition, from, next: from + 1, appended: later }];
-        first.bill(&Batch { consumed, entries: Vec::new() }).unwrap();
+        first.bill(&Batch { consumed, ..Batch::default() }).unwrap();
     }
     assert_eq!(first.sweep().keys_dropped, Some(FIRST_DAY));
     let mut batch = impressions(0, 4, 2);

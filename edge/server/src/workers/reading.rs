@@ -1,0 +1,140 @@
+//! What an entry of the log is to the ledger: a claim, an event that only reports count, an order, or a request.
+//!
+//! Nothing is read but the entry, so the same log gives the same batches. An event's own time decides the hour it is reported
+//! in; it is kept between its decision and its append, so that a wrong clock moves a figure by no more than the event was late.
+
+use litfass_decide::DecisionRecord;
+use litfass_events::{Conversion, Delivery, Envelope, EventKind, Token};
+use litfass_ledger::{
+    Asked, Batch, Billable, Buyer, Chain, Claim, ClaimId, Country, Entry, Facet, Order, OrderId, Overflow, Quarter,
+    Sighting, Slice, Spot, Traffic, Viewer,
+};
+use litfass_store::wire::{Body, Logged};
+use litfass_types::Timestamp;
+
+/// Adds the entry to the batch, where it says anything to the ledger.
+///
+/// # Errors
+/// Where more was asked for than can be counted.
+pub fn take(batch: &mut Batch, logged: &Logged) -> Result<(), Overflow> {
+    match &logged.body {
+        Body::Delivery(delivery) => deliver(batch, logged, delivery),
+        Body::Conversion(conversion) => batch.orders.extend(order(logged, conversion)),
+        Body::Decision(record) => ask(batch, record)?,
+        Body::ItemView(_) | Body::Command(_) | Body::Pacing(_) | Body::Heartbeat | Body::Unknown => {}
+    }
+    Ok(())
+}
+
+fn deliver(batch: &mut Batch, logged: &Logged, delivery: &Delivery) {
+    if let Some(entry) = claim(logged) {
+        batch.entries.push(entry);
+    } else if let Some(kind) = billable(delivery.kind) {
+        let token = &delivery.token;
+        batch.sightings.push(Sighting {
+            position: logged.position,
+            appended: logged.envelope.append_time,
+            id: claim_id(token, kind),
+            slice: Slice::new(token.tenant, &chain(token), facet(token, &logged.envelope)),
+            viewer: token.user,
+            token_expires: token.expires,
+        });
+    }
+}
+
+const fn billable(kind: EventKind) -> Option<Billable> {
+    match kind {
+        EventKind::Impression => Some(Billable::Impression),
+        EventKind::Viewable => Some(Billable::Viewable),
+        EventKind::Click => Some(Billable::Click),
+        EventKind::Conversion | EventKind::View => None,
+    }
+}
+
+const fn claim_id(token: &Token, kind: Billable) -> ClaimId {
+    ClaimId { decision: token.decision, slot: token.slot, kind, order: String::new() }
+}
+
+/// What the entry may charge; `None` where it is not a billable event. CPA bids are not accepted yet, so no conversion is.
+#[must_use]
+pub fn claim(logged: &Logged) -> Option<Entry> {
+    let Body::Delivery(delivery) = &logged.body else { return None };
+    let (token, kind) = (&delivery.token, billable(delivery.kind)?);
+    token.bills(delivery.kind).then(|| Entry {
+        position: logged.position,
+        appended: logged.envelope.append_time,
+        claim: Claim {
+            id: claim_id(token, kind),
+            tenant: token.tenant,
+            chain: chain(token),
+            facet: facet(token, &logged.envelope),
+            viewer: token.user,
+            price: token.price,
+            lease: token.lease,
+            hold_expires: token.hold_expires,
+            token_expires: token.expires,
+        },
+    })
+}
+
+const fn chain(token: &Token) -> Chain {
+    Chain { account: token.advertiser, campaign: token.campaign, line_item: token.line_item, day: token.budget_day }
+}
+
+fn facet(token: &Token, envelope: &Envelope) -> Facet {
+    Facet {
+        quarter: Quarter::of(happened(envelope, token.decision.time())),
+        ad: token.ad,
+        creative: token.creative,
+        placement: token.placement,
+        country: Country::of(&token.geo),
+        traffic: Traffic::VALID,
+    }
+}
+
+/// When it happened: not before what led to it, not after it was recorded.
+fn happened(envelope: &Envelope, not_before: Timestamp) -> Timestamp {
+    envelope.event_time.max(not_before).min(envelope.append_time)
+}
+
+/// An order that might belong to a click; one of nobody in particular without a token cannot.
+fn order(logged: &Logged, conversion: &Conversion) -> Option<Order> {
+    let tenant = conversion.tenant;
+    let buyer = match (conversion.buyer(), &conversion.click) {
+        (Some(user), _) => Buyer::Viewer(Viewer { tenant, user }),
+        (None, Some(token)) => Buyer::Slot(tenant, token.decision, token.slot),
+        (None, None) => return None,
+    };
+    let click = conversion.click.as_ref();
+    Some(Order {
+        position: logged.position,
+        appended: logged.envelope.append_time,
+        id: OrderId { buyer, order: conversion.order_id.clone() },
+        click: click.map(|token| Slice::new(token.tenant, &chain(token), facet(token, &logged.envelope))),
+        at: logged.envelope.event_time,
+        value_micros: conversion.value_micros,
+    })
+}
+
+fn ask(batch: &mut Batch, record: &DecisionRecord) -> Result<(), Overflow> {
+    let request = &record.inputs.request;
+    for ((asked, counts), index) in request.placements.iter().zip(&record.counts).zip(0_u8..) {
+        let spot = Spot {
+            tenant: request.tenant,
+            quarter: Quarter::of(record.inputs.now),
+            placement: asked.id,
+            country: Country::of(request.context.country.as_deref().unwrap_or_default()),
+            traffic: Traffic::VALID,
+        };
+        let filled = record.shown.iter().filter(|shown| shown.placement == index).count();
+        let one = Asked {
+            requests: 1,
+            eligible: u64::from(counts.iter().any(|(_, count)| *count > 0)),
+            slots: asked.slots.into(),
+            filled: u64::try_from(filled).unwrap_or(u64::MAX),
+        };
+        let sum = batch.asked.entry(spot).or_default();
+        *sum = sum.plus(&one)?;
+    }
+    Ok(())
+}
