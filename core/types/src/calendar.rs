@@ -94,6 +94,22 @@ impl Calendar {
         Timestamp(start.unwrap_or(i64::from(day.0) * 86_400_000))
     }
 
+    /// Seconds that local time is ahead of UTC.
+    #[must_use]
+    pub fn ahead_seconds(&self, at: Timestamp) -> i32 {
+        let instant = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        self.zone.to_offset(instant).seconds()
+    }
+
+    /// The first instant after `at` at which local time is another distance ahead of UTC.
+    #[must_use]
+    pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
+        let instant = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let ahead = self.zone.to_offset(instant);
+        let next = self.zone.following(instant).find(|change| change.offset() != ahead);
+        next.map(|change| Timestamp(change.timestamp().as_millisecond()))
+    }
+
     fn local(&self, at: Timestamp) -> jiff::civil::DateTime {
         let instant = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         self.zone.to_datetime(instant)

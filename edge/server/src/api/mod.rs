@@ -11,4 +11,5 @@ pub mod instant;
 pub mod invalid;
 pub mod keys;
 pub mod rank_ads;
+pub mod reports;
 pub mod why_not;

@@ -9,6 +9,7 @@ mod explain_text;
 mod import;
 pub(crate) mod past;
 mod replay;
+mod report;
 mod run;
 mod train;
 mod why_not;
@@ -48,6 +49,8 @@ enum Command {
     Replay(replay::Args),
     /// What kept a line item from being shown, over the requests in the log.
     WhyNot(why_not::Args),
+    /// What was asked for, shown, clicked, ordered and charged, by any of its dimensions.
+    Report(report::Args),
     /// Train a rank profile on what was served and make it the next one to serve.
     Train(train::Args),
 }
@@ -66,6 +69,7 @@ impl Cli {
             Command::Explain(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::WhyNot(args) => args.run(),
+            Command::Report(args) => args.run(),
             Command::Train(args) => args.run(),
         }
     }

@@ -12,7 +12,7 @@ use litfass_store::ledger::LedgerReader;
 use litfass_types::{AdvertiserId, Calendar, Timestamp};
 use serde::Deserialize;
 
-use super::blocking;
+use super::{blocking, is_csv};
 use crate::access::{Action, Caller};
 use crate::accounts::{Wish, holder};
 use crate::api::accounts::{
@@ -213,14 +213,6 @@ pub(super) async fn statement(
         return Ok((headers, view.csv()).into_response());
     }
     Ok(Json(view).into_response())
-}
-
-fn is_csv(format: &str) -> Option<bool> {
-    match format {
-        "json" => Some(false),
-        "csv" => Some(true),
-        _ => None,
-    }
 }
 
 /// After that no event can charge a day before `to` any more.

@@ -9,6 +9,7 @@ mod events;
 mod headers;
 mod keys;
 mod pages;
+mod reports;
 mod session;
 mod tracking;
 mod why_not;
@@ -49,6 +50,7 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/v1/audit", get(audit::list))
         .route("/login", get(session::form).post(session::log_in))
         .route("/logout", post(session::log_out))
+        .route("/v1/reports", get(reports::report))
         .route("/t/i/{token}", get(tracking::impression).post(tracking::impression_beacon).head(tracking::looked_at))
         .route("/t/v/{token}", get(tracking::viewable).post(tracking::viewable).head(tracking::looked_at))
         .route("/t/c/{token}", get(tracking::click).post(tracking::click_beacon).head(tracking::looked_at))
@@ -83,6 +85,7 @@ fn route_of(path: Option<&MatchedPath>) -> Route {
         "/v1/decisions" => Route::Decisions,
         "/v1/decisions/{id}" | "/v1/line-items/{id}/why-not" => Route::Explanation,
         path if path.starts_with("/v1/accounts/") => Route::Accounts,
+        "/v1/reports" => Route::Reports,
         "/rank_ads" => Route::RankAds,
         "/v1/events" => Route::Events,
         "/v1/audit" => Route::Audit,
@@ -119,4 +122,13 @@ pub(crate) async fn blocking<T: Send + 'static>(
 /// An answer without a body.
 fn empty(status: StatusCode) -> Response {
     status.into_response()
+}
+
+/// Whether the parameter `format` asks for comma-separated values.
+fn is_csv(format: &str) -> Option<bool> {
+    match format {
+        "json" => Some(false),
+        "csv" => Some(true),
+        _ => None,
+    }
 }

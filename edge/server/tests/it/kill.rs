@@ -229,6 +229,7 @@ fn killed_at_random_moments_it_loses_and_double_bills_nothing() {
     budgets_are_used_and_kept(&home, &logged);
     caps_hold(&logged);
     counters_agree(&live, &home, &logged);
+    reports_agree(&home, &logged);
 }
 
 fn rand_seed() -> u64 {
@@ -303,4 +304,31 @@ fn counters_agree(live: &Value, home: &Home, logged: &Logged) {
         let view = campaigns.iter().find(|view| view["id"] == campaign).unwrap();
         assert_eq!(view["spent_micros"].as_i64().map(i128::from), Some(ended.billed.nanos / 1_000), "{view}");
     }
+}
+
+/// Figures of the reports against the log, and their money against the ledger, to the nano.
+fn reports_agree(home: &Home, logged: &Logged) {
+    let asked = ["report", "--from", "2020-01-01", "--dimensions", "line_item", "--format", "json"];
+    let (status, told) = home.command(&asked);
+    assert!(status.success(), "{told}");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let totals = &told["totals"];
+    assert_eq!(totals["impressions"], logged.count(EventKind::Impression), "{totals}");
+    assert_eq!(totals["viewables"], logged.count(EventKind::Viewable), "{totals}");
+    assert_eq!(totals["clicks"], logged.count(EventKind::Click), "{totals}");
+    let (ended, _) = books::ended(&home.data());
+    for row in told["rows"].as_array().unwrap() {
+        let line_item = LineItemId(row["line_item"].as_u64().unwrap());
+        let billed = ended.get(&line_item).map_or(0, |ended| ended.billed.nanos);
+        assert_eq!(row["spent_nanos"], billed.to_string(), "{row}");
+    }
+    let reported =
+        |line_item: &LineItemId| told["rows"].as_array().unwrap().iter().any(|row| row["line_item"] == line_item.0);
+    assert!(ended.keys().all(reported), "{told}");
+    let (_, requests) =
+        home.command(&["report", "--from", "2020-01-01", "--dimensions", "placement", "--format", "json"]);
+    let requests: Value = serde_json::from_str(&requests).unwrap();
+    assert_eq!(requests["totals"]["requests"], logged.decisions.len(), "one placement each: {requests}");
+    let shown: usize = logged.decisions.values().map(|record| record.shown.len()).sum();
+    assert_eq!(requests["totals"]["filled"], shown, "{requests}");
 }

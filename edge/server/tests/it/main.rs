@@ -21,6 +21,7 @@ mod power_loss;
 mod process;
 mod refusals;
 mod replay;
+mod reports;
 mod serving;
 mod sessions;
 mod tracking;

@@ -5,6 +5,7 @@
 //! committed with it.
 
 mod port;
+pub mod report;
 mod sqlite;
 
 pub use port::{BudgetAuthority, Delivery, LedgerAdmin, LedgerError, LedgerReader, funds, verify};

@@ -8,6 +8,8 @@ use litfass_ledger::{
 };
 use litfass_types::{AdvertiserId, Position};
 
+use super::report::{Report, ReportAsk};
+
 /// Why the ledger did not do what it was asked. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -132,6 +134,12 @@ pub trait LedgerReader: Send + Sync {
     /// # Errors
     /// The database's.
     fn outcome(&self, position: Position) -> Result<Option<Outcome>, LedgerError>;
+
+    /// Figures, as of one instant; none where the report would have more rows than asked for.
+    ///
+    /// # Errors
+    /// The database's.
+    fn report(&self, ask: &ReportAsk) -> Result<Option<Report>, LedgerError>;
 
     /// Everything that the invariants of `litfass_ledger::check` are checked on, as of one instant.
     ///

@@ -7,6 +7,7 @@ mod columns;
 mod command;
 mod read;
 mod reader;
+mod report;
 mod rollup;
 mod schema;
 mod write;

@@ -16,7 +16,8 @@ use super::columns::{
     amount, chain, control_id, count, damaged, id, ledger_account, outcome, posting_kind, shortage, wide,
 };
 use super::read::{CONTROL, Rows, balance, control, funding, tally};
-use super::{command, connect};
+use super::{command, connect, report};
+use crate::ledger::report::{Report, ReportAsk};
 use crate::ledger::{Delivery, LedgerError, LedgerReader};
 
 /// Reads a ledger that a [`super::SqliteLedger`] has opened before, in this process or another.
@@ -69,6 +70,10 @@ impl LedgerReader for SqliteLedgerReader {
 
     fn outcome(&self, position: Position) -> Result<Option<Outcome>, LedgerError> {
         self.at_once(|tx| outcome_at(tx, position))
+    }
+
+    fn report(&self, ask: &ReportAsk) -> Result<Option<Report>, LedgerError> {
+        self.at_once(|tx| report::report(tx, ask))
     }
 
     fn audit(&self) -> Result<Audit, LedgerError> {

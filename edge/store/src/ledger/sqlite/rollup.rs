@@ -47,10 +47,6 @@ fn pair(sum: i128) -> Result<(i64, i64)> {
     Ok((fits(sum.div_euclid(LO))?, fits(sum.rem_euclid(LO))?))
 }
 
-pub(super) fn from_pair(hi: i64, lo: i64) -> i128 {
-    i128::from(hi) * LO + i128::from(lo)
-}
-
 pub(super) fn write(tx: &Connection, plan: &Plan) -> Result<()> {
     delivered(tx, &plan.rollup)?;
     asked(tx, &plan.rollup)?;

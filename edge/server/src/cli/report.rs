@@ -1,0 +1,64 @@
+//! `litfass report`.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use litfass_store::ledger::{LedgerReader, SqliteLedgerReader};
+
+use crate::api::invalid::{Invalid, one_of};
+use crate::api::reports::{ROWS_MAX, ReportParams, Told};
+use crate::data_dir::DataDir;
+use crate::node::system_clock;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(flatten)]
+    params: ReportParams,
+    /// The folder with all state. A server may be running on it.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+fn format(name: &str) -> Option<Format> {
+    match name {
+        "table" => Some(Format::Table),
+        "json" => Some(Format::Json),
+        "csv" => Some(Format::Csv),
+        _ => None,
+    }
+}
+
+fn said(invalid: Invalid) -> anyhow::Error {
+    anyhow::anyhow!("--{}: {}", invalid.field.replace('_', "-"), invalid.detail)
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<()> {
+        let names = ["table", "json", "csv"].into_iter();
+        let format = one_of("format", self.params.format.as_deref(), format, names).map_err(said)?;
+        let wanted = self.params.check(system_clock().now()).map_err(said)?;
+        let config = super::configured(None, self.data_dir.as_deref(), None)?;
+        let data = DataDir::open(&config.server.data_dir)?;
+        let named = || data.database().display().to_string();
+        let reader = SqliteLedgerReader::open(&data.database()).with_context(named)?;
+        let Some(report) = reader.report(&wanted.ask).with_context(named)? else {
+            bail!("the report has more than {ROWS_MAX} rows: ask for fewer dimensions or a shorter time");
+        };
+        let told = Told { wanted: &wanted, report: &report };
+        let text = match format.unwrap_or(Format::Table) {
+            Format::Table => told.table(),
+            Format::Json => format!("{:#}\n", told.json()),
+            Format::Csv => told.csv(),
+        };
+        std::io::stdout().write_all(text.as_bytes())?;
+        Ok(())
+    }
+}
