@@ -336,19 +336,14 @@ impl Told<'_> {
 }
 
 fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+    if value.is_null() { String::new() } else { value.as_str().map_or_else(|| value.to_string(), str::to_owned) }
 }
 
 fn shown(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::Number(number) if number.is_f64() => number.as_f64().map_or_else(String::new, |x| format!("{x:.4}")),
-        other => plain(other),
+    if value.is_null() {
+        return "-".to_owned();
     }
+    value.as_f64().filter(|_| value.is_f64()).map_or_else(|| plain(value), |x| format!("{x:.4}"))
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ enum Command {
     /// What kept a line item from being shown, over the requests in the log.
     WhyNot(why_not::Args),
     /// What was asked for, shown, clicked, ordered and charged, by any of its dimensions.
-    Report(report::Args),
+    Report(Box<report::Args>),
     /// Train a rank profile on what was served and make it the next one to serve.
     Train(train::Args),
 }

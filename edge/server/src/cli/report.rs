@@ -36,15 +36,15 @@ fn format(name: &str) -> Option<Format> {
     }
 }
 
-fn said(invalid: Invalid) -> anyhow::Error {
+fn said(invalid: &Invalid) -> anyhow::Error {
     anyhow::anyhow!("--{}: {}", invalid.field.replace('_', "-"), invalid.detail)
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<()> {
         let names = ["table", "json", "csv"].into_iter();
-        let format = one_of("format", self.params.format.as_deref(), format, names).map_err(said)?;
-        let wanted = self.params.check(system_clock().now()).map_err(said)?;
+        let format = one_of("format", self.params.format.as_deref(), format, names).map_err(|e| said(&e))?;
+        let wanted = self.params.check(system_clock().now()).map_err(|e| said(&e))?;
         let config = super::configured(None, self.data_dir.as_deref(), None)?;
         let data = DataDir::open(&config.server.data_dir)?;
         let named = || data.database().display().to_string();
