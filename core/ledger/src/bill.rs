@@ -115,7 +115,8 @@ impl Bill<'_> {
             }
             if mark(rows, &sighting.id)? {
                 rows.rollup.deliver(sighting.slice, &Figures::event(sighting.id.kind))?;
-                if let Some(viewer) = viewer_of(&sighting.id, sighting.slice.tenant, sighting.viewer) {
+                let by_people = sighting.viewer.filter(|_| sighting.slice.facet.traffic.counts());
+                if let Some(viewer) = viewer_of(&sighting.id, sighting.slice.tenant, by_people) {
                     journey.click(sighting.appended, sighting.position, viewer, sighting.slice);
                 }
             }

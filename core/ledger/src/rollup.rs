@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use litfass_types::{
-    AdId, AdvertiserId, CampaignId, CreativeId, LineItemId, PlacementId, Position, TenantId, Timestamp, UserHash,
+    AdId, AdvertiserId, CampaignId, CreativeId, LineItemId, PlacementId, Position, TenantId, Timestamp, Traffic,
+    UserHash,
 };
 
 use crate::amount::{Amount, Overflow};
@@ -52,14 +53,6 @@ impl Country {
     }
 }
 
-/// What kind of traffic: net figures count only [`Traffic::VALID`], gross ones all.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct Traffic(pub u8);
-
-impl Traffic {
-    pub const VALID: Self = Self(0);
-}
-
 /// What a report can tell apart besides whose money it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Facet {
@@ -98,7 +91,7 @@ impl Slice {
             creative: CreativeId(0),
             placement: PlacementId(0),
             country: Country::default(),
-            traffic: Traffic::VALID,
+            traffic: Traffic::Human,
         };
         Self::new(tenant, chain, facet)
     }

@@ -14,7 +14,7 @@ use std::time::{Duration as Elapsed, Instant};
 use litfass_ledger::{
     Amount, Batch, Billable, BudgetDay, Chain, Claim, ClaimId, Command, CommandEntry, CommandId, Commands, Consumed,
     Country, Effect, Entrant, Entry, Facet, GrantAnswer, GrantRequest, Granted, HolderId, Holds, Limit, Membership,
-    Note, PartitionKind, Quarter, Return, Terms, Traffic,
+    Note, PartitionKind, Quarter, Return, Terms,
 };
 use litfass_store::ledger::{BudgetAuthority, LedgerAdmin, SqliteLedger, SqliteLedgerReader, verify};
 use litfass_types::{
@@ -195,7 +195,7 @@ fn claim(zipf: &Zipf, event: u64, round: u64) -> Claim {
             creative: CreativeId(line_item),
             placement: PlacementId(1 + event % 5),
             country: Country::of(["DE", "FR", "US"][usize::try_from(event % 3).unwrap_or(0)]),
-            traffic: Traffic::VALID,
+            traffic: litfass_types::Traffic::Human,
         },
         viewer: None,
         price: Price { micros: 1_000_000 + i64::try_from(event % 4_000_000).unwrap_or(0), per: Unit::Mille },

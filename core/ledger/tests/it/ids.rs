@@ -1,11 +1,11 @@
 //! A small universe: two accounts, three campaigns, four line items, two budget days.
 
 use litfass_ledger::{
-    Amount, Billable, BudgetDay, Chain, Claim, ClaimId, Country, Facet, LedgerAccount, Quarter, Terms, Traffic,
+    Amount, Billable, BudgetDay, Chain, Claim, ClaimId, Country, Facet, LedgerAccount, Quarter, Terms,
 };
 use litfass_types::{
     AdId, AdvertiserId, CampaignId, CreativeId, Day, DecisionId, Duration, LeaseId, LineItemId, PlacementId, Price,
-    TenantId, Timestamp, Unit,
+    TenantId, Timestamp, Traffic, Unit,
 };
 
 pub(crate) const TENANT: TenantId = TenantId(1);
@@ -72,7 +72,7 @@ pub(crate) fn facet(at: Timestamp) -> Facet {
         creative: CreativeId(1),
         placement: PlacementId(1),
         country: Country::of("DE"),
-        traffic: Traffic::VALID,
+        traffic: Traffic::Human,
     }
 }
 

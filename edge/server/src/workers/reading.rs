@@ -3,25 +3,32 @@
 //! Nothing is read but the entry, so the same log gives the same batches. An event's own time decides the hour it is reported
 //! in; it is kept between its decision and its append, so that a wrong clock moves a figure by no more than the event was late.
 
-use litfass_decide::DecisionRecord;
 use litfass_events::{Conversion, Delivery, Envelope, EventKind, Token};
 use litfass_ledger::{
     Asked, Batch, Billable, Buyer, Chain, Claim, ClaimId, Country, Entry, Facet, Order, OrderId, Overflow, Quarter,
-    Sighting, Slice, Spot, Traffic, Viewer,
+    Sighting, Slice, Spot, Viewer,
 };
-use litfass_store::wire::{Body, Logged};
-use litfass_types::Timestamp;
+use litfass_store::wire::{Body, Logged, Outline};
+use litfass_types::{Timestamp, Traffic};
 
-/// Adds the entry to the batch, where it says anything to the ledger.
+/// Adds the entry, read in outline, to the batch where it says anything to the ledger; tests are neither billed nor reported.
 ///
 /// # Errors
 /// Where more was asked for than can be counted.
 pub fn take(batch: &mut Batch, logged: &Logged) -> Result<(), Overflow> {
+    if logged.body.traffic() == Traffic::Test {
+        return Ok(());
+    }
     match &logged.body {
         Body::Delivery(delivery) => deliver(batch, logged, delivery),
         Body::Conversion(conversion) => batch.orders.extend(order(logged, conversion)),
-        Body::Decision(record) => ask(batch, record)?,
-        Body::ItemView(_) | Body::Command(_) | Body::Pacing(_) | Body::Heartbeat | Body::Unknown => {}
+        Body::Outline(decision) => ask(batch, decision)?,
+        Body::Decision(_)
+        | Body::ItemView(_)
+        | Body::Command(_)
+        | Body::Pacing(_)
+        | Body::Heartbeat
+        | Body::Unknown => {}
     }
     Ok(())
 }
@@ -88,7 +95,7 @@ fn facet(token: &Token, envelope: &Envelope) -> Facet {
         creative: token.creative,
         placement: token.placement,
         country: Country::of(&token.geo),
-        traffic: Traffic::VALID,
+        traffic: token.traffic,
     }
 }
 
@@ -116,25 +123,25 @@ fn order(logged: &Logged, conversion: &Conversion) -> Option<Order> {
     })
 }
 
-fn ask(batch: &mut Batch, record: &DecisionRecord) -> Result<(), Overflow> {
-    let request = &record.inputs.request;
-    for ((asked, counts), index) in request.placements.iter().zip(&record.counts).zip(0_u8..) {
-        let spot = Spot {
-            tenant: request.tenant,
-            quarter: Quarter::of(record.inputs.now),
-            placement: asked.id,
-            country: Country::of(request.context.country.as_deref().unwrap_or_default()),
-            traffic: Traffic::VALID,
-        };
-        let filled = record.shown.iter().filter(|shown| shown.placement == index).count();
-        let one = Asked {
-            requests: 1,
-            eligible: u64::from(counts.iter().any(|(_, count)| *count > 0)),
-            slots: asked.slots.into(),
-            filled: u64::try_from(filled).unwrap_or(u64::MAX),
-        };
-        let sum = batch.asked.entry(spot).or_default();
-        *sum = sum.plus(&one)?;
+fn ask(batch: &mut Batch, decision: &Outline) -> Result<(), Overflow> {
+    let spot = |placement| Spot {
+        tenant: decision.tenant,
+        quarter: Quarter::of(decision.now),
+        placement,
+        country: Country::of(decision.country.as_deref().unwrap_or_default()),
+        traffic: decision.traffic,
+    };
+    for (asked, candidates) in decision.placements.iter().zip(&decision.candidates) {
+        let eligible = u64::from(*candidates > 0);
+        let one = Asked { requests: 1, eligible, slots: asked.slots.into(), filled: 0 };
+        add(batch, spot(asked.id), &one)?;
     }
+    let filled = Asked { filled: 1, ..Asked::default() };
+    decision.shown.iter().try_for_each(|shown| add(batch, spot(shown.placement), &filled))
+}
+
+fn add(batch: &mut Batch, spot: Spot, asked: &Asked) -> Result<(), Overflow> {
+    let sum = batch.asked.entry(spot).or_default();
+    *sum = sum.plus(asked)?;
     Ok(())
 }

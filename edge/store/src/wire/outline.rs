@@ -20,6 +20,8 @@ pub struct Outline {
     pub personalise: bool,
     pub traffic: Traffic,
     pub placements: Vec<PlacementRequest>,
+    /// Per placement of the request: candidates, however they ended.
+    pub candidates: Vec<u64>,
     /// ISO 3166-1 alpha-2.
     pub country: Option<String>,
     /// Something that the decision asked did not answer.
@@ -39,6 +41,7 @@ pub struct ShownOutline {
 }
 
 pub(super) fn from_proto(message: proto::DecisionOutline) -> Result<Outline, WireError> {
+    at_most(&message.counts, PLACEMENTS_MAX, "counts")?;
     at_most(&message.shown, LIST_MAX, "shown")?;
     let inputs = required(message.inputs, "inputs")?;
     let request = required(inputs.request, "inputs.request")?;
@@ -51,11 +54,16 @@ pub(super) fn from_proto(message: proto::DecisionOutline) -> Result<Outline, Wir
         user: optional_user(request.user.as_ref(), "inputs.request.user")?,
         personalise: request.personalise,
         traffic: traffic(request.traffic, "inputs.request.traffic")?,
+        candidates: message.counts.iter().map(candidates).collect(),
         placements: each(request.placements, "inputs.request.placements", placement)?,
         country: country.map(|text| short(text, TEXT_MAX, "inputs.request.context.country")).transpose()?,
         degraded: !inputs.degraded.is_empty(),
         shown: message.shown.iter().map(shown).collect(),
     })
+}
+
+fn candidates(message: &proto::CountsOutline) -> u64 {
+    message.count.iter().map(|count| u64::from(*count)).sum()
 }
 
 const fn shown(message: &proto::ShownOutline) -> ShownOutline {

@@ -4,10 +4,10 @@
 //! 0 … 10¹⁸−1, hi of a conversion value may be negative.
 
 use litfass_ledger::{
-    Asked, Buyer, Country, Facet, Figures, OrderId, Quarter, Rollup, Rows as Plan, Slice, Spot, Traffic, Viewer,
+    Asked, Buyer, Country, Facet, Figures, OrderId, Quarter, Rollup, Rows as Plan, Slice, Spot, Viewer,
 };
 use litfass_types::{
-    AdId, AdvertiserId, CampaignId, CreativeId, LineItemId, PlacementId, TenantId, Timestamp, UserHash,
+    AdId, AdvertiserId, CampaignId, CreativeId, LineItemId, PlacementId, TenantId, Timestamp, Traffic, UserHash,
 };
 use rusqlite::{Connection, Result, Row, params};
 
@@ -23,8 +23,13 @@ pub(super) fn facet(row: &Row<'_>, at: usize) -> Result<Facet> {
         creative: CreativeId(id(row, at + 2)?),
         placement: PlacementId(id(row, at + 3)?),
         country: Country::of(row.get_ref(at + 4)?.as_str()?),
-        traffic: Traffic(row.get(at + 5)?),
+        traffic: traffic(row, at + 5)?,
     })
+}
+
+fn traffic(row: &Row<'_>, at: usize) -> Result<Traffic> {
+    let number = row.get(at)?;
+    Traffic::from_number(number).ok_or_else(|| damaged(at, format_args!("the class of traffic {number}")))
 }
 
 /// tenant, account, campaign, line item, facet.
@@ -83,7 +88,7 @@ fn delivered(tx: &Connection, rollup: &Rollup) -> Result<()> {
             facet.creative.0.cast_signed(),
             facet.placement.0.cast_signed(),
             facet.country.name(),
-            facet.traffic.0,
+            facet.traffic.number(),
             impressions.cast_signed(),
             viewables.cast_signed(),
             clicks.cast_signed(),
@@ -116,7 +121,7 @@ fn asked(tx: &Connection, rollup: &Rollup) -> Result<()> {
             tenant.0.cast_signed(),
             placement.0.cast_signed(),
             country.name(),
-            traffic.0,
+            traffic.number(),
             requests.cast_signed(),
             eligible.cast_signed(),
             slots.cast_signed(),
@@ -143,7 +148,7 @@ fn journeys(tx: &Connection, plan: &Plan) -> Result<()> {
             facet.creative.0.cast_signed(),
             facet.placement.0.cast_signed(),
             facet.country.name(),
-            facet.traffic.0,
+            facet.traffic.number(),
         ])?;
     }
     for change in plan.orders.changes() {

@@ -235,7 +235,7 @@ fn put_pending(tx: &Connection, id: &ClaimId, row: &Pending) -> Result<()> {
         row.facet.creative.0.cast_signed(),
         row.facet.placement.0.cast_signed(),
         row.facet.country.name(),
-        row.facet.traffic.0,
+        row.facet.traffic.number(),
     ];
     run(tx, sql, bind)
 }

@@ -589,6 +589,13 @@ pub struct DecisionOutline {
     pub inputs: ::core::option::Option<InputsOutline>,
     #[prost(message, repeated, tag = "6")]
     pub shown: ::prost::alloc::vec::Vec<ShownOutline>,
+    #[prost(message, repeated, tag = "8")]
+    pub counts: ::prost::alloc::vec::Vec<CountsOutline>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CountsOutline {
+    #[prost(uint32, repeated, tag = "2")]
+    pub count: ::prost::alloc::vec::Vec<u32>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct InputsOutline {

@@ -60,6 +60,11 @@ fn followed(body: Body) -> Body {
                 user: request.user,
                 personalise: request.personalise,
                 traffic: request.traffic,
+                candidates: record
+                    .counts
+                    .iter()
+                    .map(|row| row.iter().map(|(_, count)| u64::from(*count)).sum())
+                    .collect(),
                 placements: request.placements,
                 country: request.context.country,
                 degraded: !record.inputs.degraded.is_empty(),
