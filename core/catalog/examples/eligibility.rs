@@ -188,6 +188,7 @@ fn creative(id: u64) -> Creative {
         landing_url: format!("https://shop.example/items/{id:08}?from=sponsored"),
         image_url: Some(format!("https://images.shop.example/items/{id:08}/600x600.jpg")),
         review: Review::Approved,
+        video: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! From objects to a catalog, object by object, so that no more than the catalog itself need be in memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use litfass_types::{CatalogVersion, PlacementId, hash_pair};
@@ -49,6 +50,7 @@ impl Builder {
         let twice = match &object {
             Object::Tenant(o) => self.around.tenants.contains_key(&o.id),
             Object::Placement(o) => self.around.placements.contains_key(&o.id),
+            Object::Segment(o) => self.around.segments.contains_key(&o.id),
             // Rows of the other kinds are compared when they are sorted.
             Object::Advertiser(_) | Object::Campaign(_) | Object::LineItem(_) | Object::Creative(_) | Object::Ad(_) => {
                 false
@@ -86,6 +88,7 @@ impl Builder {
         order: AdOrder<'_>,
     ) -> Result<(Segment, Surroundings), Vec<Problem>> {
         check_placements(&mut self.around, &mut self.problems);
+        check_segments(&self.around, &mut self.problems);
         let segment = link(self.draft, base, &mut self.around, order, &mut self.problems);
         check_blocked(&self.around, base, &segment, &mut self.problems);
         if self.problems.is_empty() { Ok((segment, self.around)) } else { Err(self.problems.into_vec()) }
@@ -129,6 +132,20 @@ fn check_placements(around: &mut Surroundings, problems: &mut Problems) {
         let Some(page_type) = &placement.page_type else { continue };
         if let Some(PlacementId(other)) = around.page_types.insert(page_type.clone(), placement.id) {
             problems.add(reference(placement), "page_type", format!("placement {other} has {page_type:?} already"));
+        }
+    }
+}
+
+/// Segments belong to a tenant, and no two of one tenant have the same name.
+fn check_segments(around: &Surroundings, problems: &mut Problems) {
+    let mut names = BTreeMap::new();
+    for segment in around.segments.values() {
+        let reference = ObjectRef { kind: ObjectKind::Segment, id: segment.id.0 };
+        if !around.tenants.contains_key(&segment.tenant) {
+            problems.add(reference, "tenant", format!("there is no tenant {}", segment.tenant));
+        }
+        if let Some(other) = names.insert((segment.tenant, &segment.name), segment.id) {
+            problems.add(reference, "name", format!("segment {other} is called {:?} already", segment.name));
         }
     }
 }

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use litfass_types::{
-    AdId, AdIx, AdvertiserId, CampaignId, CatalogVersion, CreativeId, LineItemId, LineItemIx, PlacementId, TenantId,
-    TimeZones,
+    AdId, AdIx, AdvertiserId, CampaignId, CatalogVersion, CreativeId, LineItemId, LineItemIx, PlacementId, SegmentId,
+    TenantId, TimeZones,
 };
 
 use crate::bitset::Bitset;
-use crate::model::{Placement, Tenant};
+use crate::model::{self, Placement, Tenant};
 use crate::segment::{
     AdColumns, AdsOf, AdvertiserColumns, AdvertiserIx, CampaignColumns, CampaignIx, CreativeColumns, CreativeIx,
     Segment,
@@ -145,6 +145,16 @@ impl Catalog {
     #[must_use]
     pub fn placement_by_page_type(&self, page_type: &str) -> Option<&Placement> {
         self.placement(*self.around.page_types.get(page_type)?)
+    }
+
+    #[must_use]
+    pub fn segment(&self, id: SegmentId) -> Option<&model::Segment> {
+        self.around.segments.get(&id)
+    }
+
+    /// By id.
+    pub fn segments(&self) -> impl Iterator<Item = &model::Segment> {
+        self.around.segments.values()
     }
 
     /// By id.

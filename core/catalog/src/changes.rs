@@ -69,6 +69,7 @@ impl Catalog {
         let around =
             self.tenants().cloned().map(Object::Tenant).chain(self.placements().cloned().map(Object::Placement));
         around
+            .chain(self.segments().cloned().map(Object::Segment))
             .chain(self.live_advertisers().map(|row| Object::Advertiser(self.advertiser_object(row))))
             .chain(self.live_campaigns().map(|row| Object::Campaign(self.campaign_object(row))))
             .chain(self.live_line_items().map(|row| Object::LineItem(self.line_item_object(row))))
@@ -132,6 +133,7 @@ impl Catalog {
             landing_url: row.landing_url.to_owned(),
             image_url: row.image_url.map(str::to_owned),
             review: row.review,
+            video: row.video.cloned(),
         }
     }
 
@@ -166,7 +168,7 @@ impl Catalog {
     fn mark_row(&self, object: &Object, fresh: &mut Dead) {
         let base = &self.base;
         match object {
-            Object::Tenant(_) | Object::Placement(_) => {}
+            Object::Tenant(_) | Object::Placement(_) | Object::Segment(_) => {}
             Object::Advertiser(o) => fresh.advertisers.extend(base.advertiser(o.id)),
             Object::Campaign(o) => fresh.campaigns.extend(base.campaign(o.id)),
             Object::LineItem(o) => fresh.line_items.extend(base.line_item(o.id)),
@@ -229,6 +231,7 @@ impl Catalog {
                 o.tenant.0,
             ),
             Object::Placement(o) => (ObjectKind::Tenant, self.placement(o.id).map(|p| p.tenant.0), o.tenant.0),
+            Object::Segment(o) => (ObjectKind::Tenant, self.segment(o.id).map(|s| s.tenant.0), o.tenant.0),
             Object::Campaign(o) => {
                 let advertiser = |ix| self.advertiser_columns(self.campaign_columns(ix).advertiser).id.0;
                 (ObjectKind::Advertiser, self.campaign_by_id(o.id).map(advertiser), o.advertiser.0)

@@ -9,7 +9,7 @@ use crate::dnf::unfold;
 use crate::encoded::{TreeRef, TreeWriter, Trees};
 use crate::model::{
     Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacingMode, Review,
-    Status,
+    Status, Video,
 };
 use crate::problem::{ObjectKind, ObjectRef, Problems};
 use crate::segment::{CategorySets, CreativeIx, item_hash};
@@ -92,6 +92,7 @@ pub(crate) struct Draft {
     pub(crate) campaign_caps: Vec<(u64, FrequencyCap)>,
     pub(crate) line_item_caps: Vec<(u64, FrequencyCap)>,
     pub(crate) ad_caps: Vec<(u64, FrequencyCap)>,
+    pub(crate) videos: Vec<(CreativeId, Video)>,
     pub(crate) categories: CategoryLists,
 }
 
@@ -146,6 +147,7 @@ impl Draft {
         match object {
             Object::Tenant(o) => drop(around.tenants.insert(o.id, o)),
             Object::Placement(o) => drop(around.placements.insert(o.id, o)),
+            Object::Segment(o) => drop(around.segments.insert(o.id, o)),
             Object::Advertiser(o) => {
                 let zone = zone(reference, &o, around, problems);
                 self.advertiser(&o, zone);
@@ -212,6 +214,7 @@ impl Draft {
         });
         let (id, advertiser, format, review) = (o.id, o.advertiser, o.format, o.review);
         self.creatives.push(DraftCreative { id, advertiser, start, lengths, format, review });
+        self.videos.extend(o.video.clone().map(|video| (id, video)));
     }
 
     fn ad(&mut self, o: &Ad) {

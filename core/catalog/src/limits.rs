@@ -29,6 +29,10 @@ pub const CONJUNCTIONS_MAX: usize = 64;
 /// Predicates that one alternative may require at once.
 pub const REQUIRED_PER_CONJUNCTION_MAX: usize = 16;
 
+/// The longest video.
+pub const VIDEO_DURATION_MAX: Duration = Duration::hours(1);
+pub const MIME_TYPES_PER_VIDEO_MAX: usize = 16;
+
 pub const CATEGORIES_PER_AD_MAX: usize = 64;
 pub const EXCLUSION_GROUPS_PER_TENANT_MAX: usize = 64;
 pub const FORMATS_PER_PLACEMENT_MAX: usize = 64;

@@ -9,12 +9,12 @@ use crate::catalog::count;
 use crate::dnf::unfold;
 use crate::draft::{Draft, DraftAd, DraftCampaign, DraftCreative, DraftLineItem};
 use crate::index::{Index, IndexBuilder};
-use crate::model::Status;
+use crate::model::{Format, Status, Video};
 use crate::orders::{AdOrder, sort_ads};
 use crate::problem::{ObjectKind, ObjectRef, Problems};
 use crate::segment::{
     AdColumns, AdvertiserColumns, AdvertiserIx, BannerSize, CampaignColumns, CampaignIx, Caps, CategorySets,
-    CreativeColumns, CreativeIx, LineItemRow, Segment, Stretch,
+    CreativeColumns, CreativeIx, LineItemRow, Segment, Stretch, Videos,
 };
 use crate::surroundings::Surroundings;
 
@@ -41,6 +41,7 @@ pub(crate) fn link(
     segment.campaign_caps = caps(draft.campaign_caps);
     segment.line_item_caps = caps(draft.line_item_caps);
     segment.ad_caps = caps(draft.ad_caps);
+    segment.videos = videos(draft.videos);
     segment.take_fingerprint();
     segment.shrink();
     segment
@@ -61,6 +62,12 @@ fn caps(mut caps: Vec<(u64, crate::model::FrequencyCap)>) -> Caps {
     caps.sort_by_key(|(owner, _)| *owner);
     caps.shrink_to_fit();
     Caps(caps)
+}
+
+fn videos(mut videos: Vec<(CreativeId, Video)>) -> Videos {
+    videos.sort_by_key(|(owner, _)| *owner);
+    videos.shrink_to_fit();
+    Videos(videos)
 }
 
 struct Linker<'a> {
@@ -182,7 +189,8 @@ impl Linker<'_> {
     fn creative_row(&mut self, d: &DraftCreative) -> CreativeColumns {
         let advertiser = self.advertiser_of(object(ObjectKind::Creative, d.id.0), d.advertiser);
         let (id, start, lengths, size, review) = (d.id, d.start, d.lengths, BannerSize::of(d.format), d.review);
-        CreativeColumns { id, start, lengths, advertiser, size, review }
+        let is_video = matches!(d.format, Format::Video { .. });
+        CreativeColumns { id, start, lengths, advertiser, size, is_video, review }
     }
 
     fn ads(&mut self, mut drafts: Vec<DraftAd>, order: AdOrder<'_>) {

@@ -5,7 +5,8 @@
 //! field names in problems are those of the catalog file.
 
 use litfass_types::{
-    AdId, AdvertiserId, CampaignId, CreativeId, Duration, LineItemId, Nanos, PlacementId, Price, TenantId, Timestamp,
+    AdId, AdvertiserId, CampaignId, CreativeId, Duration, LineItemId, Nanos, PlacementId, Price, SegmentId, TenantId,
+    Timestamp,
 };
 
 use crate::problem::{ObjectKind, ObjectRef};
@@ -60,6 +61,29 @@ pub enum Format {
         height: u16,
     },
     SponsoredItem,
+    /// Pixels, each at least 1.
+    Video {
+        width: u16,
+        height: u16,
+    },
+}
+
+/// What a player has to know of a video besides its size.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Video {
+    /// One millisecond … [`crate::limits::VIDEO_DURATION_MAX`].
+    pub duration: Duration,
+    /// Such as `video/mp4`; at least one.
+    pub mime_types: Vec<String>,
+    pub media: Media,
+}
+
+/// Where the video is; http or https.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Media {
+    /// A VAST document.
+    Vast(String),
+    File(String),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -138,6 +162,8 @@ pub struct Creative {
     pub landing_url: String,
     pub image_url: Option<String>,
     pub review: Review,
+    /// Of a video, and of nothing else.
+    pub video: Option<Video>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -157,6 +183,17 @@ pub struct Placement {
     pub blocked_categories: Vec<String>,
 }
 
+/// A group of viewers that targeting's `segment` values may name. Which viewers are in it, requests say; values that name no
+/// segment are taken too, so that a segment may be used before it is described.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Segment {
+    pub id: SegmentId,
+    pub tenant: TenantId,
+    /// One segment per name and tenant.
+    pub name: String,
+    pub description: String,
+}
+
 /// Any object of the catalog.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Object {
@@ -167,6 +204,7 @@ pub enum Object {
     Creative(Creative),
     Ad(Ad),
     Placement(Placement),
+    Segment(Segment),
 }
 
 impl Object {
@@ -181,6 +219,7 @@ impl Object {
             Self::Creative(o) => ObjectRef { kind: ObjectKind::Creative, id: o.id.0 },
             Self::Ad(o) => ObjectRef { kind: ObjectKind::Ad, id: o.id.0 },
             Self::Placement(o) => ObjectRef { kind: ObjectKind::Placement, id: o.id.0 },
+            Self::Segment(o) => ObjectRef { kind: ObjectKind::Segment, id: o.id.0 },
         }
     }
 }

@@ -13,11 +13,20 @@ pub enum ObjectKind {
     Creative,
     Ad,
     Placement,
+    Segment,
 }
 
 impl ObjectKind {
-    pub const ALL: [Self; 7] =
-        [Self::Tenant, Self::Advertiser, Self::Campaign, Self::LineItem, Self::Creative, Self::Ad, Self::Placement];
+    pub const ALL: [Self; 8] = [
+        Self::Tenant,
+        Self::Advertiser,
+        Self::Campaign,
+        Self::LineItem,
+        Self::Creative,
+        Self::Ad,
+        Self::Placement,
+        Self::Segment,
+    ];
 
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -29,6 +38,7 @@ impl ObjectKind {
             Self::Creative => "creative",
             Self::Ad => "ad",
             Self::Placement => "placement",
+            Self::Segment => "segment",
         }
     }
 }

@@ -5,7 +5,7 @@ use litfass_types::{
 };
 
 use crate::catalog::Catalog;
-use crate::model::{Flight, Format, FrequencyCap, Review, Status};
+use crate::model::{Flight, Format, FrequencyCap, Review, Status, Video};
 use crate::segment::{AdvertiserIx, CampaignIx, CreativeIx, LineItemRow, Stretch};
 use crate::targeting::Targeting;
 
@@ -33,6 +33,7 @@ pub struct CreativeRow<'a> {
     pub text: &'a str,
     pub landing_url: &'a str,
     pub image_url: Option<&'a str>,
+    pub video: Option<&'a Video>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -181,12 +182,13 @@ impl Catalog {
         CreativeRow {
             id: row.id,
             advertiser: row.advertiser,
-            format: row.size.format(),
+            format: row.size.format(row.is_video),
             review: row.review,
             title,
             text,
             landing_url,
             image_url: (!image_url.is_empty()).then_some(image_url),
+            video: if row.is_video { at.segment.videos.of(row.id) } else { None },
         }
     }
 
@@ -195,7 +197,7 @@ impl Catalog {
     #[inline]
     pub fn creative_format(&self, creative: CreativeIx) -> (Format, Review) {
         let row = self.creative_columns(creative);
-        (row.size.format(), row.review)
+        (row.size.format(row.is_video), row.review)
     }
 
     /// Every frequency cap that an impression of this ad counts against: its own, its line item's, its campaign's.

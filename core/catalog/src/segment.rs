@@ -11,7 +11,7 @@ use crate::bitset::{Bitset, ones};
 use crate::encoded::{TreeRef, Trees};
 use crate::index::Index;
 use crate::items::ItemOrder;
-use crate::model::{Billable, Flight, Format, FrequencyCap, PacingMode, Review, Status};
+use crate::model::{Billable, Flight, Format, FrequencyCap, PacingMode, Review, Status, Video};
 use crate::text::{Span, Texts, Values};
 
 /// Dense index of an advertiser in one `Catalog`.
@@ -107,23 +107,26 @@ pub(crate) struct CreativeColumns {
     pub(crate) lengths: [u16; 3],
     pub(crate) advertiser: AdvertiserIx,
     pub(crate) size: BannerSize,
+    /// Its row in [`Videos`] says the rest.
+    pub(crate) is_video: bool,
     pub(crate) review: Review,
 }
 
-/// A creative's format in four bytes; 0 × 0 is a sponsored item.
+/// A creative's size in four bytes; 0 × 0 is a sponsored item.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BannerSize(u16, u16);
 
 impl BannerSize {
     pub(crate) const fn of(format: Format) -> Self {
         match format {
-            Format::Banner { width, height } => Self(width, height),
+            Format::Banner { width, height } | Format::Video { width, height } => Self(width, height),
             Format::SponsoredItem => Self(0, 0),
         }
     }
 
-    pub(crate) const fn format(self) -> Format {
+    pub(crate) const fn format(self, is_video: bool) -> Format {
         match self {
+            Self(width, height) if is_video => Format::Video { width, height },
             Self(0, 0) => Format::SponsoredItem,
             Self(width, height) => Format::Banner { width, height },
         }
@@ -151,6 +154,7 @@ pub(crate) struct Segment {
     pub(crate) texts: Texts,
     pub(crate) values: Values,
     pub(crate) trees: Trees,
+    pub(crate) videos: Videos,
     /// These four stand in ascending order of id.
     pub(crate) advertisers: Vec<AdvertiserColumns>,
     pub(crate) campaigns: Vec<CampaignColumns>,
@@ -180,6 +184,17 @@ impl Caps {
     pub(crate) fn of(&self, id: u64) -> impl Iterator<Item = FrequencyCap> + '_ {
         let start = self.0.partition_point(|(owner, _)| *owner < id);
         self.0[start..].iter().take_while(move |(owner, _)| *owner == id).map(|(_, cap)| *cap)
+    }
+}
+
+/// Videos by the id of their creative, ascending: few creatives are one.
+#[derive(Debug, Default)]
+pub(crate) struct Videos(pub(crate) Vec<(CreativeId, Video)>);
+
+impl Videos {
+    pub(crate) fn of(&self, id: CreativeId) -> Option<&Video> {
+        let found = self.0.binary_search_by_key(&id, |(owner, _)| *owner);
+        found.ok().map(|at| &self.0[at].1)
     }
 }
 

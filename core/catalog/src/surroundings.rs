@@ -1,17 +1,18 @@
-//! The few things of a catalog that are kept whole instead of in segments: tenants, placements, time zones and the names
+//! The few things of a catalog that are kept whole instead of in segments of rows: tenants, placements, segments of viewers, time zones and the names
 //! of exclusion groups. They are copied when one of them changes.
 
 use std::collections::BTreeMap;
 
-use litfass_types::{PlacementId, TenantId, TimeZones};
+use litfass_types::{PlacementId, SegmentId, TenantId, TimeZones};
 
 use crate::limits::EXCLUSION_GROUPS_PER_TENANT_MAX;
-use crate::model::{Placement, Tenant};
+use crate::model::{Placement, Segment, Tenant};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Surroundings {
     pub(crate) tenants: BTreeMap<TenantId, Tenant>,
     pub(crate) placements: BTreeMap<PlacementId, Placement>,
+    pub(crate) segments: BTreeMap<SegmentId, Segment>,
     pub(crate) page_types: BTreeMap<String, PlacementId>,
     pub(crate) zones: TimeZones,
     pub(crate) groups: ExclusionGroups,

@@ -4,11 +4,13 @@ use litfass_types::{Device, Os, Price, TermKind, Timestamp};
 
 use crate::limits::{
     BLOCKED_PER_PLACEMENT_MAX, CAP_IMPRESSIONS_MAX, CAP_WINDOW_MAX, CAPS_PER_OBJECT_MAX, CATEGORIES_PER_AD_MAX,
-    FORMATS_PER_PLACEMENT_MAX, ID_MAX, INSTANT_MAX, SLOTS_PER_PLACEMENT_MAX, TARGETING_DEPTH_MAX, TARGETING_NODES_MAX,
-    TARGETING_VALUES_MAX, TEXT_BYTES_MAX, URL_BYTES_MAX, VALUE_BYTES_MAX,
+    FORMATS_PER_PLACEMENT_MAX, ID_MAX, INSTANT_MAX, MIME_TYPES_PER_VIDEO_MAX, SLOTS_PER_PLACEMENT_MAX,
+    TARGETING_DEPTH_MAX, TARGETING_NODES_MAX, TARGETING_VALUES_MAX, TEXT_BYTES_MAX, URL_BYTES_MAX, VALUE_BYTES_MAX,
+    VIDEO_DURATION_MAX,
 };
 use crate::model::{
-    Ad, Advertiser, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, Placement, Tenant,
+    Ad, Advertiser, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Media, Object, Placement, Segment,
+    Tenant, Video,
 };
 use crate::problem::{ObjectRef, Problems};
 use crate::targeting::{HOURS_PER_WEEK, Targeting};
@@ -25,6 +27,7 @@ pub(crate) fn check(object: &Object, problems: &mut Problems) {
         Object::Creative(o) => check.creative(o),
         Object::Ad(o) => check.ad(o),
         Object::Placement(o) => check.placement(o),
+        Object::Segment(o) => check.segment(o),
     }
 }
 
@@ -80,6 +83,35 @@ impl Check<'_> {
             self.url("image_url", url);
         }
         self.format("", creative.format);
+        match (&creative.video, creative.format) {
+            (Some(video), Format::Video { .. }) => self.video(video),
+            (None, Format::Video { .. }) => self.problems.add(self.object, "video", "a video needs it"),
+            (Some(_), _) => self.problems.add(self.object, "video", "is for creatives of the format video"),
+            (None, _) => {}
+        }
+    }
+
+    fn video(&mut self, video: &Video) {
+        let duration = 1..=VIDEO_DURATION_MAX.0;
+        let range = || format!("not in 1 … {}", VIDEO_DURATION_MAX.0);
+        self.require(duration.contains(&video.duration.0), "video.duration_ms", range);
+        self.require(!video.mime_types.is_empty(), "video.mime_types", || "is empty".to_owned());
+        self.list("video.mime_types", &video.mime_types, MIME_TYPES_PER_VIDEO_MAX);
+        for (i, name) in video.mime_types.iter().enumerate() {
+            let message = || format!("{name:?} is not a MIME type such as video/mp4");
+            self.require(is_mime_type(name), &format!("video.mime_types[{i}]"), message);
+        }
+        match &video.media {
+            Media::Vast(url) => self.url("video.vast_url", url),
+            Media::File(url) => self.url("video.file_url", url),
+        }
+    }
+
+    fn segment(&mut self, segment: &Segment) {
+        self.require(!segment.name.is_empty(), "name", || "is empty".to_owned());
+        // It is a targeting value.
+        self.text("name", &segment.name, VALUE_BYTES_MAX);
+        self.text("description", &segment.description, TEXT_BYTES_MAX);
     }
 
     fn ad(&mut self, ad: &Ad) {
@@ -126,7 +158,7 @@ impl Check<'_> {
     }
 
     fn format(&mut self, prefix: &str, format: Format) {
-        let Format::Banner { width, height } = format else { return };
+        let (Format::Banner { width, height } | Format::Video { width, height }) = format else { return };
         self.require(width > 0, &format!("{prefix}width"), || "0 pixels".to_owned());
         self.require(height > 0, &format!("{prefix}height"), || "0 pixels".to_owned());
     }
@@ -234,6 +266,13 @@ fn misfit(kind: TermKind, value: &str) -> Option<&'static str> {
 /// The id, in the one spelling that requests use.
 pub(crate) fn placement_id(value: &str) -> Option<u64> {
     value.parse::<u64>().ok().filter(|id| id.to_string() == value && (1..=ID_MAX).contains(id))
+}
+
+/// Type and subtype, and nothing that could end a header or an attribute.
+fn is_mime_type(name: &str) -> bool {
+    let part =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
+    name.split_once('/').is_some_and(|(kind, subtype)| part(kind) && part(subtype))
 }
 
 /// An absolute http(s) URL with a host and without blanks or control characters. The scheme is what keeps a click from

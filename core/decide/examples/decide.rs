@@ -295,6 +295,7 @@ fn creative(id: u64) -> Object {
         landing_url: format!("https://shop.example/items/{id:08}"),
         image_url: None,
         review: Review::Approved,
+        video: None,
     })
 }
 

@@ -29,6 +29,7 @@ stable_id! {
     AdId;
     CreativeId;
     PlacementId;
+    SegmentId;
 }
 
 /// Dense index of an ad in one `Catalog`.

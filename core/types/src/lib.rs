@@ -19,7 +19,7 @@ pub use fact::{CatalogVersion, Port, Position, Reading};
 pub use hash::{FEATURE_HASH_SEED, Seed, hash_pair, xxh64};
 pub use id::{
     AdId, AdIx, AdvertiserId, CampaignId, CreativeId, DecisionId, EventId, LeaseId, LineItemId, LineItemIx,
-    MalformedId, PlacementId, Row, TenantId, UserHash,
+    MalformedId, PlacementId, Row, SegmentId, TenantId, UserHash,
 };
 pub use money::{Nanos, PPM, Prediction, Price, Probability, Unit, Value};
 pub use reason::{Fate, Ineligible, Reason, Stage};

@@ -111,6 +111,7 @@ pub(crate) fn creative(id: u64) -> Creative {
         landing_url: format!("https://shop.example/{id}"),
         image_url: id.is_multiple_of(2).then(|| format!("http://images.example/{id}.png")),
         review: Review::Approved,
+        video: None,
     }
 }
 

@@ -201,6 +201,7 @@ fn creative(id: u64, dice: &mut Dice) -> Creative {
         text: String::new(),
         landing_url: format!("https://shop.example/{id}"),
         image_url: None,
+        video: None,
         review: dice.pick(&[
             Review::Approved,
             Review::Approved,

@@ -84,6 +84,7 @@ fn creative() -> Creative {
         landing_url: "https://shop.example/mug".to_owned(),
         image_url: None,
         review: Review::Approved,
+        video: None,
     }
 }
 

@@ -105,6 +105,7 @@ pub(crate) fn catalog(items: &[Item], tenants: u64) -> Catalog {
             landing_url: "https://shop.example/".to_owned(),
             image_url: None,
             review: Review::Approved,
+            video: None,
         }));
     }
     items.iter().flat_map(|item| objects(item, tenants)).for_each(|object| builder.push(object));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use litfass_catalog::model::Format;
+use litfass_catalog::model::{Format, Media, Video};
 use litfass_catalog::{Catalog, CreativeRow};
 use litfass_decide::{AdRequest, Context, PlacementRequest};
 use litfass_types::{Device, Nanos, Os, PlacementId, Price, TenantId, Traffic};
@@ -107,6 +107,19 @@ pub struct CreativeAnswer {
     pub text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video: Option<VideoAnswer>,
+}
+
+/// What a player needs; one of the two URLs.
+#[derive(Serialize, Debug)]
+pub struct VideoAnswer {
+    pub duration_ms: i64,
+    pub mime_types: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vast_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_url: Option<String>,
 }
 
 /// Paths on this server; each bills, or counts, at most once.
@@ -239,6 +252,7 @@ impl CreativeAnswer {
     pub fn of(creative: &CreativeRow<'_>) -> Self {
         let (format, size) = match creative.format {
             Format::Banner { width, height } => ("banner", Some((width, height))),
+            Format::Video { width, height } => ("video", Some((width, height))),
             Format::SponsoredItem => ("sponsored_item", None),
         };
         Self {
@@ -249,6 +263,17 @@ impl CreativeAnswer {
             title: creative.title.to_owned(),
             text: creative.text.to_owned(),
             image_url: creative.image_url.map(str::to_owned),
+            video: creative.video.map(VideoAnswer::of),
         }
+    }
+}
+
+impl VideoAnswer {
+    fn of(video: &Video) -> Self {
+        let (vast_url, file_url) = match &video.media {
+            Media::Vast(url) => (Some(url.clone()), None),
+            Media::File(url) => (None, Some(url.clone())),
+        };
+        Self { duration_ms: video.duration.0, mime_types: video.mime_types.clone(), vast_url, file_url }
     }
 }

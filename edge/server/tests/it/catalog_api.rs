@@ -337,3 +337,64 @@ fn an_advertisers_key_changes_its_own_campaigns_and_sees_no_others() {
         "{log}"
     );
 }
+
+#[test]
+fn a_video_is_validated_by_its_format_and_served_with_what_a_player_needs() {
+    let (_home, server) = shop();
+    let mut caller = server.caller();
+    let video =
+        json!({ "duration_ms": 15_000, "mime_types": ["video/mp4"], "vast_url": "https://cdn.example/vast.xml" });
+    let creative = json!({ "advertiser": 11, "format": "video", "width": 640, "height": 360, "title": "Spot", "text": "",
+                           "landing_url": "https://shop.example", "video": video });
+    let with = |field: &str, value: Value| {
+        let mut body = creative.clone();
+        body[field] = value;
+        body
+    };
+    let changed = |field: &str, value: Value| {
+        let mut video = video.clone();
+        video[field] = value;
+        with("video", video)
+    };
+    let cases = [
+        (with("video", Value::Null), "video"),
+        (with("width", Value::Null), "width"),
+        (with("format", json!("banner")), "video"),
+        (with("format", json!("hologram")), "format"),
+        (changed("duration_ms", json!(0)), "video.duration_ms"),
+        (changed("mime_types", json!([])), "video.mime_types"),
+        (changed("mime_types", json!(["mp4"])), "video.mime_types[0]"),
+        (changed("vast_url", json!("javascript:alert(1)")), "video.vast_url"),
+        (changed("file_url", json!("https://cdn.example/spot.mp4")), "video"),
+    ];
+    for (body, field) in cases {
+        refused(&post(&mut caller, "/v1/creatives", &body), 422, Some(field));
+    }
+    let creative = made(&mut caller, "creatives", &creative);
+    assert_eq!(creative["video"], video);
+    made(&mut caller, "ads", &json!({ "line_item": 1_001, "creative": creative["id"] }));
+    let placement =
+        json!({ "tenant": 1, "name": "player", "formats": [{ "format": "video", "width": 640, "height": 360 }] });
+    let player = made(&mut caller, "placements", &placement)["id"].as_u64().unwrap();
+    let shown = wait_for("the video to be shown", || {
+        let response = post(&mut caller, "/v1/decisions", &page(player, 1, "u"));
+        Some(response.json()["placements"][0]["ads"][0]["creative"].clone()).filter(|creative| !creative.is_null())
+    });
+    assert_eq!((&shown["format"], &shown["width"], &shown["video"]), (&json!("video"), &json!(640), &video));
+}
+
+#[test]
+fn a_segment_has_a_name_of_its_own_within_its_tenant() {
+    let (_home, server) = shop();
+    let mut caller = server.caller();
+    let vip =
+        |tenant: u64| json!({ "tenant": tenant, "name": "vip", "description": "bought twice", "external_id": "vip" });
+    let segment = made(&mut caller, "segments", &vip(1));
+    made(&mut caller, "segments", &vip(2));
+    let again = json!({ "tenant": 1, "name": "vip" });
+    refused(&post(&mut caller, "/v1/segments", &again), 422, Some("name"));
+    let renamed = caller.send("PATCH", &format!("/v1/segments/{}", segment["id"]), r#"{"name":"regulars"}"#);
+    assert_eq!((renamed.status, renamed.json()["description"].as_str()), (200, Some("bought twice")));
+    made(&mut caller, "segments", &again);
+    assert_eq!(caller.get("/v1/segments?tenant=1").json()["objects"].as_array().unwrap().len(), 2);
+}

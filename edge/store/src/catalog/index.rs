@@ -218,7 +218,7 @@ pub(super) const fn status(object: &Object) -> Option<Status> {
         Object::Campaign(o) => Some(o.status),
         Object::LineItem(o) => Some(o.status),
         Object::Ad(o) => Some(o.status),
-        Object::Tenant(_) | Object::Creative(_) | Object::Placement(_) => None,
+        Object::Tenant(_) | Object::Creative(_) | Object::Placement(_) | Object::Segment(_) => None,
     }
 }
 
@@ -240,5 +240,6 @@ fn name(object: &Object) -> &str {
         Object::Creative(o) => &o.title,
         Object::Ad(o) => o.item.as_deref().unwrap_or(""),
         Object::Placement(o) => &o.name,
+        Object::Segment(o) => &o.name,
     }
 }

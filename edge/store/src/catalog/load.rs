@@ -257,6 +257,7 @@ pub(super) fn parent(object: &Object) -> Option<ObjectRef> {
         Object::Creative(o) => (ObjectKind::Advertiser, o.advertiser.0),
         Object::Ad(o) => (ObjectKind::LineItem, o.line_item.0),
         Object::Placement(o) => (ObjectKind::Tenant, o.tenant.0),
+        Object::Segment(o) => (ObjectKind::Tenant, o.tenant.0),
     };
     Some(ObjectRef { kind, id })
 }

@@ -179,6 +179,7 @@ fn stands_on(object: &Object) -> Vec<ObjectRef> {
     match object {
         Object::Tenant(_) => Vec::new(),
         Object::Advertiser(o) => vec![reference(ObjectKind::Tenant, o.tenant.0)],
+        Object::Segment(o) => vec![reference(ObjectKind::Tenant, o.tenant.0)],
         Object::Campaign(o) => vec![reference(ObjectKind::Advertiser, o.advertiser.0)],
         Object::LineItem(o) => vec![reference(ObjectKind::Campaign, o.campaign.0)],
         Object::Creative(o) => vec![reference(ObjectKind::Advertiser, o.advertiser.0)],

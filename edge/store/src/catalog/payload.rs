@@ -7,12 +7,12 @@ mod targeting;
 
 use litfass_catalog::ObjectKind;
 use litfass_catalog::model::{
-    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacingMode,
-    Placement, Review, Status, Tenant,
+    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Media, Object, PacingMode,
+    Placement, Review, Segment, Status, Tenant, Video,
 };
 use litfass_types::{
-    AdId, AdvertiserId, CampaignId, CreativeId, Duration, LineItemId, Nanos, PlacementId, Price, TenantId, Timestamp,
-    Unit,
+    AdId, AdvertiserId, CampaignId, CreativeId, Duration, LineItemId, Nanos, PlacementId, Price, SegmentId, TenantId,
+    Timestamp, Unit,
 };
 use prost::Message;
 use targeting::StoredTargeting;
@@ -36,6 +36,7 @@ pub(super) const fn kind_number(kind: ObjectKind) -> u8 {
         ObjectKind::Creative => 5,
         ObjectKind::Ad => 6,
         ObjectKind::Placement => 7,
+        ObjectKind::Segment => 8,
     }
 }
 
@@ -131,6 +132,29 @@ struct StoredLineItem {
     needs_consent: bool,
 }
 
+#[derive(Clone, PartialEq, Message)]
+struct StoredSegment {
+    #[prost(uint64, tag = "1")]
+    tenant: u64,
+    #[prost(string, tag = "2")]
+    name: String,
+    #[prost(string, tag = "3")]
+    description: String,
+}
+
+/// Where the video is: a VAST document, or a file.
+#[derive(Clone, PartialEq, Message)]
+struct StoredVideo {
+    #[prost(int64, tag = "1")]
+    duration_ms: i64,
+    #[prost(string, repeated, tag = "2")]
+    mime_types: Vec<String>,
+    #[prost(bool, tag = "3")]
+    is_vast: bool,
+    #[prost(string, tag = "4")]
+    url: String,
+}
+
 /// No size: a sponsored item.
 #[derive(Clone, Copy, PartialEq, Message)]
 struct StoredFormat {
@@ -138,6 +162,8 @@ struct StoredFormat {
     width: u32,
     #[prost(uint32, tag = "2")]
     height: u32,
+    #[prost(bool, tag = "3")]
+    is_video: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -156,6 +182,8 @@ struct StoredCreative {
     image_url: Option<String>,
     #[prost(uint32, tag = "7")]
     review: u32,
+    #[prost(message, optional, tag = "8")]
+    video: Option<StoredVideo>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -206,6 +234,7 @@ pub(super) fn encode(object: &Object) -> Vec<u8> {
         Object::Creative(o) => creative(o).encode_to_vec(),
         Object::Ad(o) => ad(o).encode_to_vec(),
         Object::Placement(o) => placement(o).encode_to_vec(),
+        Object::Segment(o) => segment(o).encode_to_vec(),
     }
 }
 
@@ -219,6 +248,7 @@ pub(super) fn decode(kind: ObjectKind, id: u64, created: Timestamp, bytes: &[u8]
         ObjectKind::Creative => Object::Creative(StoredCreative::decode(bytes)?.object(id)?),
         ObjectKind::Ad => Object::Ad(StoredAd::decode(bytes)?.object(id, created)?),
         ObjectKind::Placement => Object::Placement(StoredPlacement::decode(bytes)?.object(id)?),
+        ObjectKind::Segment => Object::Segment(StoredSegment::decode(bytes)?.object(id)),
     })
 }
 
@@ -310,7 +340,10 @@ impl StoredLineItem {
 
 fn stored_format(format: Format) -> StoredFormat {
     match format {
-        Format::Banner { width, height } => StoredFormat { width: width.into(), height: height.into() },
+        Format::Banner { width, height } => {
+            StoredFormat { width: width.into(), height: height.into(), is_video: false }
+        }
+        Format::Video { width, height } => StoredFormat { width: width.into(), height: height.into(), is_video: true },
         Format::SponsoredItem => StoredFormat::default(),
     }
 }
@@ -321,7 +354,8 @@ impl StoredFormat {
         if self == Self::default() {
             return Ok(Format::SponsoredItem);
         }
-        Ok(Format::Banner { width: pixels("width", self.width)?, height: pixels("height", self.height)? })
+        let (width, height) = (pixels("width", self.width)?, pixels("height", self.height)?);
+        Ok(if self.is_video { Format::Video { width, height } } else { Format::Banner { width, height } })
     }
 }
 
@@ -334,6 +368,7 @@ fn creative(o: &Creative) -> StoredCreative {
         landing_url: o.landing_url.clone(),
         image_url: o.image_url.clone(),
         review: number(&o.review, REVIEWS),
+        video: o.video.as_ref().map(StoredVideo::of),
     }
 }
 
@@ -348,7 +383,34 @@ impl StoredCreative {
             landing_url: self.landing_url,
             image_url: self.image_url,
             review: numbered("review", self.review, REVIEWS)?,
+            video: self.video.map(StoredVideo::video),
         })
+    }
+}
+
+impl StoredVideo {
+    fn of(o: &Video) -> Self {
+        let (is_vast, url) = match &o.media {
+            Media::Vast(url) => (true, url),
+            Media::File(url) => (false, url),
+        };
+        Self { duration_ms: o.duration.0, mime_types: o.mime_types.clone(), is_vast, url: url.clone() }
+    }
+
+    fn video(self) -> Video {
+        let media = if self.is_vast { Media::Vast(self.url) } else { Media::File(self.url) };
+        Video { duration: Duration(self.duration_ms), mime_types: self.mime_types, media }
+    }
+}
+
+fn segment(o: &Segment) -> StoredSegment {
+    StoredSegment { tenant: o.tenant.0, name: o.name.clone(), description: o.description.clone() }
+}
+
+impl StoredSegment {
+    fn object(self, id: u64) -> Segment {
+        let (id, tenant) = (SegmentId(id), TenantId(self.tenant));
+        Segment { id, tenant, name: self.name, description: self.description }
     }
 }
 

@@ -222,6 +222,7 @@ fn objects_of(number: usize, product: &crate::dataset::Product, first_sold: Time
         landing_url: "https://shop.example/".to_owned(),
         image_url: None,
         review: Review::Approved,
+        video: None,
     };
     let ad = Ad {
         id: ad_id(number),

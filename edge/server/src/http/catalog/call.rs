@@ -148,6 +148,6 @@ fn may_write(caller: &Caller, kind: ObjectKind) -> Result<(), Problem> {
             caller.may(Action::WriteCampaigns)
         }
         ObjectKind::Tenant => caller.may(Action::WriteInventory).and_then(|()| caller.platform()),
-        ObjectKind::Advertiser | ObjectKind::Placement => caller.may(Action::WriteInventory),
+        ObjectKind::Advertiser | ObjectKind::Placement | ObjectKind::Segment => caller.may(Action::WriteInventory),
     }
 }

@@ -2,11 +2,11 @@
 //! are taken. Judged by the catalog's own builder on the rows of an edit and the objects that they refer to, so the cost is that
 //! of the edit and not of the catalog. What is out of the caller's reach is left out, and so is not there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use litfass_catalog::model::{LineItem, Object, Placement};
 use litfass_catalog::{AdOrder, Builder, Catalog, ObjectKind, ObjectRef, Problem, Targeting};
-use litfass_types::{CatalogVersion, TermKind};
+use litfass_types::{CatalogVersion, TenantId, TermKind};
 use rusqlite::Connection;
 
 use crate::catalog::CatalogError;
@@ -26,7 +26,7 @@ pub(super) fn problems(
     let mut around = Neighbours { connection, scope, objects: BTreeMap::new() };
     objects.iter().try_for_each(|object| around.add_of(object))?;
     let mut refused = BTreeMap::new();
-    take_page_types(&mut around, objects, &mut refused)?;
+    claim_names(connection, objects, &mut refused)?;
     loop {
         let taken = objects.iter().filter(|object| !refused.contains_key(&object.reference()));
         let taken: BTreeMap<_, _> = taken.map(|object| (object.reference(), *object)).collect();
@@ -61,7 +61,11 @@ impl Neighbours<'_> {
                 let blocked = |id: u64| ObjectRef { kind: ObjectKind::Advertiser, id };
                 o.blocked_advertisers.iter().try_for_each(|id| self.add(blocked(id.0)))
             }
-            Object::Tenant(_) | Object::Advertiser(_) | Object::Campaign(_) | Object::Creative(_) => Ok(()),
+            Object::Tenant(_)
+            | Object::Advertiser(_)
+            | Object::Campaign(_)
+            | Object::Creative(_)
+            | Object::Segment(_) => Ok(()),
         }
     }
 
@@ -89,7 +93,12 @@ fn bare(object: Object) -> Object {
             Object::LineItem(LineItem { targeting: Targeting::run_of_network(), exclusions: Vec::new(), ..o })
         }
         Object::Placement(o) => Object::Placement(Placement { blocked_advertisers: Vec::new(), ..o }),
-        Object::Tenant(_) | Object::Advertiser(_) | Object::Campaign(_) | Object::Creative(_) | Object::Ad(_) => object,
+        Object::Tenant(_)
+        | Object::Advertiser(_)
+        | Object::Campaign(_)
+        | Object::Creative(_)
+        | Object::Ad(_)
+        | Object::Segment(_) => object,
     }
 }
 
@@ -102,34 +111,59 @@ fn placements_of(targeting: &Targeting) -> Vec<ObjectRef> {
     placements
 }
 
-/// A page type is one placement's in the whole catalog. Who has it is not said: it may be another tenant's.
-fn take_page_types(
-    around: &mut Neighbours<'_>,
+/// A name that only one object may have.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Unique {
+    /// In the whole catalog: `POST /rank_ads` asks by nothing else.
+    PageType(String),
+    Segment(TenantId, String),
+}
+
+impl Unique {
+    fn of(object: &Object) -> Option<Self> {
+        match object {
+            Object::Placement(o) => o.page_type.clone().map(Self::PageType),
+            Object::Segment(o) => Some(Self::Segment(o.tenant, o.name.clone())),
+            Object::Tenant(_)
+            | Object::Advertiser(_)
+            | Object::Campaign(_)
+            | Object::LineItem(_)
+            | Object::Creative(_)
+            | Object::Ad(_) => None,
+        }
+    }
+
+    fn problem(&self, object: ObjectRef) -> Problem {
+        // Who has it is not said: it may be another tenant's.
+        let (field, message) = match self {
+            Self::PageType(name) => ("page_type", format!("another placement has {name:?} already")),
+            Self::Segment(_, name) => ("name", format!("another segment is called {name:?} already")),
+        };
+        Problem { object, field: field.to_owned(), message }
+    }
+}
+
+/// Refuses objects whose name somebody else has, in the store or before them in the edit.
+fn claim_names(
+    connection: &Connection,
     objects: &[&Object],
     refused: &mut BTreeMap<ObjectRef, Problem>,
 ) -> Result<(), CatalogError> {
-    let named = |object: &Object| {
-        let Object::Placement(o) = object else { return None };
-        o.page_type.clone().map(|page_type| (page_type, o.id.0))
-    };
-    if !objects.iter().any(|object| named(object).is_some()) {
+    let Some(kind) = objects.iter().find(|object| Unique::of(object).is_some()).map(|o| o.reference().kind) else {
         return Ok(());
-    }
-    let kind = ObjectKind::Placement;
-    let ids = index::page(around.connection, Scope::Platform, kind, &index::Filter::default(), 0, usize::MAX)?;
-    let mut taken: BTreeMap<String, u64> = BTreeMap::new();
-    for reference in ids.into_iter().map(|id| ObjectRef { kind, id }) {
-        let changed = objects.iter().any(|object| object.reference() == reference);
-        if let Some(stored) = stored(around.connection, reference)?.filter(|_| !changed) {
-            taken.extend(named(&stored.object(reference)?));
-        }
+    };
+    let changed: BTreeSet<ObjectRef> = objects.iter().map(|object| object.reference()).collect();
+    let mut taken: BTreeMap<Unique, ObjectRef> = BTreeMap::new();
+    let ids = index::page(connection, Scope::Platform, kind, &index::Filter::default(), 0, usize::MAX)?;
+    for reference in ids.into_iter().map(|id| ObjectRef { kind, id }).filter(|object| !changed.contains(object)) {
+        let Some(stored) = stored(connection, reference)? else { continue };
+        taken.extend(Unique::of(&stored.object(reference)?).map(|name| (name, reference)));
     }
     for object in objects {
-        let Some((page_type, id)) = named(object) else { continue };
-        if *taken.entry(page_type.clone()).or_insert(id) != id {
-            let message = format!("another placement has {page_type:?} already");
-            let problem = Problem { object: object.reference(), field: "page_type".to_owned(), message };
-            refused.insert(object.reference(), problem);
+        let Some(name) = Unique::of(object) else { continue };
+        let holder = *taken.entry(name.clone()).or_insert_with(|| object.reference());
+        if holder != object.reference() {
+            refused.insert(object.reference(), name.problem(object.reference()));
         }
     }
     Ok(())

@@ -195,7 +195,9 @@ impl Reader<'_> {
     /// Whoever can mean only one tenant or advertiser need not say it.
     fn assume_owner(&self, whole: &mut Map<String, Value>) {
         let owner = match self.edit.kind {
-            ObjectKind::Advertiser | ObjectKind::Placement => ("tenant", self.tenant.map(|tenant| tenant.0)),
+            ObjectKind::Advertiser | ObjectKind::Placement | ObjectKind::Segment => {
+                ("tenant", self.tenant.map(|tenant| tenant.0))
+            }
             ObjectKind::Campaign | ObjectKind::Creative => {
                 ("advertiser", self.edit.scope.advertiser().map(|advertiser| advertiser.0))
             }

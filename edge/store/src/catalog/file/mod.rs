@@ -15,7 +15,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use super::limit::StatedLimit;
 pub(super) use objects::written;
 use objects::{
-    FileAd, FileAdvertiser, FileCampaign, FileCreative, FileLineItem, FileObject, FilePlacement, FileTenant,
+    FileAd, FileAdvertiser, FileCampaign, FileCreative, FileLineItem, FileObject, FilePlacement, FileSegment,
+    FileTenant,
 };
 
 /// The largest catalog file.
@@ -61,6 +62,7 @@ pub const fn section(kind: ObjectKind) -> &'static str {
         ObjectKind::Creative => "creatives",
         ObjectKind::Ad => "ads",
         ObjectKind::Placement => "placements",
+        ObjectKind::Segment => "segments",
     }
 }
 
@@ -74,6 +76,7 @@ pub(super) fn object(kind: ObjectKind, members: serde_json::Value) -> Result<(Ob
         ObjectKind::Creative => of_list::<FileCreative>(members),
         ObjectKind::Ad => of_list::<FileAd>(members),
         ObjectKind::Placement => of_list::<FilePlacement>(members),
+        ObjectKind::Segment => of_list::<FileSegment>(members),
     }
 }
 
@@ -175,6 +178,7 @@ impl<'de> Visitor<'de> for CatalogFile<'_> {
                 ObjectKind::Creative => map.next_value_seed(Section::<FileCreative>::new(kind, self.0))?,
                 ObjectKind::Ad => map.next_value_seed(Section::<FileAd>::new(kind, self.0))?,
                 ObjectKind::Placement => map.next_value_seed(Section::<FilePlacement>::new(kind, self.0))?,
+                ObjectKind::Segment => map.next_value_seed(Section::<FileSegment>::new(kind, self.0))?,
             }
         }
         Ok(())

@@ -6,12 +6,12 @@ mod written;
 pub(in crate::catalog) use written::written;
 
 use litfass_catalog::model::{
-    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacingMode,
-    Placement, Review, Status, Tenant,
+    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Media, Object, PacingMode,
+    Placement, Review, Segment, Status, Tenant, Video,
 };
 use litfass_types::{
-    AdId, AdvertiserId, CampaignId, CreativeId, Duration, LineItemId, Nanos, PlacementId, Price, TenantId, Timestamp,
-    Unit,
+    AdId, AdvertiserId, CampaignId, CreativeId, Duration, LineItemId, Nanos, PlacementId, Price, SegmentId, TenantId,
+    Timestamp, Unit,
 };
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize, Serializer};
@@ -196,6 +196,32 @@ pub(super) struct FileCreative {
     image_url: Option<String>,
     #[serde(default)]
     review: FileReview,
+    video: Option<FileVideo>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct FileVideo {
+    duration_ms: i64,
+    mime_types: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vast_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_url: Option<String>,
+}
+
+impl FileVideo {
+    fn into_video(self) -> Result<Video, Misfit> {
+        let media = match (self.vast_url, self.file_url) {
+            (Some(url), None) => Media::Vast(url),
+            (None, Some(url)) => Media::File(url),
+            (Some(_), Some(_)) | (None, None) => {
+                let message = "needs either vast_url or file_url".to_owned();
+                return Err(Misfit { field: "video".to_owned(), message });
+            }
+        };
+        Ok(Video { duration: Duration(self.duration_ms), mime_types: self.mime_types, media })
+    }
 }
 
 impl FileObject<'_> for FileCreative {
@@ -209,6 +235,7 @@ impl FileObject<'_> for FileCreative {
             landing_url: self.landing_url,
             image_url: self.image_url,
             review: self.review.into(),
+            video: self.video.map(FileVideo::into_video).transpose()?,
         };
         Ok((Object::Creative(object), Vec::new()))
     }
@@ -219,6 +246,7 @@ impl FileObject<'_> for FileCreative {
 enum FileFormatName {
     SponsoredItem,
     Banner,
+    Video,
 }
 
 impl FileFormatName {
@@ -226,8 +254,9 @@ impl FileFormatName {
         let misfit = |field: &str, message: &str| Err(Misfit { field: field.to_owned(), message: message.to_owned() });
         match (self, width, height) {
             (Self::Banner, Some(width), Some(height)) => Ok(Format::Banner { width, height }),
-            (Self::Banner, None, _) => misfit("width", "a banner needs its width in pixels"),
-            (Self::Banner, _, None) => misfit("height", "a banner needs its height in pixels"),
+            (Self::Video, Some(width), Some(height)) => Ok(Format::Video { width, height }),
+            (Self::Banner | Self::Video, None, _) => misfit("width", "a banner or video needs its width in pixels"),
+            (Self::Banner | Self::Video, _, None) => misfit("height", "a banner or video needs its height in pixels"),
             (Self::SponsoredItem, None, None) => Ok(Format::SponsoredItem),
             (Self::SponsoredItem, Some(_), _) => misfit("width", "a sponsored item has no size"),
             (Self::SponsoredItem, _, Some(_)) => misfit("height", "a sponsored item has no size"),
@@ -306,6 +335,23 @@ impl FileObject<'_> for FilePlacement {
             blocked_categories: self.blocked_categories,
         };
         Ok((Object::Placement(object), Vec::new()))
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileSegment {
+    id: u64,
+    tenant: u64,
+    name: String,
+    #[serde(default)]
+    description: String,
+}
+
+impl FileObject<'_> for FileSegment {
+    fn into_parts(self) -> Result<Parts, Misfit> {
+        let (id, tenant) = (SegmentId(self.id), TenantId(self.tenant));
+        Ok((Object::Segment(Segment { id, tenant, name: self.name, description: self.description }), Vec::new()))
     }
 }
 

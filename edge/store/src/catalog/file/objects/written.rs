@@ -4,12 +4,14 @@ use serde_json::{Map, Value};
 
 use super::{
     FileAd, FileAdvertiser, FileBid, FileBillable, FileCampaign, FileCap, FileCreative, FileFormat, FileFormatName,
-    FileLineItem, FilePacing, FilePlacement, FileReview, FileStatus, FileTargeting, FileTenant, FileTime, FileUnit,
+    FileLineItem, FilePacing, FilePlacement, FileReview, FileSegment, FileStatus, FileTargeting, FileTenant, FileTime,
+    FileUnit, FileVideo,
 };
 use crate::catalog::limit::LimitField;
 use litfass_catalog::Targeting;
 use litfass_catalog::model::{
-    Ad, Advertiser, Campaign, Creative, Format, FrequencyCap, LineItem, Object, Placement, Tenant,
+    Ad, Advertiser, Campaign, Creative, Format, FrequencyCap, LineItem, Media, Object, Placement, Segment, Tenant,
+    Video,
 };
 use litfass_types::Timestamp;
 
@@ -26,6 +28,7 @@ pub(crate) fn written(object: &Object, limit: LimitsInForce<'_>) -> Map<String, 
         Object::Creative(o) => serde_json::to_value(FileCreative::of(o)),
         Object::Ad(o) => serde_json::to_value(FileAd::of(o)),
         Object::Placement(o) => serde_json::to_value(FilePlacement::of(o)),
+        Object::Segment(o) => serde_json::to_value(FileSegment::of(o)),
     };
     // A struct with names for its fields is always a map.
     if let Ok(Value::Object(members)) = value { members } else { Map::new() }
@@ -101,6 +104,7 @@ impl FileCreative {
             landing_url: o.landing_url.clone(),
             image_url: o.image_url.clone(),
             review: FileReview::of(o.review),
+            video: o.video.as_ref().map(FileVideo::of),
         }
     }
 }
@@ -136,11 +140,30 @@ impl FilePlacement {
     }
 }
 
+impl FileSegment {
+    fn of(o: &Segment) -> Self {
+        Self { id: o.id.0, tenant: o.tenant.0, name: o.name.clone(), description: o.description.clone() }
+    }
+}
+
+impl FileVideo {
+    fn of(o: &Video) -> Self {
+        let (vast_url, file_url) = match &o.media {
+            Media::Vast(url) => (Some(url.clone()), None),
+            Media::File(url) => (None, Some(url.clone())),
+        };
+        Self { duration_ms: o.duration.0, mime_types: o.mime_types.clone(), vast_url, file_url }
+    }
+}
+
 impl FileFormat {
     const fn of(format: Format) -> Self {
         match format {
             Format::Banner { width, height } => {
                 Self { format: FileFormatName::Banner, width: Some(width), height: Some(height) }
+            }
+            Format::Video { width, height } => {
+                Self { format: FileFormatName::Video, width: Some(width), height: Some(height) }
             }
             Format::SponsoredItem => Self { format: FileFormatName::SponsoredItem, width: None, height: None },
         }
