@@ -255,8 +255,10 @@ impl FileFormatName {
         match (self, width, height) {
             (Self::Banner, Some(width), Some(height)) => Ok(Format::Banner { width, height }),
             (Self::Video, Some(width), Some(height)) => Ok(Format::Video { width, height }),
-            (Self::Banner | Self::Video, None, _) => misfit("width", "a banner or video needs its width in pixels"),
-            (Self::Banner | Self::Video, _, None) => misfit("height", "a banner or video needs its height in pixels"),
+            (Self::Banner, None, _) => misfit("width", "a banner needs its width in pixels"),
+            (Self::Banner, _, None) => misfit("height", "a banner needs its height in pixels"),
+            (Self::Video, None, _) => misfit("width", "a video needs its width in pixels"),
+            (Self::Video, _, None) => misfit("height", "a video needs its height in pixels"),
             (Self::SponsoredItem, None, None) => Ok(Format::SponsoredItem),
             (Self::SponsoredItem, Some(_), _) => misfit("width", "a sponsored item has no size"),
             (Self::SponsoredItem, _, Some(_)) => misfit("height", "a sponsored item has no size"),
