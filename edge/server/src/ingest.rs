@@ -16,7 +16,7 @@ use litfass_features::item_hash;
 use litfass_store::fold::SeenEvents;
 use litfass_store::log::{AppendError, Appended, Clock, EventLog, NewEntry, Until};
 use litfass_store::wire::{self, Body};
-use litfass_types::{EventId, TenantId, Timestamp};
+use litfass_types::{EventId, TenantId, Timestamp, Traffic};
 use serde_json::Value;
 
 use crate::access::Caller;
@@ -91,8 +91,8 @@ impl Ingest {
     ///
     /// # Errors
     /// When the token is not ours or has expired, or the log does not take the event.
-    pub async fn delivered(&self, kind: EventKind, token: &str, time: Option<i64>) -> Result<(), Problem> {
-        let taken = self.delivery(kind, token, time)?;
+    pub async fn delivered(&self, kind: EventKind, token: &str, caller: Traffic) -> Result<(), Problem> {
+        let taken = self.delivery(kind, token, caller)?;
         match self.sort(&taken) {
             Sorted::New(entry, _, kind) => {
                 self.append(vec![*entry]).await.into_iter().try_for_each(|result| result.map(|_| ()))?;
@@ -108,9 +108,9 @@ impl Ingest {
     ///
     /// # Errors
     /// When the token is not ours.
-    pub fn clicked(&self, token: &str) -> Result<(Token, Recorded), Problem> {
+    pub fn clicked(&self, token: &str, caller: Traffic) -> Result<(Token, Recorded), Problem> {
         let clicked = self.open(EventKind::Click, token)?.token;
-        let taken = self.delivery(EventKind::Click, token, None)?;
+        let taken = self.delivery(EventKind::Click, token, caller)?;
         let pending = match self.sort(&taken) {
             Sorted::New(entry, _, kind) => {
                 self.count(kind, label::EventResult::Accepted);
@@ -204,8 +204,13 @@ impl Ingest {
         self.tokens.open(token, kind).map_err(|UnknownToken| unknown_token())
     }
 
-    fn delivery(&self, kind: EventKind, token: &str, time: Option<i64>) -> Result<Taken, Problem> {
-        self.taken(self.open(kind, token)?, time)
+    /// What was shown to people and is called by something else is that one's doing.
+    fn delivery(&self, kind: EventKind, token: &str, caller: Traffic) -> Result<Taken, Problem> {
+        let mut opened = self.open(kind, token)?;
+        if opened.token.traffic.counts() {
+            opened.token.traffic = caller;
+        }
+        self.taken(opened, None)
     }
 
     fn taken(&self, opened: Opened, time: Option<i64>) -> Result<Taken, Problem> {
@@ -324,7 +329,12 @@ impl Ingest {
     }
 
     fn seen(&self, taken: &Taken) -> Seen {
-        if taken.expired { Seen::Expired } else { self.seen.look(taken.dedupe) }
+        match taken.expired {
+            true => Seen::Expired,
+            // It takes nothing from what people do later.
+            false if !taken.body.traffic().counts() => Seen::First,
+            false => self.seen.look(taken.dedupe),
+        }
     }
 }
 

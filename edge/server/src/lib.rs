@@ -12,6 +12,7 @@ pub mod demo;
 pub mod desk;
 pub mod editor;
 pub mod explain;
+pub mod gateway;
 pub mod gather;
 #[cfg(test)]
 mod generated;

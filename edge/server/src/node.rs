@@ -34,6 +34,7 @@ use crate::data_dir::DataDir;
 use crate::decider::{Decider, WRITER};
 use crate::desk::{ADMIN, Desk};
 use crate::editor::Editor;
+use crate::gateway::Gateway;
 use crate::gather::Gather;
 use crate::ingest::Ingest;
 use crate::learning::Learning;
@@ -70,6 +71,7 @@ pub struct Node {
     pub world: Arc<SwappedWorld>,
     pub users: Arc<UserKeys>,
     pub decider: Decider,
+    pub gateway: Gateway,
     pub ingest: Ingest,
     pub editor: Arc<Editor>,
     pub live: Arc<Live>,
@@ -315,8 +317,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
     let ledger = SqliteLedgerReader::open(&stores.data.database())?;
     let database = stores.data.database();
     let desk = Desk { log: Arc::clone(&log), clock: clock.clone(), applied: money.admin.applied.subscribe() };
-    let keys = Arc::new(open_keys(&database, &config)?);
-    let audit = AuditReader::open(&database).with_context(|| database.display().to_string())?;
+    let (keys, audit, gateway) = entrance(&database, &config)?;
     let editor = Arc::new(Editor::open(&database)?);
     let (live, data) = (Arc::clone(&folded.live), stores.data.clone());
     let (pacing, learning, folds, began) = (Arc::default(), Arc::default(), runner.progress(), Instant::now());
@@ -330,6 +331,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         world,
         users,
         decider,
+        gateway,
         ingest,
         editor,
         live,
@@ -343,10 +345,12 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
     })
 }
 
-fn open_keys(database: &Path, config: &Config) -> Result<Keys> {
+/// Who may come in, who came, and what becomes of a request before it is decided.
+fn entrance(database: &Path, config: &Config) -> Result<(Arc<Keys>, AuditReader, Gateway)> {
+    let named = || database.display().to_string();
     let allowance = Allowance { per_second: config.access.rate, burst: span(config.access.burst) };
-    let keys = Keys::open(database, config.server.listen.ip().is_loopback(), allowance);
-    keys.with_context(|| database.display().to_string())
+    let keys = Keys::open(database, config.server.listen.ip().is_loopback(), allowance).with_context(named)?;
+    Ok((Arc::new(keys), AuditReader::open(database).with_context(named)?, Gateway::open(&config.gateway)?))
 }
 
 fn catalog_worker(

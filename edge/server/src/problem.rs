@@ -67,6 +67,8 @@ codes! {
     NothingToRefund = 409, "nothing-to-refund", "Nothing of that was charged";
     /// Its `ETag` is that of the object as it is now.
     ChangedMeanwhile = 412, "changed-meanwhile", "The object was changed since it was read";
+    /// A name stands for one request.
+    RequestIdReused = 409, "request-id-reused", "This request_id stands for another request";
     TooLarge = 413, "too-large", "The body is larger than this address takes";
     Expired = 410, "expired", "This can no longer be counted";
     TooManyRequests = 429, "too-many-requests", "This key sends more requests than it may";
@@ -219,8 +221,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|e| unread(&e))?;
+        let Raw(bytes) = Raw::from_request(request, state).await?;
         read_json(&bytes).map(Self)
+    }
+}
+
+/// A body as it came, as an extractor; one beyond the route's limit is `TooLarge`.
+#[derive(Clone, Debug)]
+pub struct Raw(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        Bytes::from_request(request, state).await.map(Self).map_err(|e| unread(&e))
     }
 }
 

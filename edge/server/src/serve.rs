@@ -39,7 +39,8 @@ pub fn serve(
                 tracing::debug!("{error}");
             }
         });
-        axum::serve(listener, router(Arc::clone(&node))).with_graceful_shutdown(stop).await?;
+        let service = router(Arc::clone(&node)).into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service).with_graceful_shutdown(stop).await?;
         Ok(())
     });
     drop(node);

@@ -9,6 +9,8 @@ use litfass_types::{Device, Nanos, Os, PlacementId, Price, TenantId, Traffic};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Caller;
+use crate::gateway::Arrival;
+use crate::gateway::agents::Agent;
 use crate::problem::Code;
 
 use super::invalid::{Invalid, bounded, bounded_list, one_of};
@@ -64,11 +66,18 @@ pub struct ContextAsk {
     pub segments: Vec<String>,
     #[serde(default)]
     pub key_values: BTreeMap<String, Vec<String>>,
+    /// The viewer's address and user agent: what is told from them is not said otherwise, and they are not kept.
+    pub ip: Option<String>,
+    pub user_agent: Option<String>,
 }
 
 #[derive(Serialize, Debug)]
 pub struct DecisionResponse {
-    pub decision_id: String,
+    /// None where no decision was made, because such traffic is refused.
+    pub decision_id: Option<String>,
+    /// Who or what asked, where it was not people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<&'static str>,
     pub user_id: Option<String>,
     pub placements: Vec<PlacementAnswer>,
     /// Ports whose answer was missing; the decision went on without them.
@@ -128,6 +137,28 @@ pub struct Tracking {
     pub impression: String,
     pub viewable: String,
     pub click: String,
+}
+
+/// The request's class of traffic, where it is worth a word.
+#[must_use]
+pub fn class_of(request: &AdRequest) -> Option<&'static str> {
+    Some(request.traffic.name()).filter(|_| !request.traffic.counts())
+}
+
+impl DecisionResponse {
+    /// No decision was made: the operator serves no such traffic.
+    #[must_use]
+    pub fn refused(request: &AdRequest) -> Self {
+        let empty = |placement: &PlacementRequest| PlacementAnswer { id: placement.id.0, ads: Vec::new() };
+        Self {
+            decision_id: None,
+            traffic: class_of(request),
+            user_id: None,
+            placements: request.placements.iter().map(empty).collect(),
+            degraded: Vec::new(),
+            explain: None,
+        }
+    }
 }
 
 impl DecisionRequest {
@@ -200,6 +231,17 @@ impl PlacementAsk {
 }
 
 impl ContextAsk {
+    /// What is said of where the viewer comes from.
+    ///
+    /// # Errors
+    /// When the address is none.
+    pub fn arrival(&self) -> Result<Arrival, Invalid> {
+        bounded("user_agent", self.user_agent.as_deref(), URL_MAX)?;
+        let address = self.ip.as_deref().map(str::parse).transpose();
+        let address = address.map_err(|_| Invalid::new("ip", "is an IPv4 or IPv6 address"))?;
+        Ok(Arrival { address, agent: self.user_agent.as_deref().map(Agent::new) })
+    }
+
     /// # Errors
     /// Names the first field outside its limits.
     pub fn check(self) -> Result<Context, Invalid> {

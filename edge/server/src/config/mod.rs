@@ -1,4 +1,4 @@
-//! Configuration: how this process runs (sections `server`, `access`, `ledger`, `catalog`, `fold`) and its params, numbers that an
+//! Configuration: how this process runs (sections `server`, `access`, `gateway`, `ledger`, `catalog`, `fold`) and its params, numbers that an
 //! experiment may change (section `params`).
 //!
 //! One TOML file, every key with a default; the environment overrides it (`LITFASS_PARAMS_CANDIDATES_MAX=200`). Unknown keys are
@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use litfass_types::Duration;
 use toml::{Table, Value};
 
-pub use setting::Origins;
+use crate::gateway::address::ForwardedBy;
+use crate::gateway::{AskedBy, Service};
+pub use setting::{FilePath, NetworkList, Origins};
 use setting::{Setting, checked, toml_text};
 
 /// One row of the table of settings.
@@ -92,6 +94,21 @@ settings! {
         burst: Duration = "2s" in "1ms", "1m", "access", "How long's worth of that a key may send at once.";
         session_ttl: Duration = "12h" in "1m", "30d", "access", "How long the pages remember a key that was shown to them.";
         cors_origins: Origins = "", "access", "Sites whose scripts may ask for decisions and report events from a browser, as their origins, separated by commas: `https://shop.example`.";
+    }
+    /// What happens to a request before anything is decided.
+    GatewaySettings "gateway" as gateway {
+        decisions_from: AskedBy = "server", "gateway", "Who sends decision requests: `server` (the site's own, which names its viewer's address and user agent in `context`) or `viewer` (browsers and apps: what the request does not name is theirs).";
+        trusted_proxies: NetworkList = "", "gateway", "Networks of proxies whose word on where a request comes from is believed, separated by commas: `10.0.0.0/8, 2001:db8::/32`.";
+        forwarded_by: ForwardedBy = "x-forwarded-for", "gateway", "The header that they append to: `x-forwarded-for` or `forwarded` (RFC 7239).";
+        geo_database: FilePath = "", "gateway", "A database in MaxMind's format (MMDB) that tells country, region and city from an address.";
+        crawlers: Service = "served", "gateway", "Whether crawlers get ads (`served`, never billed) or none (`refused`).";
+        crawler_names: FilePath = "", "gateway", "Crawlers beside the known ones: a file with a part of a user agent a line.";
+        data_centres: Service = "served", "gateway", "The same for addresses where machines live.";
+        data_centre_networks: FilePath = "", "gateway", "Those addresses: a file with a network a line.";
+        staff: Service = "served", "gateway", "The same for the operator's own people.";
+        staff_networks: FilePath = "", "gateway", "Their addresses: a file with a network a line.";
+        retry_window: Duration = "1m" in "1s", "1h", "gateway", "How long a decision's request_id is remembered: asked again, it gets the same answer.";
+        retries_max: u32 = "50000" in "1", "10000000", "gateway", "Remembered at once; beyond it the oldest go first.";
     }
     /// The three times of the money, and the sweep.
     Ledger "ledger" as ledger {

@@ -1,10 +1,14 @@
 //! How one setting is written and checked: integers, durations such as `"90s"`, texts, paths and addresses.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use litfass_types::Duration;
 use toml::Value;
+
+use crate::gateway::address::ForwardedBy;
+use crate::gateway::networks::Networks;
+use crate::gateway::{AskedBy, Service};
 
 /// A type that a setting can have. Bounds are compared after reading, so `Ord` is part of it.
 pub(super) trait Setting: Sized + Ord {
@@ -139,6 +143,78 @@ fn is_origin(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-:[]".contains(c);
     host.is_some_and(|host| !host.is_empty() && host.chars().all(plain))
 }
+
+/// Networks, and the text that they were written as.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct NetworkList {
+    text: String,
+    networks: Networks,
+}
+
+impl NetworkList {
+    #[must_use]
+    pub const fn networks(&self) -> &Networks {
+        &self.networks
+    }
+}
+
+impl Setting for NetworkList {
+    const TYPE: &'static str = "a list of networks";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let listed = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+        let wanted = "networks such as \"10.0.0.0/8, 2001:db8::/32\", separated by commas";
+        let networks = Networks::parse(listed).map_err(|_| wanted.to_owned())?;
+        Ok(Self { text: text.to_owned(), networks })
+    }
+
+    fn text(&self) -> String {
+        self.text.clone()
+    }
+}
+
+/// A file, or none where the text is empty.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct FilePath(Option<PathBuf>);
+
+impl FilePath {
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.0.as_deref()
+    }
+}
+
+impl Setting for FilePath {
+    const TYPE: &'static str = "a file";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Ok(Self(None)) } else { PathBuf::parse(text).map(Some).map(Self) }
+    }
+
+    fn text(&self) -> String {
+        self.0.as_ref().map(PathBuf::text).unwrap_or_default()
+    }
+}
+
+macro_rules! choice_settings {
+    ($($type:ty),*) => {$(
+        impl Setting for $type {
+            const TYPE: &'static str = "a choice";
+            const QUOTED: bool = true;
+            fn parse(text: &str) -> Result<Self, String> {
+                let names = || Self::ALL.iter().map(|choice| choice.name()).collect::<Vec<_>>().join(" or ");
+                Self::ALL.into_iter().find(|choice| choice.name() == text).ok_or_else(names)
+            }
+            fn text(&self) -> String {
+                self.name().to_owned()
+            }
+        }
+    )*};
+}
+
+choice_settings!(AskedBy, ForwardedBy, Service);
 
 impl Setting for PathBuf {
     const TYPE: &'static str = "a path";

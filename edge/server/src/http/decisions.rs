@@ -3,17 +3,24 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use litfass_decide::AdRequest;
 use litfass_types::{DecisionId, TenantId, Value};
 
 use crate::access::{Action, Caller, Scope};
-use crate::api::decisions::{AdAnswer, CreativeAnswer, DecisionRequest, DecisionResponse, PlacementAnswer};
+use crate::api::decisions::{
+    AdAnswer, CreativeAnswer, DecisionRequest, DecisionResponse, PlacementAnswer, REQUEST_ID_MAX, class_of,
+};
 use crate::api::rank_ads::{Assets, RankAdsRequest, RankAdsResponse, RankedAd};
 use crate::console::view::ExplanationView;
 use crate::decider::{Decided, Unavailable};
 use crate::explain::{Viewpoint, explanation};
+use crate::gateway::Arrival;
 use crate::node::Node;
-use crate::problem::{Body, Code, Problem};
+use crate::problem::{Body, Code, Problem, Raw, read_json};
 
 impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
@@ -24,27 +31,58 @@ impl From<Unavailable> for Problem {
 pub(super) async fn decide(
     State(node): State<Arc<Node>>,
     caller: Caller,
-    Body(ask): Body<DecisionRequest>,
-) -> Result<Json<DecisionResponse>, Problem> {
+    sent: Arrival,
+    Raw(body): Raw,
+) -> Result<Response, Problem> {
+    let ask: DecisionRequest = read_json(&body)?;
+    let Some(id) = ask.request_id.clone().filter(|id| id.len() <= REQUEST_ID_MAX) else {
+        return Ok(Json(decided(&node, &caller, sent, ask).await?).into_response());
+    };
+    let (key, now, again) = (caller.key, node.clock.now(), Arc::clone(&node));
+    let make = move || async move { rendered(&decided(&again, &caller, sent, ask).await?) };
+    let answer = node.gateway.retries.answer((key, id), &body, now, make).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], answer).into_response())
+}
+
+/// An answer as it is sent and kept for whoever asks again.
+fn rendered(answer: &DecisionResponse) -> Result<Bytes, Problem> {
+    let json = serde_json::to_vec(answer).map_err(|e| Problem::new(Code::Internal, e.to_string()))?;
+    Ok(Bytes::from(json))
+}
+
+async fn decided(
+    node: &Node,
+    caller: &Caller,
+    sent: Arrival,
+    ask: DecisionRequest,
+) -> Result<DecisionResponse, Problem> {
     let explain = ask.explain;
-    let decided = answer(&node, &caller, ask).await?;
+    let decided = match answer(node, caller, sent, ask).await? {
+        Answered::Decided(decided) => decided,
+        Answered::Refused(request) => return Ok(DecisionResponse::refused(&request)),
+    };
     let placements = decided.record.inputs.request.placements.iter().enumerate();
-    Ok(Json(DecisionResponse {
-        decision_id: decided.record.id.to_string(),
+    Ok(DecisionResponse {
+        decision_id: Some(decided.record.id.to_string()),
+        traffic: class_of(&decided.record.inputs.request),
         user_id: decided.record.inputs.request.user.map(|u| u.to_string()),
         placements: placements.map(|(index, p)| PlacementAnswer { id: p.id.0, ads: ads(&decided, index) }).collect(),
         degraded: decided.record.inputs.degraded.iter().map(|port| port.name()).collect(),
         explain: explain.then(|| explanation(&decided.record, &decided.world.catalog, Viewpoint::Platform)),
-    }))
+    })
 }
 
 pub(super) async fn rank_ads(
     State(node): State<Arc<Node>>,
     caller: Caller,
+    sent: Arrival,
     Body(ask): Body<RankAdsRequest>,
 ) -> Result<Json<RankAdsResponse>, Problem> {
     let ask = ask.into_decision(&node.world.load().catalog, &caller)?;
-    let decided = answer(&node, &caller, ask).await?;
+    let decided = match answer(&node, &caller, sent, ask).await? {
+        Answered::Decided(decided) => decided,
+        Answered::Refused(_) => return Ok(Json(RankAdsResponse { user_id: None, ranked_ads: Vec::new() })),
+    };
     let ranked = ads(&decided, 0).into_iter().zip(&decided.record.shown).map(|(ad, shown)| RankedAd {
         ad_id: ad.ad_id,
         score: currency_units(shown.value),
@@ -62,18 +100,45 @@ fn currency_units(value: Value) -> f64 {
     crate::explain::value_micros(value) / 1e9
 }
 
-async fn answer(node: &Node, caller: &Caller, ask: DecisionRequest) -> Result<Decided, Problem> {
+/// What became of a request.
+enum Answered {
+    Decided(Decided),
+    /// Such traffic gets no ads.
+    Refused(Box<AdRequest>),
+}
+
+async fn answer(node: &Node, caller: &Caller, sent: Arrival, ask: DecisionRequest) -> Result<Answered, Problem> {
     caller.may(Action::Decide)?;
     let explain = ask.explain;
     if explain {
         caller.may(Action::Explain).map_err(|problem| problem.at("explain"))?;
     }
+    let said = ask.context.arrival().map_err(|invalid| invalid.below("context"))?;
     let (mut request, user) = ask.check(&node.world.load().catalog, caller)?;
+    if !is_welcome(node, &mut request, said, sent) {
+        return Ok(Answered::Refused(Box::new(request)));
+    }
     if let Some(user) = user {
         let hash = node.users.hash(request.tenant, &user);
         request.user = Some(hash.map_err(|e| Problem::new(Code::Internal, e.to_string()))?);
     }
-    Ok(node.decider.decide(request, explain).await?)
+    Ok(Answered::Decided(node.decider.decide(request, explain).await?))
+}
+
+/// Finds out who or what asks, and adds what can be told of the viewer; false where such traffic gets no ads.
+fn is_welcome(node: &Node, request: &mut AdRequest, said: Arrival, sent: Arrival) -> bool {
+    let viewer = node.gateway.viewer(said, sent);
+    if request.traffic.counts() {
+        request.traffic = node.gateway.traffic(&viewer);
+    }
+    node.metrics.traffic.add(request.traffic, 1);
+    let served = node.gateway.serves(request.traffic);
+    if served {
+        node.gateway.enrich(&mut request.context, &viewer);
+    } else {
+        node.metrics.traffic_refused.add(request.traffic, 1);
+    }
+    served
 }
 
 fn ads(decided: &Decided, placement: usize) -> Vec<AdAnswer> {

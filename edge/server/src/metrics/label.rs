@@ -1,6 +1,6 @@
 //! Closed label sets: a metric can only be counted under values that are written here or in the vocabulary crate.
 
-use litfass_types::{Fate, Ineligible, Port};
+use litfass_types::{Fate, Ineligible, Port, Traffic};
 
 /// One label with all values it can have.
 pub trait Label: Copy + PartialEq + 'static {
@@ -101,6 +101,14 @@ impl StatusClass {
 impl Label for Port {
     const NAME: &'static str = "port";
     const ALL: &'static [Self] = &Self::ALL;
+    fn value(self) -> &'static str {
+        self.name()
+    }
+}
+
+impl Label for Traffic {
+    const NAME: &'static str = "class";
+    const ALL: &'static [Self] = Self::ALL;
     fn value(self) -> &'static str {
         self.name()
     }

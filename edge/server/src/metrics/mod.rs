@@ -8,7 +8,7 @@ pub mod label;
 
 use std::fmt::Write;
 
-use litfass_types::{Fate, Ineligible, Port};
+use litfass_types::{Fate, Ineligible, Port, Traffic};
 
 use instrument::{Amounts, Counters, Gauges, Instrument, Latencies};
 use label::{
@@ -61,6 +61,9 @@ macro_rules! metrics {
 metrics! {
     decisions: Counters<DecisionResult>, "litfass_decisions_total", "decisions",
         "Decisions by result: filled (at least one ad), empty, or not recorded (the caller got a 503)";
+    traffic: Counters<Traffic>, "litfass_traffic_total", "decisions", "Decisions asked for, by who or what asked, refused ones among them";
+    traffic_refused: Counters<Traffic>, "litfass_traffic_refused_total", "decisions", "Those of them that got no ads because of it";
+    event_traffic: Counters<Traffic>, "litfass_event_traffic_total", "events", "Calls of tracking URLs, by who or what called; only people's bill";
     decision_latency: Latencies<()>, "litfass_decision_duration_seconds", "seconds", "From the parsed request to the recorded decision";
     step_latency: Latencies<Step>, "litfass_decision_step_duration_seconds", "seconds", "Each of a decision's five steps";
     degraded: Counters<Port>, "litfass_degraded_total", "decisions", "Decisions that went on without this port's answer";

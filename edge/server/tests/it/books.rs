@@ -30,6 +30,8 @@ pub(crate) struct Logged {
     pub(crate) deliveries: BTreeMap<Key, Delivery>,
     /// Copies of billable events beyond the first.
     pub(crate) repeated: u64,
+    /// Tracking events of any class of traffic, copies among them.
+    pub(crate) gross: u64,
 }
 
 /// What a line item's claims came to, in nanos.
@@ -98,6 +100,10 @@ impl Logged {
     }
 
     fn deliver(&mut self, delivery: Delivery) {
+        self.gross += 1;
+        if !delivery.token.traffic.counts() {
+            return;
+        }
         let key = (delivery.token.decision, delivery.token.slot, delivery.kind);
         let bills = delivery.token.bills(delivery.kind);
         if self.deliveries.insert(key, delivery).is_some() && bills {

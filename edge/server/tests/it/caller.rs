@@ -90,6 +90,11 @@ impl Caller {
         self
     }
 
+    /// A request's bytes.
+    pub(crate) fn message(&self, method: &str, path: &str, body: &str) -> Vec<u8> {
+        self.door.message(method, path, body)
+    }
+
     /// Any request; none where no whole answer came.
     pub(crate) fn try_send(&mut self, method: &str, path: &str, body: &str) -> io::Result<Response> {
         let message = self.door.message(method, path, body);
