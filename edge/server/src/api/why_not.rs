@@ -1,4 +1,4 @@
-//! The answer to `GET /v1/line-items/{id}/why-not`, and what `litfass why-not --json` prints.
+//! The answer to `GET /v1/line_items/{id}/why-not`, and what `litfass why-not --json` prints.
 
 use litfass_types::{Fate, LineItemId, Reason, Stage};
 use serde::Serialize;

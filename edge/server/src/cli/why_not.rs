@@ -19,7 +19,7 @@ pub(super) struct Args {
     folder: Folder,
     #[command(flatten)]
     stretch: Stretch,
-    /// As JSON, the shape of GET /v1/line-items/ID/why-not.
+    /// As JSON, the shape of GET /v1/line_items/ID/why-not.
     #[arg(long)]
     json: bool,
 }

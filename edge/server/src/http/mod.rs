@@ -46,7 +46,7 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/v1/accounts/{id}/refunds", post(accounts::refund))
         .route("/v1/accounts/{id}/commands/{command}", get(accounts::command))
         .route("/v1/accounts/{id}/statement", get(accounts::statement))
-        .route("/v1/line-items/{id}/why-not", get(why_not::why_not))
+        .route("/v1/line_items/{id}/why-not", get(why_not::why_not))
         .route("/v1/audit", get(audit::list))
         .route("/login", get(session::form).post(session::log_in))
         .route("/logout", post(session::log_out))
@@ -83,7 +83,7 @@ async fn measured(State(node): State<Arc<Node>>, request: Request, next: Next) -
 fn route_of(path: Option<&MatchedPath>) -> Route {
     match path.map_or("", MatchedPath::as_str) {
         "/v1/decisions" => Route::Decisions,
-        "/v1/decisions/{id}" | "/v1/line-items/{id}/why-not" => Route::Explanation,
+        "/v1/decisions/{id}" | "/v1/line_items/{id}/why-not" => Route::Explanation,
         path if path.starts_with("/v1/accounts/") => Route::Accounts,
         "/v1/reports" => Route::Reports,
         "/rank_ads" => Route::RankAds,

@@ -28,3 +28,4 @@ mod retries;
 mod serving;
 mod sessions;
 mod tracking;
+mod why_not;

@@ -17,7 +17,7 @@ use crate::caller::Caller;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Times shortened so that leases, holds and sweeps come round within a test; no exploration, so that the auction decides alone.
-const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 [ledger]
 lease_ttl = "1s"
 hold_ttl_cpm = "2s"
