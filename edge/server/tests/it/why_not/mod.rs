@@ -151,7 +151,7 @@ fn answers(home: &Home) -> impl Fn(LineItemId) -> WhyNot {
 fn why_not_counts_what_a_naive_evaluator_wrote_down_at_serving_time() {
     let home = Home::new();
     let notes = serve(&home);
-    assert_eq!(notes.len(), LINE_ITEMS as usize);
+    assert_eq!(notes.len() as u64, LINE_ITEMS);
     let answer_of = answers(&home);
     for (line_item, noted) in &notes {
         let found = answer_of(*line_item);

@@ -6,7 +6,7 @@ use litfass_catalog::model::{
     Ad, Advertiser, Campaign, Creative, Flight, FrequencyCap, LineItem, Object, Placement, Review, Status,
 };
 use litfass_catalog::{Catalog, Targeting};
-use litfass_decide::{AdRequest, DecisionRecord};
+use litfass_decide::{AdRequest, DecisionRecord, ShownRecord};
 use litfass_server::decider::Decided;
 use litfass_server::why_not::WhyNot;
 use litfass_types::{
@@ -60,7 +60,7 @@ impl Objects {
         let mut objects = Self::default();
         for object in catalog.objects() {
             match object {
-                Object::Tenant(_) => {}
+                Object::Tenant(_) | Object::Segment(_) => {}
                 Object::Advertiser(o) => drop(objects.advertisers.insert(o.id, o)),
                 Object::Campaign(o) => drop(objects.campaigns.insert(o.id, o)),
                 Object::LineItem(o) => drop(objects.line_items.insert(o.id, o)),
@@ -79,7 +79,16 @@ pub(super) struct Notebook {
     objects: Objects,
     version: Option<CatalogVersion>,
     /// What each viewer was shown, and when.
-    shown: Vec<(UserHash, AdId, LineItemId, CampaignId, Timestamp)>,
+    shown: Vec<Seen>,
+}
+
+/// One ad that one viewer was shown.
+struct Seen {
+    user: UserHash,
+    ad: AdId,
+    line_item: LineItemId,
+    campaign: CampaignId,
+    at: Timestamp,
 }
 
 impl Notebook {
@@ -102,7 +111,14 @@ impl Notebook {
             self.line_item(id, decided);
         }
         let user = record.inputs.request.user.unwrap();
-        self.shown.extend(record.shown.iter().map(|s| (user, s.ad, s.line_item, s.campaign, record.inputs.now)));
+        let seen = |s: &ShownRecord| Seen {
+            user,
+            ad: s.ad,
+            line_item: s.line_item,
+            campaign: s.campaign,
+            at: record.inputs.now,
+        };
+        self.shown.extend(record.shown.iter().map(seen));
     }
 
     pub(super) fn finish(mut self) -> BTreeMap<LineItemId, Notes> {
@@ -202,19 +218,19 @@ impl Notebook {
     }
 
     fn is_capped(&self, ad: &Ad, line_item: &LineItem, record: &DecisionRecord) -> bool {
-        let user = record.inputs.request.user.unwrap();
         let campaign = &self.objects.campaigns[&line_item.campaign];
-        let since = |cap: &FrequencyCap| record.inputs.now - cap.window;
-        let reached =
-            |caps: &[FrequencyCap], counts: &dyn Fn(&(UserHash, AdId, LineItemId, CampaignId, Timestamp)) -> bool| {
-                caps.iter().any(|cap| {
-                    let seen = self.shown.iter().filter(|s| s.0 == user && counts(s) && s.4 > since(cap)).count();
-                    seen >= cap.max as usize
-                })
-            };
-        reached(&ad.caps, &|s| s.1 == ad.id)
-            || reached(&line_item.caps, &|s| s.2 == line_item.id)
-            || reached(&campaign.caps, &|s| s.3 == campaign.id)
+        self.reached(&ad.caps, record, |seen| seen.ad == ad.id)
+            || self.reached(&line_item.caps, record, |seen| seen.line_item == line_item.id)
+            || self.reached(&campaign.caps, record, |seen| seen.campaign == campaign.id)
+    }
+
+    fn reached(&self, caps: &[FrequencyCap], record: &DecisionRecord, counts: impl Fn(&Seen) -> bool) -> bool {
+        let user = record.inputs.request.user.unwrap();
+        caps.iter().any(|cap| {
+            let since = record.inputs.now - cap.window;
+            let seen = self.shown.iter().filter(|seen| seen.user == user && seen.at > since && counts(seen));
+            seen.count() >= cap.max as usize
+        })
     }
 }
 
@@ -251,7 +267,7 @@ fn holds(targeting: &Targeting, request: &AdRequest, placement: PlacementId) -> 
         Targeting::In(TermKind::Geo, values) => values.iter().any(|v| Some(v) == context.country.as_ref()),
         Targeting::In(TermKind::Keyword, values) => values.iter().any(|v| context.keywords.contains(v)),
         Targeting::In(TermKind::Placement, values) => values.contains(&placement.to_string()),
-        other => panic!("this shop does not target {other:?}"),
+        other @ (Targeting::In(..) | Targeting::Daypart(_)) => panic!("this shop does not target {other:?}"),
     }
 }
 
