@@ -79,7 +79,7 @@ impl Served {
             let token = tracking.impression.rsplit('/').next().unwrap();
             let kind = litfass_events::EventKind::Impression;
             // What a crawler sees is refused or not counted.
-            drop(self.runtime.block_on(self.node().ingest.delivered(kind, token, None)));
+            drop(self.runtime.block_on(self.node().ingest.delivered(kind, token, Traffic::Human)));
         }
         decided
     }
