@@ -11,7 +11,7 @@ struct Area {
     run: fn() -> Result<()>,
 }
 
-const AREAS: [Area; 4] = [
+const AREAS: [Area; 6] = [
     Area {
         name: "power-loss",
         shows: "nothing acknowledged is lost, over 10,000 seeds of lost writes",
@@ -19,6 +19,8 @@ const AREAS: [Area; 4] = [
     },
     Area { name: "kill", shows: "500 times kill -9 under load, money and log agree", run: kill },
     Area { name: "real-shop", shows: "the ranking against the rules, on a real shop's log", run: real_shop },
+    Area { name: "replay", shows: "100,000 recorded decisions made again without a difference", run: replay },
+    Area { name: "why-not", shows: "10,000 requests against a naive evaluator, 50 line items", run: why_not },
     Area { name: "bench", shows: "the speeds, with their quality numbers", run: || bench::run(&[]) },
 ];
 
@@ -45,6 +47,24 @@ fn kill() -> Result<()> {
     let mut command = step::cargo();
     command.args(["test", "--release", "-p", "litfass-server", "--test", "it", "kill", "--", "--nocapture"]);
     step::run(command.env("LITFASS_KILLS", "500"))
+}
+
+/// The committed fixture in both builds, then a long log.
+fn replay() -> Result<()> {
+    for profile in ["dev", "release"] {
+        let mut fixture = step::cargo();
+        fixture.args(["test", "--profile", profile, "-p", "litfass-server", "--test", "it", "replay"]);
+        step::run(&mut fixture)?;
+    }
+    let mut log = step::cargo();
+    log.args(["test", "--release", "-p", "litfass-server", "--test", "it", "every_recorded", "--", "--nocapture"]);
+    step::run(log.env("LITFASS_DECISIONS", "100000"))
+}
+
+fn why_not() -> Result<()> {
+    let mut command = step::cargo();
+    command.args(["test", "--release", "-p", "litfass-server", "--test", "it", "why_not_counts", "--", "--nocapture"]);
+    step::run(command.env("LITFASS_REQUESTS", "10000"))
 }
 
 fn real_shop() -> Result<()> {

@@ -23,6 +23,7 @@ mod power_loss;
 mod process;
 mod refusals;
 mod replay;
+mod replay_fixture;
 mod reports;
 mod retries;
 mod serving;

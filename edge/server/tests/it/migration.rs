@@ -51,7 +51,7 @@ fn copy() -> Home {
     home
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let (from, to) = (entry.path(), to.join(entry.file_name()));
@@ -114,7 +114,7 @@ fn report(caller: &mut Caller, shown: &[Ad]) {
 }
 
 /// The smallest there is: it expects the same of every ad.
-fn write_artifact(folder: &Path) {
+pub(crate) fn write_artifact(folder: &Path) {
     let mut profile = RankProfile::prior();
     profile.last.row.fill([0.0; 2]);
     profile.last.bias = [(CLICK_RATE / (1.0 - CLICK_RATE)).ln(), -9.0];

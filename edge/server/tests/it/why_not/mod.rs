@@ -7,11 +7,13 @@ mod shop;
 
 use std::collections::BTreeMap;
 
-use litfass_decide::{AdRequest, Context, PlacementRequest};
+use litfass_decide::{AdRequest, Context, DecisionRecord, PlacementRequest};
 use litfass_server::config::Config;
+use litfass_server::data_dir::DataDir;
 use litfass_server::decider::Decided;
 use litfass_server::node::{Node, Running};
-use litfass_server::replay::{Window, recompute_window, replay};
+use litfass_server::pacing_tables::PacingHistory;
+use litfass_server::replay::{Window, Worlds, recompute_window, replay};
 use litfass_server::why_not::{Question, WhyNot, answer};
 use litfass_store::catalog::CatalogStore;
 use litfass_types::{Device, Ineligible, LineItemId, Nanos, PlacementId, TenantId, Timestamp, Traffic, UserHash};
@@ -169,17 +171,40 @@ fn why_not_counts_what_a_naive_evaluator_wrote_down_at_serving_time() {
     assert!(fates.len() >= 6, "{fates:?}");
     assert!(notes.values().any(|n| n.absent > 0 && n.eligible > 0));
     println!("{} requests, {} line items: {}", requests(), notes.len(), summed(&notes));
+    is_made_again(&home, requests());
+}
+
+/// Every decision in the log settles and decides again to what it was.
+fn is_made_again(home: &Home, decisions: u64) {
     let log = books::open_log(&home.data());
-    let settled = replay(&log, Window::default(), litfass_decide::DecisionRecord::replay, |_, _| ()).unwrap();
-    assert_eq!((settled.decisions, settled.differing), (requests(), 0));
-    let mut worlds = litfass_server::replay::Worlds::open(
-        litfass_server::data_dir::DataDir::open(&home.data()).unwrap(),
-        litfass_server::pacing_tables::PacingHistory::read(&log, Timestamp(0), Timestamp(i64::MAX)).unwrap(),
-    )
-    .unwrap();
+    let settled = replay(&log, Window::default(), DecisionRecord::replay, |_, _| ()).unwrap();
+    assert!(settled.is_identical(), "{:?}", settled.listed.first());
+    let tables = PacingHistory::read(&log, Timestamp(0), Timestamp(i64::MAX)).unwrap();
+    let mut worlds = Worlds::open(DataDir::open(&home.data()).unwrap(), tables).unwrap();
     let again = recompute_window(&log, Window::default(), &mut worlds, |_, _| ()).unwrap();
-    assert_eq!((again.replayed.decisions, again.scores.beyond), (requests(), 0));
     assert!(again.replayed.is_identical(), "{:?}", again.replayed.listed.first());
+    assert_eq!((settled.decisions, again.replayed.decisions, again.scores.beyond), (decisions, decisions, 0));
+    println!("{} decisions settled again and decided again, 0 differences", settled.decisions);
+}
+
+/// `LITFASS_DECISIONS` says how many.
+#[test]
+fn every_recorded_decision_is_made_again_to_the_same_page() {
+    let decisions = std::env::var("LITFASS_DECISIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(150);
+    let home = Home::new();
+    let (mut dice, phase) = (Dice::new(8), (decisions / 10).max(50));
+    let mut file = opened(&mut dice);
+    home.load(&file);
+    let served = Served::open(&home);
+    for number in 0..decisions {
+        if number % phase == phase - 1 {
+            edited(&mut file, &mut dice);
+            served.load(&home, &file);
+        }
+        served.decide(&mut dice);
+    }
+    served.running.close();
+    is_made_again(&home, decisions);
 }
 
 #[test]
