@@ -12,6 +12,7 @@ pub mod demo;
 pub mod desk;
 pub mod editor;
 pub mod explain;
+pub mod export;
 pub mod gateway;
 pub mod gather;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub mod node;
 pub mod pacing_tables;
 pub mod problem;
 pub mod promises;
+pub mod recount;
 pub mod replay;
 pub mod secrets;
 pub mod serve;

@@ -5,15 +5,23 @@
 
 use std::fmt::Display;
 
+use serde_json::Value;
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Csv(String);
 
 impl Csv {
     #[must_use]
     pub fn new<T: Display>(columns: &[T]) -> Self {
-        let mut csv = Self(String::new());
+        let mut csv = Self::empty();
         csv.fields(columns.iter().map(ToString::to_string));
         csv
+    }
+
+    /// Without a header.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self(String::new())
     }
 
     pub fn row<const N: usize>(&mut self, fields: [&dyn Display; N]) {
@@ -46,6 +54,12 @@ impl Csv {
     pub fn finish(self) -> String {
         self.0
     }
+}
+
+/// A JSON value as a field: texts without their quotes, nothing for null.
+#[must_use]
+pub fn plain(value: &Value) -> String {
+    if value.is_null() { String::new() } else { value.as_str().map_or_else(|| value.to_string(), str::to_owned) }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use litfass_types::{Calendar, Day, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::csv::Csv;
+use super::csv::{Csv, plain};
 use super::instant::{instant, parsed};
 use super::invalid::{Invalid, one_of};
 
@@ -333,10 +333,6 @@ impl Told<'_> {
         lines.push(format!("complete until {}", self.complete()));
         lines.join("\n") + "\n"
     }
-}
-
-fn plain(value: &Value) -> String {
-    if value.is_null() { String::new() } else { value.as_str().map_or_else(|| value.to_string(), str::to_owned) }
 }
 
 fn shown(value: &Value) -> String {

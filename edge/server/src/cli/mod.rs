@@ -6,7 +6,9 @@ mod demo;
 mod evaluate;
 mod explain;
 mod explain_text;
+mod export;
 mod import;
+mod ledger;
 pub(crate) mod past;
 mod replay;
 mod report;
@@ -49,6 +51,10 @@ enum Command {
     Replay(replay::Args),
     /// What kept a line item from being shown, over the requests in the log.
     WhyNot(why_not::Args),
+    /// Take what was recorded out, for use elsewhere.
+    Export(export::Args),
+    /// Check the money.
+    Ledger(ledger::Args),
     /// What was asked for, shown, clicked, ordered and charged, by any of its dimensions.
     Report(Box<report::Args>),
     /// Train a rank profile on what was served and make it the next one to serve.
@@ -69,6 +75,8 @@ impl Cli {
             Command::Explain(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::WhyNot(args) => args.run(),
+            Command::Export(args) => args.run(),
+            Command::Ledger(args) => args.run(),
             Command::Report(args) => args.run(),
             Command::Train(args) => args.run(),
         }

@@ -6,6 +6,7 @@ mod catalog;
 mod cors;
 mod decisions;
 mod events;
+mod export;
 mod headers;
 mod keys;
 mod pages;
@@ -51,6 +52,7 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/login", get(session::form).post(session::log_in))
         .route("/logout", post(session::log_out))
         .route("/v1/reports", get(reports::report))
+        .route("/v1/events/export", get(export::export))
         .route("/t/i/{token}", get(tracking::impression).post(tracking::impression_beacon).head(tracking::looked_at))
         .route("/t/v/{token}", get(tracking::viewable).post(tracking::viewable).head(tracking::looked_at))
         .route("/t/c/{token}", get(tracking::click).post(tracking::click_beacon).head(tracking::looked_at))
@@ -85,7 +87,7 @@ fn route_of(path: Option<&MatchedPath>) -> Route {
         "/v1/decisions" => Route::Decisions,
         "/v1/decisions/{id}" | "/v1/line_items/{id}/why-not" => Route::Explanation,
         path if path.starts_with("/v1/accounts/") => Route::Accounts,
-        "/v1/reports" => Route::Reports,
+        "/v1/reports" | "/v1/events/export" => Route::Reports,
         "/rank_ads" => Route::RankAds,
         "/v1/events" => Route::Events,
         "/v1/audit" => Route::Audit,

@@ -1,8 +1,11 @@
 //! Money over HTTP: it comes in, is spent, is given back and stands on a statement, each exactly once.
 
+use litfass_server::recount::recount;
 use litfass_sim::Response;
+use litfass_store::ledger::{Accounted, LedgerReader};
 use serde_json::{Value, json};
 
+use crate::books::{open_ledger, open_log};
 use crate::caller::{Ad, Caller, ads, page};
 use crate::catalogs::{FLOOR_MICROS, HOME, Seller, catalog};
 use crate::process::{Home, Litfass, wait_for};
@@ -165,6 +168,28 @@ fn refunds_of_an_event_and_of_a_period_give_back_what_was_charged_once() {
     adds_up(&statement(&mut caller), 3 * PRICE);
     assert!(server.stop().success());
     crate::books::at_rest(&home.data());
+    a_recount_finds_what_is_wrong(&home);
+}
+
+/// The ledger's account of the log, falsified in one place after the other.
+fn a_recount_finds_what_is_wrong(home: &Home) {
+    let (status, said) = home.command(&["ledger", "verify", "--log"]);
+    assert!(status.success() && said.contains("3 billed"), "{said}");
+    let (log, accounted) = (open_log(&home.data()), open_ledger(&home.data()).accounted().unwrap());
+    let violated = |falsify: &dyn Fn(&mut Accounted)| {
+        let mut accounted = accounted.clone();
+        falsify(&mut accounted);
+        let found = recount(&log, &accounted).unwrap().violations;
+        found.into_iter().map(|violation| violation.invariant).collect::<Vec<_>>()
+    };
+    assert_eq!(violated(&|_| ()), Vec::<&str>::new());
+    let ends = |of: &Accounted| of.ranges.iter().filter(|range| range.next > range.from).count();
+    assert!(ends(&accounted) > 0);
+    let billed = "what was billed is what the log says";
+    assert_eq!(violated(&|of| of.billed.clear()), [billed]);
+    assert_eq!(violated(&|of| of.claims += 1), ["every claim of the log is in a batch"]);
+    assert_eq!(violated(&|of| of.commands.clear()).first(), Some(&"the ledger's commands are the log's"));
+    assert!(violated(&|of| of.ranges.clear()).contains(&"batches follow each other"));
 }
 
 /// Opening, charges, movements and closing balance agree, and with what the account holds.

@@ -230,6 +230,7 @@ fn killed_at_random_moments_it_loses_and_double_bills_nothing() {
     caps_hold(&logged);
     counters_agree(&live, &home, &logged);
     reports_agree(&home, &logged);
+    the_command_line_verifies(&home);
 }
 
 fn rand_seed() -> u64 {
@@ -304,6 +305,12 @@ fn counters_agree(live: &Value, home: &Home, logged: &Logged) {
         let view = campaigns.iter().find(|view| view["id"] == campaign).unwrap();
         assert_eq!(view["spent_micros"].as_i64().map(i128::from), Some(ended.billed.nanos / 1_000), "{view}");
     }
+}
+
+/// The shipped check says the same as this test's own.
+fn the_command_line_verifies(home: &Home) {
+    let (status, said) = home.command(&["ledger", "verify", "--log"]);
+    assert!(status.success() && said.ends_with("verified\n"), "{said}");
 }
 
 /// Figures of the reports against the log, and their money against the ledger, to the nano.

@@ -163,3 +163,34 @@ fn an_advertisers_key_sees_its_own_rows_and_no_requests() {
     let mut serving = server.caller().with_key(&serving);
     wait_for("the key to be known", || (serving.get("/v1/reports?from=2020-01-01").status == 403).then_some(()));
 }
+
+#[test]
+fn events_are_exported_as_they_were_recorded_within_the_keys_scope() {
+    let (home, server) = shop();
+    let mut caller = server.caller();
+    let ad = shown(&mut caller, "anna", "DE");
+    let view = json!({ "type": "view", "user_id": "anna", "tenant": 1, "item": "SKU-1" });
+    caller.events(&[impression(&ad), click(&ad), view]);
+    settled(&mut caller, "clicks", 1);
+    let lines = |caller: &mut Caller, parameters: &str| {
+        let response = caller.get(&format!("/v1/events/export?from=2020-01-01T00:00:00Z{parameters}"));
+        assert_eq!(response.status, 200);
+        String::from_utf8(response.body).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let found = lines(&mut caller, "");
+    let rows: Vec<Value> = found.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let types: Vec<_> = rows.iter().map(|row| row["type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["impression", "click", "view"], "a viewer's events keep their order");
+    assert_eq!((&rows[0]["decision_id"], &rows[0]["bills"]), (&json!(ad.decision), &json!(true)));
+    assert_eq!((&rows[1]["line_item_id"], &rows[1]["geo"]), (&json!(ad.line_item), &json!("DE")));
+    let csv = lines(&mut caller, "&format=csv");
+    assert!(csv.len() == 4 && csv[0].starts_with("type,event_id,"), "{csv:?}");
+    assert!(lines(&mut caller, "&to=2020-02-01T00:00:00Z").is_empty());
+    let (status, said) = home.command(&["export", "events"]);
+    assert!(status.success());
+    assert_eq!(said.lines().collect::<Vec<_>>(), found);
+    let key = home.key(&["--role", "advertiser", "--tenant", "1", "--advertiser", "11"]);
+    let mut own = server.caller().with_key(&key);
+    wait_for("the key to be known", || (own.get("/v1/accounts/11").status == 200).then_some(()));
+    assert_eq!(lines(&mut own, "").len(), 2, "views are the tenant's");
+}

@@ -8,5 +8,5 @@ mod port;
 pub mod report;
 mod sqlite;
 
-pub use port::{BudgetAuthority, Delivery, LedgerAdmin, LedgerError, LedgerReader, funds, verify};
+pub use port::{Accounted, BudgetAuthority, Delivery, LedgerAdmin, LedgerError, LedgerReader, funds, verify};
 pub use sqlite::{Clock, SqliteLedger, SqliteLedgerReader};

@@ -1,10 +1,12 @@
 //! What deciding, billing and administering processes may ask of the ledger.
 
+use std::collections::BTreeMap;
+
 use litfass_ledger::check::{Audit, Violation, violations};
 use litfass_ledger::{
-    Account, Amount, Applied, Balance, Batch, Billed, Chain, CommandId, CommandRecord, Commands, Control, ControlId,
-    Count, GrantAnswer, GrantRequest, LedgerAccount, Membership, Outcome, Partition, Refused, Return, Settled, Swept,
-    Tally, UnbilledId,
+    Account, Amount, Applied, Balance, Batch, Billed, Chain, CommandId, CommandRecord, Commands, Consumed, Control,
+    ControlId, Count, GrantAnswer, GrantRequest, LedgerAccount, Membership, Outcome, Partition, Refused, Return,
+    Settled, Swept, Tally, UnbilledId,
 };
 use litfass_types::{AdvertiserId, Position};
 
@@ -90,6 +92,20 @@ pub struct Delivery {
     pub unbilled: Vec<(UnbilledId, Count)>,
 }
 
+/// The ledger's account of the log, as of one instant.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Accounted {
+    pub partitions: Vec<(u16, Partition)>,
+    /// Ranges of event partitions that were billed, in order.
+    pub ranges: Vec<Consumed>,
+    /// Claims in them.
+    pub claims: u64,
+    /// Outcomes other than billed at once.
+    pub outcomes: BTreeMap<Position, Outcome>,
+    pub billed: BTreeMap<AdvertiserId, Amount>,
+    pub commands: BTreeMap<CommandId, CommandRecord>,
+}
+
 /// Committed state, for pages, pacing, eligibility and readers of the log. Never blocks writers, never is blocked by them.
 pub trait LedgerReader: Send + Sync {
     /// How far each partition was consumed: where its reader goes on.
@@ -140,6 +156,12 @@ pub trait LedgerReader: Send + Sync {
     /// # Errors
     /// The database's.
     fn report(&self, ask: &ReportAsk) -> Result<Option<Report>, LedgerError>;
+
+    /// What the ledger says of the log: how far it read, and what became of what it read.
+    ///
+    /// # Errors
+    /// The database's.
+    fn accounted(&self) -> Result<Accounted, LedgerError>;
 
     /// Everything that the invariants of `litfass_ledger::check` are checked on, as of one instant.
     ///

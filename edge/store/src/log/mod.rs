@@ -118,6 +118,12 @@ pub trait EventLog: Debug + Send + Sync {
     /// When the disk fails.
     fn wait(&self, seen: &[Position], timeout: Duration) -> Result<Vec<Head>, ReadError>;
 
+    /// Where to begin to read so that nothing appended at or after that instant is missed; entries before it may come first.
+    ///
+    /// # Errors
+    /// When the partition is unknown or the disk fails.
+    fn since(&self, partition: u16, at: Timestamp) -> Result<Position, ReadError>;
+
     /// A decision's record by its id, in milliseconds: the id says partition and time.
     ///
     /// # Errors

@@ -107,6 +107,16 @@ impl PartitionReader {
         Ok(Batch { entries, next: Position { partition: self.number, offset: next } })
     }
 
+    /// The segment in which the first entry appended at or after that instant lies.
+    ///
+    /// # Errors
+    /// When a segment that had to be looked at is damaged, or the disk fails.
+    pub fn since(&self, at: Timestamp) -> Result<Position, ReadError> {
+        let segments = self.committed()?.map(|committed| self.segments(&committed)).transpose()?.unwrap_or_default();
+        let offset = segments.iter().find(|segment| segment.newest >= at).map_or(0, |segment| segment.start);
+        Ok(Position { partition: self.number, offset })
+    }
+
     /// A decision's record.
     ///
     /// # Errors

@@ -277,6 +277,10 @@ impl EventLog for SegmentLog {
         }
     }
 
+    fn since(&self, partition: u16, at: Timestamp) -> Result<Position, ReadError> {
+        self.reader(partition)?.since(at)
+    }
+
     fn find(&self, id: DecisionId) -> Result<Option<Entry>, ReadError> {
         match self.reader(id.partition()) {
             Err(ReadError::UnknownPartition(_)) => Ok(None),

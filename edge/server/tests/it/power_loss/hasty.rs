@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use litfass_events::PartitionKey;
 use litfass_store::log::{Appended, Batch, Entry, EventLog, Head, NewEntry, ReadError, SegmentLog, Until};
-use litfass_types::{DecisionId, Position};
+use litfass_types::{DecisionId, Position, Timestamp};
 
 #[derive(Debug)]
 pub(super) struct Hasty {
@@ -61,6 +61,10 @@ impl EventLog for Hasty {
             }
         }
         Ok(heads)
+    }
+
+    fn since(&self, partition: u16, at: Timestamp) -> Result<Position, ReadError> {
+        self.log.since(partition, at)
     }
 
     fn find(&self, id: DecisionId) -> Result<Option<Entry>, ReadError> {

@@ -6,21 +6,21 @@ use std::sync::{Mutex, PoisonError};
 
 use litfass_ledger::check::{Audit, Kept};
 use litfass_ledger::{
-    Account, Balance, Cause, Chain, CommandId, CommandRecord, Control, ControlId, Count, DailyLimits, Funding,
-    LedgerAccount, Outcome, Partition, Posting, Shortage, Source, Tally, UNLIMITED, UnbilledId,
+    Account, Balance, Cause, Chain, CommandId, CommandRecord, Consumed, Control, ControlId, Count, DailyLimits,
+    Funding, LedgerAccount, Outcome, Partition, Posting, Shortage, Source, Tally, UNLIMITED, UnbilledId,
 };
-use litfass_types::{AdvertiserId, CampaignId, Day, LineItemId, Position, TenantId};
+use litfass_types::{AdvertiserId, CampaignId, Day, LineItemId, Position, TenantId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Result, Row, Transaction};
 
 use super::columns::{
     amount, chain, control_id, count, damaged, id, ledger_account, outcome, posting_kind, shortage, wide,
 };
 use super::read::{CONTROL, Rows, balance, control, funding, tally};
-use super::{command, connect, report};
+use super::{command, connect, report, schema};
 use crate::ledger::report::{Report, ReportAsk};
-use crate::ledger::{Delivery, LedgerError, LedgerReader};
+use crate::ledger::{Accounted, Delivery, LedgerError, LedgerReader};
 
-/// Reads a ledger that a [`super::SqliteLedger`] has opened before, in this process or another.
+/// Reads a ledger, in this process or beside another; an older file is brought to this version first.
 #[derive(Debug)]
 pub struct SqliteLedgerReader {
     connection: Mutex<Connection>,
@@ -30,7 +30,8 @@ impl SqliteLedgerReader {
     /// # Errors
     /// When the file cannot be opened.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let connection = connect(path)?;
+        let mut connection = connect(path)?;
+        schema::migrate(&mut connection)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(Self { connection: Mutex::new(connection) })
     }
@@ -74,6 +75,10 @@ impl LedgerReader for SqliteLedgerReader {
 
     fn report(&self, ask: &ReportAsk) -> Result<Option<Report>, LedgerError> {
         self.at_once(|tx| report::report(tx, ask))
+    }
+
+    fn accounted(&self) -> Result<Accounted, LedgerError> {
+        self.at_once(accounted)
     }
 
     fn audit(&self) -> Result<Audit, LedgerError> {
@@ -205,6 +210,38 @@ fn audit(tx: &Transaction<'_>) -> Result<Audit> {
         Ok(())
     })?;
     Ok(audit)
+}
+
+fn accounted(tx: &Transaction<'_>) -> Result<Accounted> {
+    let mut rows = Rows(tx);
+    let mut accounted = Accounted { partitions: rows.partitions()?, ..Accounted::default() };
+    rows.for_each(
+        "SELECT partition, first, next, appended FROM ledger_batch_range ORDER BY partition, first, next",
+        |row| {
+            let (partition, appended) = (row.get(0)?, Timestamp(row.get(3)?));
+            accounted.ranges.push(Consumed { partition, from: id(row, 1)?, next: id(row, 2)?, appended });
+            Ok(())
+        },
+    )?;
+    rows.for_each("SELECT claims FROM ledger_batch", |row| {
+        accounted.claims += id(row, 0)?;
+        Ok(())
+    })?;
+    rows.for_each("SELECT partition, at, outcome, short_level, late FROM ledger_outcome", |row| {
+        let position = Position { partition: row.get(0)?, offset: id(row, 1)? };
+        accounted.outcomes.insert(position, outcome(row, 2)?);
+        Ok(())
+    })?;
+    for (chain, tally) in tallies(tx)? {
+        let billed = accounted.billed.entry(chain.account).or_default();
+        *billed = billed.plus(tally.billed.amount).map_err(|e| damaged(0, e))?;
+    }
+    let commands = format!("SELECT {} FROM ledger_command", command::COLUMNS);
+    rows.for_each(&commands, |row| {
+        accounted.commands.extend([command::read(row)?]);
+        Ok(())
+    })?;
+    Ok(accounted)
 }
 
 fn all_controls(rows: &Rows<'_>) -> Result<BTreeMap<ControlId, Control>> {

@@ -3,7 +3,7 @@
 //! Amounts are pairs (hi, lo) of nanos, lo below 10¹⁸. The key tables, one per UTC day of the decision id, are made when first
 //! needed; a table of a dropped day is never made again.
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::ledger::LedgerError;
 
@@ -222,6 +222,9 @@ refunded_lo = (refunded_lo + excluded.refunded_lo) % 1000000000000000000;
 /// Brings the ledger's tables to this program's version.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    if is_current(connection, known)? {
+        return Ok(());
+    }
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     tx.execute_batch("CREATE TABLE IF NOT EXISTS ledger_migration (version INTEGER PRIMARY KEY) STRICT")?;
     let found = version(&tx)?;
@@ -235,6 +238,12 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
     Ok(tx.commit()?)
 }
 
-fn version(tx: &Transaction<'_>) -> rusqlite::Result<u32> {
+/// Without taking the lock that writing needs: a reader beside a busy server asks too.
+fn is_current(connection: &Connection, known: u32) -> rusqlite::Result<bool> {
+    let made = "SELECT 1 FROM sqlite_master WHERE name = 'ledger_migration'";
+    Ok(connection.prepare(made)?.exists([])? && version(connection)? == known)
+}
+
+fn version(tx: &Connection) -> rusqlite::Result<u32> {
     tx.query_row("SELECT coalesce(max(version), 0) FROM ledger_migration", [], |row| row.get(0))
 }

@@ -1,0 +1,80 @@
+//! Events as a stream: read and sent a piece at a time, however many there are.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+use crate::access::{Action, Caller, Scope};
+use crate::api::instant::parsed;
+use crate::api::invalid::{Invalid, one_of};
+use crate::export::{Export, Format, Wanted, Whose};
+use crate::node::Node;
+use crate::problem::{Params, Problem};
+
+/// Pieces read ahead of the receiver.
+const AHEAD: usize = 4;
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExportAsk {
+    from: String,
+    to: Option<String>,
+    format: Option<String>,
+}
+
+pub(super) async fn export(
+    State(node): State<Arc<Node>>,
+    caller: Caller,
+    Params(ask): Params<ExportAsk>,
+) -> Result<Response, Problem> {
+    caller.may(Action::Report)?;
+    let format = one_of("format", ask.format.as_deref(), Format::parse, Format::NAMES.into_iter())?;
+    let format = format.unwrap_or(Format::Ndjson);
+    let from = parsed("from", &ask.from)?;
+    let to = ask.to.as_deref().map(|to| parsed("to", to)).transpose()?.unwrap_or_else(|| node.clock.now());
+    if from >= to {
+        return Err(Invalid::new("to", "must be after `from`").into());
+    }
+    let wanted = Wanted { from, to, whose: whose(caller.scope) };
+    let (pieces, received) = mpsc::channel(AHEAD);
+    tokio::task::spawn_blocking(move || send(&node, wanted, format, &pieces));
+    let next = |mut received: mpsc::Receiver<anyhow::Result<String>>| async {
+        let piece = received.recv().await?;
+        Some((piece.map_err(|e| e.into_boxed_dyn_error()), received))
+    };
+    let body = Body::from_stream(futures_util::stream::unfold(received, next));
+    Ok(([(header::CONTENT_TYPE, format.content_type())], body).into_response())
+}
+
+const fn whose(scope: Scope) -> Whose {
+    match scope {
+        Scope::Platform => Whose::Everybodys,
+        Scope::Tenant(tenant) => Whose::Tenant(tenant),
+        Scope::Advertiser(tenant, advertiser) => Whose::Advertiser(tenant, advertiser),
+    }
+}
+
+/// Until the end, a failure, or nobody listens any more. A failure breaks the stream off, so that a part is not taken for all.
+fn send(node: &Node, wanted: Wanted, format: Format, pieces: &mpsc::Sender<anyhow::Result<String>>) {
+    let run = || -> anyhow::Result<()> {
+        let mut export = Export::new(&*node.log, wanted)?;
+        if pieces.blocking_send(Ok(format.head())).is_err() {
+            return Ok(());
+        }
+        while let Some(rows) = export.next_rows()? {
+            if !rows.is_empty() && pieces.blocking_send(Ok(format.write(&rows)?)).is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = run() {
+        tracing::warn!("an export of events broke off: {error:#}");
+        pieces.blocking_send(Err(error)).unwrap_or_default();
+    }
+}
