@@ -13,6 +13,9 @@ const BENCHES: [(&str, &str, &str); 5] = [
     ("serve", "litfass-sim", "load"),
 ];
 
+/// What one installs: optimised across crates, which takes minutes to build.
+const PROFILE: &str = "dist";
+
 /// Runs those named, or all.
 pub(crate) fn run(names: &[String]) -> Result<()> {
     if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|(known, ..)| known == name)) {
@@ -20,11 +23,11 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
         bail!("no benchmark `{unknown}`; there are {}", known.join(", "));
     }
     // `serve` starts the binary that lies beside it.
-    step::run(step::cargo().args(["build", "--quiet", "--release", "--bin", "litfass"]))?;
+    step::run(step::cargo().args(["build", "--quiet", "--profile", PROFILE, "--bin", "litfass"]))?;
     let chosen = BENCHES.iter().filter(|(name, ..)| names.is_empty() || names.iter().any(|wanted| wanted == name));
     for (name, package, example) in chosen {
         println!("\n## {name}\n");
-        step::run(step::cargo().args(["run", "--quiet", "--release", "-p", package, "--example", example]))?;
+        step::run(step::cargo().args(["run", "--quiet", "--profile", PROFILE, "-p", package, "--example", example]))?;
     }
     Ok(())
 }

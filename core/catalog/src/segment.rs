@@ -289,24 +289,25 @@ impl Iterator for AdsOf<'_> {
 
 impl Segment {
     pub(crate) fn advertiser(&self, id: AdvertiserId) -> Option<u32> {
-        found(self.advertisers.binary_search_by_key(&id, |row| row.id))
+        position(self.advertisers.len(), id.0, |at| self.advertisers[at].id.0).and_then(|at| u32::try_from(at).ok())
     }
 
     pub(crate) fn campaign(&self, id: CampaignId) -> Option<u32> {
-        found(self.campaigns.binary_search_by_key(&id, |row| row.id))
+        position(self.campaigns.len(), id.0, |at| self.campaigns[at].id.0).and_then(|at| u32::try_from(at).ok())
     }
 
     pub(crate) fn line_item(&self, id: LineItemId) -> Option<u32> {
-        found(self.line_items.binary_search_by_key(&id, |row| row.id))
+        position(self.line_items.len(), id.0, |at| self.line_items[at].id.0).and_then(|at| u32::try_from(at).ok())
     }
 
     pub(crate) fn creative(&self, id: CreativeId) -> Option<u32> {
-        found(self.creatives.binary_search_by_key(&id, |row| row.id))
+        position(self.creatives.len(), id.0, |at| self.creatives[at].id.0).and_then(|at| u32::try_from(at).ok())
     }
 
     pub(crate) fn ad(&self, id: AdId) -> Option<u32> {
-        let at = self.orders.by_id.binary_search_by_key(&id, |ad| self.ads[*ad as usize].id).ok()?;
-        Some(self.orders.by_id[at])
+        let by_id = &self.orders.by_id;
+        let at = position(by_id.len(), id.0, |at| self.ads[by_id[at] as usize].id.0)?;
+        Some(by_id[at])
     }
 
     /// Local numbers of the ads with that item, newest first.
@@ -334,8 +335,21 @@ impl Segment {
     }
 }
 
-fn found(search: Result<usize, usize>) -> Option<u32> {
-    search.ok().and_then(|row| u32::try_from(row).ok())
+/// Where the id stands among `n` that ascend. Most catalogs are numbered one by one, so it is looked for first where it then
+/// would be.
+fn position(n: usize, id: u64, id_at: impl Fn(usize) -> u64) -> Option<usize> {
+    let last = id_at(n.checked_sub(1)?);
+    let first = id_at(0);
+    let guess = usize::try_from(id.checked_sub(first)?).ok().filter(|_| id <= last)?;
+    if guess < n && id_at(guess) == id {
+        return Some(guess);
+    }
+    let (mut low, mut high) = (0, n);
+    while low < high {
+        let middle = low.midpoint(high);
+        if id_at(middle) < id { low = middle + 1 } else { high = middle }
+    }
+    (low < n && id_at(low) == id).then_some(low)
 }
 
 /// The hash that stands for an item: the feature hash of `item=<key>`.

@@ -86,7 +86,9 @@ impl<K: Ord> First<K> {
 
     fn finish(mut self) -> Vec<AdIx> {
         self.kept.sort_unstable();
-        self.kept.into_iter().take(self.n).map(|(_, ad)| ad).collect()
+        // A vector of its own: collecting in place would keep the keys' room.
+        let first = self.kept.iter().take(self.n).map(|(_, ad)| *ad);
+        first.collect()
     }
 }
 

@@ -99,9 +99,7 @@ impl PartitionWriter {
     /// # Errors
     /// When the disk fails. Where what was written in part could not be cut off again, everything later fails too.
     pub fn append(&mut self, entries: &[(EventId, Bytes)], now: Timestamp) -> Result<u64, StorageError> {
-        let room = self.written.segment + OFFSETS_PER_SEGMENT - self.next_offset();
-        let full = self.written.bytes >= self.segment_bytes && self.next_offset() > self.written.segment;
-        if full || room < entries.len() as u64 {
+        if self.ends_segment(entries.len()) {
             self.roll()?;
         }
         let first = self.next_offset();
@@ -113,6 +111,14 @@ impl PartitionWriter {
         self.shared.index(&headers);
         self.shared.progress().written = self.written;
         Ok(first)
+    }
+
+    /// Whether appending so many entries ends the segment first, which waits for the disk.
+    #[must_use]
+    pub fn ends_segment(&self, entries: usize) -> bool {
+        let room = self.written.segment + OFFSETS_PER_SEGMENT - self.next_offset();
+        let full = self.written.bytes >= self.segment_bytes && self.next_offset() > self.written.segment;
+        full || room < entries as u64
     }
 
     /// Makes everything written so far durable and shows it to readers.

@@ -1,5 +1,9 @@
 //! The two threads of a partition: one writes what is queued, the other makes it durable, so that the next entries are
 //! written while the disk is busy. Whatever was written during one fsync shares the next.
+//!
+//! Where nothing is queued and nobody is writing, entries that need not be durable are written by whoever appends them: that
+//! takes a few microseconds, and waking a thread that wakes the caller again takes more. Order is kept because the queue is
+//! looked at, and taken from, only by who holds the writer.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -55,6 +59,7 @@ struct Desk {
 pub(super) struct Worker {
     number: u16,
     desk: Arc<Desk>,
+    writing: Arc<Writing>,
     entries_max: usize,
     bytes_max: usize,
     threads: Vec<JoinHandle<()>>,
@@ -70,17 +75,26 @@ impl Worker {
         let shared = writer.shared();
         let number = shared.number;
         let desk = Arc::new(Desk { queue: Mutex::default(), to_write: Condvar::new(), to_commit: Condvar::new() });
-        let writing = Writing { desk: Arc::clone(&desk), writer, clock, heartbeat: options.heartbeat };
+        let (writer, heartbeat) = (Mutex::new(writer), options.heartbeat);
+        let writing =
+            Arc::new(Writing { desk: Arc::clone(&desk), shared: Arc::clone(&shared), writer, clock, heartbeat });
+        let thread = Arc::clone(&writing);
         let committing = Committing { desk: Arc::clone(&desk), shared, news, pause: options.commit_interval };
         let threads = vec![
-            spawn(format!("log-write-{number}"), move || writing.run())?,
+            spawn(format!("log-write-{number}"), move || thread.run())?,
             spawn(format!("log-commit-{number}"), move || committing.run())?,
         ];
-        Ok(Self { number, desk, entries_max: options.queue_entries, bytes_max: options.queue_bytes, threads })
+        Ok(Self { number, desk, writing, entries_max: options.queue_entries, bytes_max: options.queue_bytes, threads })
     }
 
     /// All of them or, where the queue is full before the first, none.
     pub(super) fn push(&self, entries: Vec<Queued>) {
+        if let Some(entries) = self.writing.at_once(entries) {
+            self.enqueue(entries);
+        }
+    }
+
+    fn enqueue(&self, entries: Vec<Queued>) {
         let mut queue = self.desk.queue();
         if let Some(refusal) = self.refusal(&queue) {
             drop(queue);
@@ -128,52 +142,73 @@ impl Desk {
     }
 }
 
+#[derive(Debug)]
 struct Writing {
     desk: Arc<Desk>,
-    writer: PartitionWriter,
+    shared: Arc<Shared>,
+    /// Taken before the queue, by whoever takes both.
+    writer: Mutex<PartitionWriter>,
     clock: Clock,
     heartbeat: Option<Duration>,
 }
 
 impl Writing {
-    fn run(mut self) {
-        while let Some(batch) = self.next_batch() {
-            if batch.is_empty() {
-                self.beat();
-            } else {
-                self.write(batch);
+    fn run(&self) {
+        while let Some(work) = self.next_work() {
+            let mut writer = self.writer();
+            match work {
+                Work::Heartbeat => self.beat(&mut writer),
+                Work::Queued => {
+                    let batch = self.desk.queue().take_batch();
+                    self.write(&mut writer, batch);
+                }
             }
         }
         self.desk.queue().written_all = true;
         self.desk.to_commit.notify_all();
     }
 
-    /// What is queued; nothing where a heartbeat is due; `None` at the end.
-    fn next_batch(&self) -> Option<Vec<Queued>> {
+    /// Writes the entries here and now, or hands them back: one of them has to be durable, a segment would end, or others are
+    /// before them.
+    fn at_once(&self, entries: Vec<Queued>) -> Option<Vec<Queued>> {
+        let patient = entries.iter().all(|entry| matches!(entry.until, Until::Written));
+        let Ok(mut writer) = self.writer.try_lock() else { return Some(entries) };
+        if !patient || writer.ends_segment(entries.len()) || !self.desk.queue().is_free() {
+            return Some(entries);
+        }
+        self.write(&mut writer, entries);
+        None
+    }
+
+    fn writer(&self) -> MutexGuard<'_, PartitionWriter> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `None` at the end.
+    fn next_work(&self) -> Option<Work> {
         let due = self.heartbeat.map(|pause| Instant::now() + pause);
         let mut queue = self.desk.queue();
         while queue.entries.is_empty() && !queue.closed {
             let left = due.map(|due| due.saturating_duration_since(Instant::now()));
             queue = match left {
-                Some(Duration::ZERO) => return Some(Vec::new()),
+                Some(Duration::ZERO) => return Some(Work::Heartbeat),
                 Some(left) => self.desk.to_write.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0,
                 None => self.desk.to_write.wait(queue).unwrap_or_else(PoisonError::into_inner),
             };
         }
-        let batch = queue.take_batch();
-        (!batch.is_empty()).then_some(batch)
+        (!queue.entries.is_empty()).then_some(Work::Queued)
     }
 
-    fn write(&mut self, batch: Vec<Queued>) {
+    fn write(&self, writer: &mut PartitionWriter, batch: Vec<Queued>) {
         let entries: Vec<(EventId, Bytes)> = batch.iter().map(|entry| (entry.id, entry.payload.clone())).collect();
-        match self.writer.append(&entries, self.clock.now()) {
+        match writer.append(&entries, self.clock.now()) {
             Ok(first) => self.answer(batch, first),
             Err(e) => self.refuse(batch, &e),
         }
     }
 
     fn answer(&self, batch: Vec<Queued>, first: u64) {
-        let partition = self.writer.shared().number;
+        let partition = self.shared.number;
         let mut uncommitted = Vec::new();
         for (offset, entry) in (first..).zip(batch) {
             match entry.until {
@@ -192,7 +227,7 @@ impl Writing {
     }
 
     fn refuse(&self, batch: Vec<Queued>, e: &StorageError) {
-        let (partition, reason) = (self.writer.shared().number, e.to_string());
+        let (partition, reason) = (self.shared.number, e.to_string());
         tracing::error!(partition, reason, "the event log could not write");
         for entry in batch {
             entry.answer.give(Err(AppendError::Failed { partition, reason: reason.clone() }));
@@ -200,15 +235,27 @@ impl Writing {
     }
 
     /// An empty entry, so that readers learn that time has passed.
-    fn beat(&mut self) {
-        if let Err(e) = self.writer.append(&[(EventId(0), Bytes::new())], self.clock.now()) {
+    fn beat(&self, writer: &mut PartitionWriter) {
+        if let Err(e) = writer.append(&[(EventId(0), Bytes::new())], self.clock.now()) {
             self.refuse(Vec::new(), &e);
         }
         self.desk.to_commit.notify_one();
     }
 }
 
+/// What the writing thread is to do.
+enum Work {
+    Queued,
+    /// Nothing was queued for so long that readers want to hear that time has passed.
+    Heartbeat,
+}
+
 impl Queue {
+    /// Nobody is before whoever comes now, and entries are taken.
+    fn is_free(&self) -> bool {
+        self.entries.is_empty() && !self.closed && self.failed.is_none()
+    }
+
     fn take_batch(&mut self) -> Vec<Queued> {
         let (mut count, mut bytes) = (0, 0);
         for entry in self.entries.iter().take(BATCH_ENTRIES) {

@@ -262,7 +262,7 @@ fn what_cannot_be_appended_is_an_error_for_that_entry_alone() {
 #[test]
 fn a_full_queue_is_an_error_at_once() {
     let log = open(&sim(), &LogOptions { queue_entries: 0, ..options(&[("server", 1)]) });
-    let results = log.append(vec![entry(0, 1)], Until::Written).wait();
+    let results = log.append(vec![entry(0, 1)], Until::Committed).wait();
     assert_eq!(results, [Err(AppendError::Overloaded { partition: 0, queued: 0 })]);
 }
 

@@ -33,7 +33,7 @@ use super::{BudgetAuthority, LedgerAdmin, LedgerError};
 const BUSY_MS: u64 = 10_000;
 /// The default of 1,000 pages costs a quarter of the speed of billing.
 const CHECKPOINT_PAGES: i64 = 16_384;
-const PAGE_CACHE_KIB: i64 = 65_536;
+const PAGE_CACHE_KIB: i64 = 16_384;
 const STATEMENTS_CACHED: usize = 128;
 
 /// The database's clock: of the machine that holds the file.
