@@ -88,6 +88,15 @@ impl Attribution {
         self.clicks.get(&(tenant, user)).filter(|click| append_time - click.append_time <= self.window)
     }
 
+    /// Nothing of this viewer is left.
+    pub fn erase(&mut self, tenant: TenantId, user: UserHash) {
+        let viewer = (tenant, user);
+        self.clicks.remove(&viewer);
+        self.click_queue.retain(|(_, of)| *of != viewer);
+        self.orders.retain(|(of, _), _| *of != viewer);
+        self.order_queue.retain(|(_, (of, _))| *of != viewer);
+    }
+
     /// Clicks held, for a snapshot.
     pub fn clicks(&self) -> impl Iterator<Item = &Click> {
         self.clicks.values()

@@ -9,6 +9,7 @@ mod envelope;
 mod event;
 mod id;
 mod pacing;
+mod privacy;
 mod token;
 
 pub use attribution::{Attributed, Attribution, Click};
@@ -17,4 +18,5 @@ pub use envelope::{Envelope, PartitionKey};
 pub use event::{Conversion, Delivery, EventKind, ItemView, MAX_CONVERSION_ITEMS, MAX_ORDER_ID_BYTES, Purchased};
 pub use id::{conversion_id, delivery_id, heartbeat_id, named_id, view_id};
 pub use pacing::{Funds, MAX_PACED_LINE_ITEMS, PacingTable};
+pub use privacy::{Privacy, Wish};
 pub use token::{ATTRIBUTION_WINDOW, Billable, MAX_GEO_BYTES, Token};

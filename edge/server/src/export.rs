@@ -136,9 +136,13 @@ fn row(envelope: &Envelope, body: &Body) -> Option<EventRow> {
         Body::Delivery(delivery) => Some(of_delivery(blank(delivery.kind, delivery.token.tenant), delivery)),
         Body::Conversion(order) => Some(of_order(blank(EventKind::Conversion, order.tenant), order)),
         Body::ItemView(view) => Some(of_view(blank(EventKind::View, view.tenant), view)),
-        Body::Decision(_) | Body::Outline(_) | Body::Command(_) | Body::Pacing(_) | Body::Heartbeat | Body::Unknown => {
-            None
-        }
+        Body::Decision(_)
+        | Body::Outline(_)
+        | Body::Command(_)
+        | Body::Pacing(_)
+        | Body::Privacy(_)
+        | Body::Heartbeat
+        | Body::Unknown => None,
     }
 }
 

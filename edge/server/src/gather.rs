@@ -29,7 +29,7 @@ impl Gather {
     ) -> Observed {
         // Looked at first, so that what is read after it is at least as new.
         let as_of = request.user.and_then(|_| self.folds.applied(partition));
-        // Caps hold whether or not the viewer may be profiled: they protect the viewer.
+        // Who may not be known has no user here, so neither caps nor a profile.
         let caps = request.user.map(|user| self.caps.counts_in(user, catalog, now));
         let profiled = request.user.filter(|_| request.personalise);
         let viewer = profiled.and_then(|user| self.viewers.viewer(user, now));

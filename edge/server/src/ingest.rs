@@ -13,7 +13,7 @@ use litfass_events::{
     delivery_id, view_id,
 };
 use litfass_features::item_hash;
-use litfass_store::fold::SeenEvents;
+use litfass_store::fold::{Choices, SeenEvents};
 use litfass_store::log::{AppendError, Appended, Clock, EventLog, NewEntry, Until};
 use litfass_store::wire::{self, Body};
 use litfass_types::{EventId, TenantId, Timestamp, Traffic};
@@ -38,6 +38,7 @@ pub struct Ingest {
     pub tokens: Arc<Tokens>,
     pub users: Arc<UserKeys>,
     pub seen: SeenEvents,
+    pub choices: Arc<Choices>,
     pub world: Arc<SwappedWorld>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
@@ -215,7 +216,7 @@ impl Ingest {
 
     fn taken(&self, opened: Opened, time: Option<i64>) -> Result<Taken, Problem> {
         let expired = !opened.may_bill(self.clock.now());
-        let (token, kind) = (opened.token, opened.kind);
+        let (token, kind) = (self.without_the_forgotten(opened.token), opened.kind);
         let (decision, slot) = (token.decision, token.slot);
         Ok(Taken {
             expired,
@@ -231,7 +232,7 @@ impl Ingest {
     fn conversion(&self, ask: ConversionAsk, caller: &Caller) -> Result<Taken, Problem> {
         ask.check()?;
         let opened = ask.token.as_deref().map(|token| self.open_within(EventKind::Click, token, caller)).transpose()?;
-        let click = opened.map(|opened| opened.token);
+        let click = opened.map(|opened| self.without_the_forgotten(opened.token));
         let said = ask.tenant.map(TenantId);
         let tenant = click.as_ref().map(|token| token.tenant).or(said);
         if said.is_some_and(|said| Some(said) != tenant) {
@@ -240,6 +241,7 @@ impl Ingest {
         let tenant = tenant.ok_or_else(|| Invalid::new("tenant", "is needed where there is no token"))?;
         self.known(tenant, caller)?;
         let user = ask.user_id.as_deref().map(|user| self.user(tenant, user)).transpose()?;
+        let user = user.filter(|user| !self.choices.has_opted_out(*user));
         let items = ask.items.iter().map(purchased).collect();
         let conversion =
             Conversion { tenant, user, click, order_id: ask.order_id, value_micros: ask.value_micros, items };
@@ -269,6 +271,9 @@ impl Ingest {
         let tenant = TenantId(ask.tenant);
         self.known(tenant, caller)?;
         let user = self.user(tenant, &ask.user_id)?;
+        if self.choices.has_opted_out(user) {
+            return Err(Problem::new(Code::OptedOut, "this user has opted out: nothing is kept").at("user_id"));
+        }
         let (item, category) = (item_hash(&ask.item), ask.category.as_deref().map(category_hash));
         let (view, at) = (ItemView { tenant, user, item, category }, self.time(ask.time)?);
         let id = view_id(&view, at);
@@ -282,6 +287,12 @@ impl Ingest {
             kind: EventKind::View,
             expired: false,
         })
+    }
+
+    /// Nothing is kept under a user who has opted out, or who was erased since the ad was shown.
+    fn without_the_forgotten(&self, token: Token) -> Token {
+        let user = token.user.filter(|user| !self.choices.is_forgotten(*user, token.decision));
+        Token { user, ..token }
     }
 
     fn known(&self, tenant: TenantId, caller: &Caller) -> Result<(), Problem> {

@@ -27,6 +27,7 @@ pub mod live_view;
 pub mod metrics;
 pub mod node;
 pub mod pacing_tables;
+pub mod privacy;
 pub mod problem;
 pub mod promises;
 pub mod recount;

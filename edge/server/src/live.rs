@@ -332,7 +332,12 @@ impl Fold for Live {
                 }
             }
             Body::ItemView(_) => self.lock().second(now).1.events += 1,
-            Body::Decision(_) | Body::Command(_) | Body::Pacing(_) | Body::Heartbeat | Body::Unknown => {}
+            Body::Decision(_)
+            | Body::Command(_)
+            | Body::Pacing(_)
+            | Body::Privacy(_)
+            | Body::Heartbeat
+            | Body::Unknown => {}
         }
     }
 

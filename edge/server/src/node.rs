@@ -15,10 +15,10 @@ use litfass_events::{PartitionKey, Token};
 use litfass_features::FeatureSet;
 use litfass_ledger::{HolderId, Terms};
 use litfass_retrieval::SourceLimits;
-use litfass_store::audit::AuditReader;
+use litfass_store::audit::AuditLog;
 use litfass_store::catalog::{CatalogStore, Follower};
 use litfass_store::fold::{
-    CapCounters, Fold, FoldOptions, FoldRunner, FoldThread, Progress, SignalCounts, SignalsAt, Viewers,
+    CapCounters, Choices, Fold, FoldOptions, FoldRunner, FoldThread, Progress, SignalCounts, SignalsAt, Viewers,
 };
 use litfass_store::ledger::{SqliteLedger, SqliteLedgerReader};
 use litfass_store::log::{Clock, EventLog, LogOptions, SegmentLog};
@@ -65,7 +65,7 @@ pub struct Node {
     pub config: Config,
     pub data: DataDir,
     pub keys: Arc<Keys>,
-    pub audit: AuditReader,
+    pub audit: AuditLog,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
     pub world: Arc<SwappedWorld>,
@@ -127,6 +127,7 @@ struct Folded {
     caps: Arc<CapCounters>,
     signals: Arc<SignalCounts>,
     live: Arc<Live>,
+    choices: Arc<Choices>,
 }
 
 impl Running {
@@ -255,6 +256,7 @@ impl Folded {
             caps: Arc::new(CapCounters::new(viewers_max)),
             signals: Arc::new(SignalCounts::new()),
             live: Arc::new(Live::new(truth, Arc::clone(metrics))),
+            choices: Arc::default(),
         }
     }
 
@@ -269,6 +271,7 @@ impl Folded {
             Arc::<CapCounters>::clone(&self.caps),
             Arc::<SignalCounts>::clone(&self.signals),
             Arc::<Live>::clone(&self.live),
+            Arc::<Choices>::clone(&self.choices),
         ];
         let options = FoldOptions {
             attribution_window: config.ledger.conversion_window,
@@ -310,6 +313,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         tokens,
         users: Arc::clone(&users),
         seen: runner.seen_events(),
+        choices: Arc::clone(&folded.choices),
         world: Arc::clone(&world),
         clock: clock.clone(),
         metrics: Arc::clone(&metrics),
@@ -346,11 +350,11 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
 }
 
 /// Who may come in, who came, and what becomes of a request before it is decided.
-fn entrance(database: &Path, config: &Config) -> Result<(Arc<Keys>, AuditReader, Gateway)> {
+fn entrance(database: &Path, config: &Config) -> Result<(Arc<Keys>, AuditLog, Gateway)> {
     let named = || database.display().to_string();
     let allowance = Allowance { per_second: config.access.rate, burst: span(config.access.burst) };
     let keys = Keys::open(database, config.server.listen.ip().is_loopback(), allowance).with_context(named)?;
-    Ok((Arc::new(keys), AuditReader::open(database).with_context(named)?, Gateway::open(&config.gateway)?))
+    Ok((Arc::new(keys), AuditLog::open(database).with_context(named)?, Gateway::open(&config.gateway)?))
 }
 
 fn catalog_worker(

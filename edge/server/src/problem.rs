@@ -69,6 +69,7 @@ codes! {
     ChangedMeanwhile = 412, "changed-meanwhile", "The object was changed since it was read";
     /// A name stands for one request.
     RequestIdReused = 409, "request-id-reused", "This request_id stands for another request";
+    OptedOut = 409, "opted-out", "This user has opted out";
     TooLarge = 413, "too-large", "The body is larger than this address takes";
     Expired = 410, "expired", "This can no longer be counted";
     TooManyRequests = 429, "too-many-requests", "This key sends more requests than it may";

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use litfass_types::{TenantId, Timestamp};
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 
 use crate::migrate::connect;
@@ -94,15 +94,26 @@ pub fn append(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<
     Ok(())
 }
 
-/// Reads the audit log through a connection of its own.
+/// The audit log through a connection of its own.
 #[derive(Debug)]
-pub struct AuditReader(Mutex<Connection>);
+pub struct AuditLog(Mutex<Connection>);
 
-impl AuditReader {
+impl AuditLog {
     /// # Errors
     /// When the file cannot be opened or is no database.
     pub fn open(database: &Path) -> rusqlite::Result<Self> {
         connect(database).map(Mutex::new).map(Self)
+    }
+
+    /// Writes the row of a change that was made elsewhere: in the event log.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn write(&self, entry: &Entry) -> rusqlite::Result<()> {
+        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        append(&transaction, entry)?;
+        transaction.commit()
     }
 
     /// At most `limit` rows, newest first.

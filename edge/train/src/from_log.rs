@@ -155,6 +155,7 @@ impl Joiner {
             | Body::ItemView(_)
             | Body::Command(_)
             | Body::Pacing(_)
+            | Body::Privacy(_)
             | Body::Heartbeat
             | Body::Unknown => {}
         }

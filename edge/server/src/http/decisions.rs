@@ -118,11 +118,18 @@ async fn answer(node: &Node, caller: &Caller, sent: Arrival, ask: DecisionReques
     if !is_welcome(node, &mut request, said, sent) {
         return Ok(Answered::Refused(Box::new(request)));
     }
-    if let Some(user) = user {
-        let hash = node.users.hash(request.tenant, &user);
-        request.user = Some(hash.map_err(|e| Problem::new(Code::Internal, e.to_string()))?);
-    }
+    know(node, &mut request, user)?;
     Ok(Answered::Decided(node.decider.decide(request, explain).await?))
+}
+
+/// Puts the viewer's hash into the request; who may not be known, or does not want to be, is nobody.
+fn know(node: &Node, request: &mut AdRequest, user: Option<String>) -> Result<(), Problem> {
+    let Some(user) = user.filter(|_| request.personalise) else { return Ok(()) };
+    let hash = node.users.hash(request.tenant, &user);
+    let hash = hash.map_err(|e| Problem::new(Code::Internal, e.to_string()))?;
+    request.personalise = !node.ingest.choices.has_opted_out(hash);
+    request.user = Some(hash).filter(|_| request.personalise);
+    Ok(())
 }
 
 /// Finds out who or what asks, and adds what can be told of the viewer; false where such traffic gets no ads.

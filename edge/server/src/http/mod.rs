@@ -13,6 +13,7 @@ mod pages;
 mod reports;
 mod session;
 mod tracking;
+mod users;
 mod why_not;
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 
 use crate::access::middleware::identified;
 use crate::metrics::label::{Route, StatusClass};
@@ -48,6 +49,8 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/v1/accounts/{id}/commands/{command}", get(accounts::command))
         .route("/v1/accounts/{id}/statement", get(accounts::statement))
         .route("/v1/line_items/{id}/why-not", get(why_not::why_not))
+        .route("/v1/users/{id}", delete(users::erase))
+        .route("/v1/users/{id}/opt-out", put(users::opt_out).delete(users::opt_in))
         .route("/v1/audit", get(audit::list))
         .route("/login", get(session::form).post(session::log_in))
         .route("/logout", post(session::log_out))
@@ -90,6 +93,7 @@ fn route_of(path: Option<&MatchedPath>) -> Route {
         "/v1/reports" | "/v1/events/export" => Route::Reports,
         "/rank_ads" => Route::RankAds,
         "/v1/events" => Route::Events,
+        "/v1/users/{id}" | "/v1/users/{id}/opt-out" => Route::Users,
         "/v1/audit" => Route::Audit,
         "/login" | "/logout" => Route::Session,
         "/v1/keys" | "/v1/keys/{id}" => Route::Keys,

@@ -27,6 +27,7 @@ pub fn take(batch: &mut Batch, logged: &Logged) -> Result<(), Overflow> {
         | Body::ItemView(_)
         | Body::Command(_)
         | Body::Pacing(_)
+        | Body::Privacy(_)
         | Body::Heartbeat
         | Body::Unknown => {}
     }

@@ -94,7 +94,12 @@ impl Logged {
                 assert!(first, "entry {:?} is a decision that was recorded before", entry.position);
             }
             Body::Delivery(delivery) => self.deliver(*delivery),
-            Body::Conversion(_) | Body::ItemView(_) | Body::Command(_) | Body::Pacing(_) | Body::Heartbeat => {}
+            Body::Conversion(_)
+            | Body::ItemView(_)
+            | Body::Command(_)
+            | Body::Pacing(_)
+            | Body::Privacy(_)
+            | Body::Heartbeat => {}
             Body::Outline(_) | Body::Unknown => panic!("entry {:?} says nothing", entry.position),
         }
     }

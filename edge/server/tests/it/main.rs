@@ -29,4 +29,5 @@ mod retries;
 mod serving;
 mod sessions;
 mod tracking;
+mod users;
 mod why_not;

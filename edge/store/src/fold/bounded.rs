@@ -86,6 +86,13 @@ impl<V: Default> Shard<V> {
         self.states.len()
     }
 
+    /// Nothing of this viewer is left.
+    pub(super) fn erase(&mut self, user: UserHash) {
+        if let Some((touched, _)) = self.states.remove(&user) {
+            self.by_age.remove(&(touched, user));
+        }
+    }
+
     fn forget_oldest(&mut self) {
         if let Some((_, user)) = self.by_age.pop_first() {
             self.states.remove(&user);

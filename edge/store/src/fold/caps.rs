@@ -150,6 +150,11 @@ impl CapCounters {
         }
     }
 
+    /// Nothing is counted for this viewer any more.
+    pub fn erase(&self, user: UserHash) {
+        self.viewers.shard(user).erase(user);
+    }
+
     /// Viewers with counts.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -292,10 +297,10 @@ impl Fold for CapCounters {
     }
 
     fn apply(&self, fact: &Fact<'_>) {
-        if let Body::Outline(decision) = &fact.logged.body
-            && fact.is_first()
-        {
-            self.record(decision);
+        match &fact.logged.body {
+            Body::Outline(decision) if fact.is_first() => self.record(decision),
+            Body::Privacy(privacy) if privacy.wish.forgets() => self.erase(privacy.user),
+            _ => {}
         }
     }
 

@@ -53,7 +53,7 @@ impl Gate {
         let fresh = || Partition { dedupe: Dedupe::default(), attribution: Attribution::new(window) };
         let partition = self.partitions.entry(logged.position.partition).or_insert_with(fresh);
         partition.dedupe.drop_before(now - self.key_life);
-        let Some(key) = key(logged) else { return (Seen::First, None) };
+        let Some(key) = key(logged) else { return (Seen::First, partition.attribute(logged, now)) };
         let seen = partition.dedupe.take(key);
         if seen != Seen::First {
             return (seen, None);
@@ -105,6 +105,12 @@ impl Partition {
                 None
             }
             Body::Conversion(order) => Some(self.attribution.conversion(now, order)),
+            Body::Privacy(privacy) => {
+                if privacy.wish.forgets() {
+                    self.attribution.erase(privacy.tenant, privacy.user);
+                }
+                None
+            }
             Body::Delivery(_)
             | Body::Decision(_)
             | Body::Outline(_)
@@ -146,9 +152,13 @@ fn key(logged: &Logged) -> Option<DedupeKey> {
             None => DedupeKey::Loose { at, id },
         }),
         Body::ItemView(_) => Some(DedupeKey::Loose { at, id }),
-        Body::Decision(_) | Body::Outline(_) | Body::Command(_) | Body::Pacing(_) | Body::Heartbeat | Body::Unknown => {
-            None
-        }
+        Body::Decision(_)
+        | Body::Outline(_)
+        | Body::Command(_)
+        | Body::Pacing(_)
+        | Body::Privacy(_)
+        | Body::Heartbeat
+        | Body::Unknown => None,
     }
 }
 
@@ -235,6 +245,7 @@ fn read_token(rest: &mut Reader<'_>) -> Result<Option<litfass_events::Token>, Ba
         | Body::ItemView(_)
         | Body::Command(_)
         | Body::Pacing(_)
+        | Body::Privacy(_)
         | Body::Heartbeat
         | Body::Unknown => Err(BadState::OutOfRange("a token")),
     }

@@ -8,6 +8,7 @@
 
 mod bounded;
 mod caps;
+mod choices;
 mod codec;
 mod gate;
 mod packed;
@@ -19,6 +20,7 @@ mod viewers;
 use std::fmt::Debug;
 
 pub use caps::{CapCounters, CapsReached, DAYS_MAX, EXACT_MAX, HOLD_MAX, HOURS_MAX, SCOPES_MAX, Wanted};
+pub use choices::Choices;
 pub use codec::BadState;
 pub use gate::Fact;
 pub use runner::{FoldError, FoldOptions, FoldRunner, FoldThread, Progress, SeenEvents};

@@ -203,6 +203,7 @@ impl Fold for SignalCounts {
             | Body::ItemView(_)
             | Body::Command(_)
             | Body::Pacing(_)
+            | Body::Privacy(_)
             | Body::Heartbeat
             | Body::Unknown => {}
         }

@@ -27,6 +27,11 @@ impl Viewers {
         self.profiles.shard(user).get(user).map(|profile| profile.as_of(now))
     }
 
+    /// Nothing is known of this viewer any more.
+    pub fn erase(&self, user: UserHash) {
+        self.profiles.shard(user).erase(user);
+    }
+
     /// Viewers known.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -65,6 +70,7 @@ impl Fold for Viewers {
                     self.add(user, of(InteractionKind::Click, item, token.category));
                 }
             }
+            Body::Privacy(privacy) if privacy.wish.forgets() => self.erase(privacy.user),
             Body::ItemView(view) => self.add(view.user, of(InteractionKind::View, view.item, view.category)),
             Body::Conversion(order) => {
                 let Some(user) = order.buyer() else { return };
@@ -77,6 +83,7 @@ impl Fold for Viewers {
             | Body::Outline(_)
             | Body::Command(_)
             | Body::Pacing(_)
+            | Body::Privacy(_)
             | Body::Heartbeat
             | Body::Unknown => {}
         }

@@ -12,11 +12,12 @@ mod gathered;
 mod market;
 mod outline;
 mod pacing;
+mod privacy;
 mod token;
 
 use bytes::Bytes;
 use litfass_decide::DecisionRecord;
-use litfass_events::{Conversion, Delivery, Envelope, EventKind, ItemView, PacingTable, PartitionKey};
+use litfass_events::{Conversion, Delivery, Envelope, EventKind, ItemView, PacingTable, PartitionKey, Privacy};
 use litfass_ledger::Command;
 use litfass_types::{EventId, Position, Timestamp, Traffic};
 use prost::Message;
@@ -50,6 +51,7 @@ pub enum Body {
     ItemView(ItemView),
     Command(Command),
     Pacing(PacingTable),
+    Privacy(Privacy),
     /// Nothing older will come in this partition.
     Heartbeat,
     /// Written by a later version. Readers count it and go on.
@@ -73,7 +75,12 @@ impl Body {
             Self::Outline(decision) => decision.traffic,
             Self::Delivery(delivery) => delivery.token.traffic,
             Self::Conversion(order) => order.click.as_ref().map_or(Traffic::Human, |token| token.traffic),
-            Self::ItemView(_) | Self::Command(_) | Self::Pacing(_) | Self::Heartbeat | Self::Unknown => Traffic::Human,
+            Self::ItemView(_)
+            | Self::Command(_)
+            | Self::Pacing(_)
+            | Self::Privacy(_)
+            | Self::Heartbeat
+            | Self::Unknown => Traffic::Human,
         }
     }
 
@@ -87,6 +94,7 @@ impl Body {
             Self::ItemView(_) => EventKind::View.name(),
             Self::Command(_) => "command",
             Self::Pacing(_) => "pacing",
+            Self::Privacy(_) => "privacy",
             Self::Heartbeat => "heartbeat",
             Self::Unknown => "unknown",
         }
@@ -145,6 +153,7 @@ pub fn outline(entry: &Entry) -> Result<Logged, WireError> {
         Some(Message::Delivery(m)) => from_proto(Some(proto::envelope::Body::Delivery(m)))?,
         Some(Message::Conversion(m)) => from_proto(Some(proto::envelope::Body::Conversion(m)))?,
         Some(Message::ItemView(m)) => from_proto(Some(proto::envelope::Body::ItemView(m)))?,
+        Some(Message::Privacy(m)) => from_proto(Some(proto::envelope::Body::Privacy(m)))?,
         None => Body::Unknown,
     };
     Ok(Logged { position: entry.position, envelope, body })
@@ -194,6 +203,7 @@ fn to_proto(body: &Body) -> Option<proto::envelope::Body> {
         Body::ItemView(view) => Some(Message::ItemView(event::view_to_proto(view))),
         Body::Command(command) => Some(Message::Command(command::to_proto(command))),
         Body::Pacing(table) => Some(Message::Pacing(pacing::to_proto(table))),
+        Body::Privacy(privacy) => Some(Message::Privacy(privacy::to_proto(privacy))),
         Body::Outline(_) | Body::Heartbeat | Body::Unknown => None,
     }
 }
@@ -209,6 +219,7 @@ fn from_proto(body: Option<proto::envelope::Body>) -> Result<Body, WireError> {
         Some(Message::ItemView(m)) => Ok(Body::ItemView(event::view_from_proto(m).within("item_view")?)),
         Some(Message::Command(m)) => Ok(Body::Command(command::from_proto(m).within("command")?)),
         Some(Message::Pacing(m)) => Ok(Body::Pacing(pacing::from_proto(m).within("pacing")?)),
+        Some(Message::Privacy(m)) => Ok(Body::Privacy(privacy::from_proto(&m).within("privacy")?)),
         None => Ok(Body::Unknown),
     }
 }

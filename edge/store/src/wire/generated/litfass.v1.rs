@@ -949,6 +949,51 @@ pub struct Funds {
     #[prost(uint64, repeated, tag = "2")]
     pub lost: ::prost::alloc::vec::Vec<u64>,
 }
+/// Every fold obeys it where it stands in the log, so that state built anew from the log forgets too.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Privacy {
+    #[prost(uint64, tag = "1")]
+    pub tenant: u64,
+    #[prost(message, optional, tag = "2")]
+    pub user: ::core::option::Option<UserHash>,
+    #[prost(enumeration = "PrivacyWish", tag = "3")]
+    pub wish: i32,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PrivacyWish {
+    Unspecified = 0,
+    /// Forget what is known; what comes later is kept again.
+    Erase = 1,
+    /// Forget it, and keep nothing from now on.
+    OptOut = 2,
+    /// Keep things again.
+    OptIn = 3,
+}
+impl PrivacyWish {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PRIVACY_WISH_UNSPECIFIED",
+            Self::Erase => "PRIVACY_WISH_ERASE",
+            Self::OptOut => "PRIVACY_WISH_OPT_OUT",
+            Self::OptIn => "PRIVACY_WISH_OPT_IN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PRIVACY_WISH_UNSPECIFIED" => Some(Self::Unspecified),
+            "PRIVACY_WISH_ERASE" => Some(Self::Erase),
+            "PRIVACY_WISH_OPT_OUT" => Some(Self::OptOut),
+            "PRIVACY_WISH_OPT_IN" => Some(Self::OptIn),
+            _ => None,
+        }
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Envelope {
     /// 16 bytes, big endian. The same happening has the same id however often it is sent.
@@ -961,7 +1006,7 @@ pub struct Envelope {
     #[prost(fixed64, tag = "3")]
     pub partition_key: u64,
     /// The kind. A reader that does not know it says so and goes on behind the entry.
-    #[prost(oneof = "envelope::Body", tags = "8, 9, 10, 11, 12, 13")]
+    #[prost(oneof = "envelope::Body", tags = "8, 9, 10, 11, 12, 13, 14")]
     pub body: ::core::option::Option<envelope::Body>,
 }
 /// Nested message and enum types in `Envelope`.
@@ -981,6 +1026,8 @@ pub mod envelope {
         Command(super::Command),
         #[prost(message, tag = "13")]
         Pacing(super::PacingTable),
+        #[prost(message, tag = "14")]
+        Privacy(super::Privacy),
     }
 }
 /// An envelope as followers of events read it: decisions in outline; commands and pacing tables, which they do not follow,
@@ -993,7 +1040,7 @@ pub struct EnvelopeOutline {
     pub event_time_ms: i64,
     #[prost(fixed64, tag = "3")]
     pub partition_key: u64,
-    #[prost(oneof = "envelope_outline::Body", tags = "8, 9, 10, 11")]
+    #[prost(oneof = "envelope_outline::Body", tags = "8, 9, 10, 11, 14")]
     pub body: ::core::option::Option<envelope_outline::Body>,
 }
 /// Nested message and enum types in `EnvelopeOutline`.
@@ -1008,5 +1055,7 @@ pub mod envelope_outline {
         Conversion(super::Conversion),
         #[prost(message, tag = "11")]
         ItemView(super::ItemView),
+        #[prost(message, tag = "14")]
+        Privacy(super::Privacy),
     }
 }

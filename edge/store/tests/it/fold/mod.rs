@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use litfass_events::{DedupeKey, EventKind, Seen};
+use litfass_events::{DedupeKey, EventKind, Seen, Wish};
 use litfass_features::InteractionKind;
-use litfass_store::fold::{AdTotals, FoldOptions, FoldRunner, Viewers};
+use litfass_store::fold::{AdTotals, Fold, FoldOptions, FoldRunner, Viewers};
 use litfass_store::log::{EventLog, NewEntry, Until};
 use litfass_store::storage::{SimDisk, Storage, SyncSite, write_atomic};
 use litfass_types::{AdId, Duration, EventId, Seed, TenantId};
@@ -28,6 +28,7 @@ enum Step {
     Deliver { decision: usize, slot: usize, kind: EventKind },
     View { viewer: u8, item: u64 },
     Order { viewer: u8, order: u8, items: Vec<u64> },
+    Wish { viewer: u8, wish: Wish },
     CatchUp,
     Snapshot,
     Restart,
@@ -42,6 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (0..20_usize, 0..4_usize, kinds).prop_map(|(decision, slot, kind)| Step::Deliver { decision, slot, kind }),
         3 => (0..4_u8, 9_000..9_040_u64).prop_map(|(viewer, item)| Step::View { viewer, item }),
         3 => (0..4_u8, 0..6_u8, items()).prop_map(|(viewer, order, items)| Step::Order { viewer, order, items }),
+        1 => (0..4_u8, prop::sample::select(Wish::ALL.to_vec())).prop_map(|(viewer, wish)| Step::Wish { viewer, wish }),
         2 => Just(Step::CatchUp),
         1 => Just(Step::Snapshot),
         1 => Just(Step::Restart),
@@ -66,6 +68,7 @@ fn play(shop: &Shop, steps: &[Step]) -> Folds {
             }
             Step::View { viewer, item } => assert!(shop.view(user(*viewer), *item)),
             Step::Order { viewer, order, items } => assert!(shop.order(user(*viewer), &format!("o{order}"), items)),
+            Step::Wish { viewer, wish } => assert!(shop.wish(number, user(*viewer), *wish)),
             Step::CatchUp => drop(runner.catch_up().unwrap()),
             Step::Snapshot => runner.snapshot().unwrap(),
             Step::Restart => {
@@ -251,6 +254,31 @@ fn an_event_that_is_in_the_log_twice_counts_once() {
     let key = |kind| DedupeKey::Slot { decision: decision.id, slot: 0, kind };
     let seen = runner.seen_events();
     assert_eq!((seen.look(key(EventKind::Click)), seen.look(key(EventKind::Viewable))), (Seen::Repeated, Seen::First));
+}
+
+#[test]
+fn an_erased_viewer_is_as_one_who_never_came() {
+    let (shop, control) = (Shop::open(&SimDisk::new()), Shop::open(&SimDisk::new()));
+    let decision = record(1, user(1), START, &[7]);
+    shop.decide(&decision);
+    shop.deliver(EventKind::Click, &token(&decision, 0));
+    shop.view(user(1), 5);
+    shop.wish(1, user(1), Wish::Erase);
+    shop.pass(1_000);
+    control.pass(1_000);
+    for shop in [&shop, &control] {
+        shop.view(user(2), 6);
+        shop.order(user(1), "o1", &[9_007]);
+    }
+    let (erased, control) = (Folds::from_scratch(&shop), Folds::from_scratch(&control));
+    assert_eq!(erased.viewers.snapshot(), control.viewers.snapshot());
+    assert_eq!(erased.caps.snapshot(), control.caps.snapshot());
+    assert_eq!(erased.signals.at(shop.now()).ads[0].1.purchases, 0, "no click of theirs is left to buy from");
+    assert!(erased.choices.is_forgotten(user(1), decision.id) && !erased.choices.has_opted_out(user(1)));
+    shop.wish(2, user(1), Wish::OptOut);
+    assert!(Folds::from_scratch(&shop).choices.has_opted_out(user(1)));
+    shop.wish(3, user(1), Wish::OptIn);
+    assert!(!Folds::from_scratch(&shop).choices.has_opted_out(user(1)));
 }
 
 #[test]

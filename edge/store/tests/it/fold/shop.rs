@@ -7,12 +7,12 @@ use std::time::Duration as Wait;
 
 use litfass_decide::{AdRequest, Context, DecisionRecord, Inputs, Market, ShownRecord, WorldVersion};
 use litfass_events::{
-    Billable, Conversion, Delivery, EventKind, ItemView, PartitionKey, Purchased, Token, conversion_id, delivery_id,
-    view_id,
+    Billable, Conversion, Delivery, EventKind, ItemView, PartitionKey, Privacy, Purchased, Token, Wish, conversion_id,
+    delivery_id, named_id, view_id,
 };
 use litfass_features::{AdRows, ViewerBlock};
 use litfass_market::{Entrants, PricedBy};
-use litfass_store::fold::{CapCounters, Fold, FoldOptions, FoldRunner, SignalCounts, Viewers};
+use litfass_store::fold::{CapCounters, Choices, Fold, FoldOptions, FoldRunner, SignalCounts, Viewers};
 use litfass_store::log::{Clock, EventLog, LogOptions, SegmentLog, Until};
 use litfass_store::storage::{SimDisk, Storage};
 use litfass_store::wire::{Body, entry};
@@ -88,6 +88,14 @@ impl Shop {
             items: items.iter().map(purchased).collect(),
         };
         self.append(conversion_id(&order), PartitionKey::of_user(viewer), &Body::Conversion(Box::new(order)))
+    }
+}
+
+impl Shop {
+    pub(super) fn wish(&self, number: u64, viewer: UserHash, wish: Wish) -> bool {
+        let privacy = Privacy { tenant: TenantId(1), user: viewer, wish };
+        let id = named_id("privacy", &number.to_be_bytes());
+        self.append(id, PartitionKey::of_user(viewer), &Body::Privacy(privacy))
     }
 }
 
@@ -198,6 +206,7 @@ pub(super) struct Folds {
     pub(super) viewers: Arc<Viewers>,
     pub(super) caps: Arc<CapCounters>,
     pub(super) signals: Arc<SignalCounts>,
+    pub(super) choices: Arc<Choices>,
 }
 
 impl Folds {
@@ -206,11 +215,17 @@ impl Folds {
             viewers: Arc::new(Viewers::new(1_000)),
             caps: Arc::new(CapCounters::new(1_000)),
             signals: Arc::new(SignalCounts::new()),
+            choices: Arc::default(),
         }
     }
 
     pub(super) fn all(&self) -> Vec<Arc<dyn Fold>> {
-        vec![Arc::clone(&self.viewers) as _, Arc::clone(&self.caps) as _, Arc::clone(&self.signals) as _]
+        vec![
+            Arc::clone(&self.viewers) as _,
+            Arc::clone(&self.caps) as _,
+            Arc::clone(&self.signals) as _,
+            Arc::clone(&self.choices) as _,
+        ]
     }
 
     /// Everything that they hold.

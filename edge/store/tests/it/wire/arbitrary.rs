@@ -5,7 +5,9 @@ use litfass_decide::{
     AdRequest, CandidateRecord, Context, DecisionRecord, Full, Gathered, Inputs, Market, PlacementRequest, ShownRecord,
     StageName, WorldVersion,
 };
-use litfass_events::{Billable, Conversion, Delivery, EventKind, Funds, ItemView, PacingTable, Purchased, Token};
+use litfass_events::{
+    Billable, Conversion, Delivery, EventKind, Funds, ItemView, PacingTable, Privacy, Purchased, Token, Wish,
+};
 use litfass_features::{AdRows, AdSignal, Interaction, InteractionKind, Viewer, ViewerBlock, ViewerProfile};
 use litfass_ledger::{Amount, Chain, Command, CommandId, Effect, Limit, Note};
 use litfass_market::{AuctionPlacement, Entrant, PricedBy, Refusal};
@@ -30,7 +32,16 @@ pub(super) fn body() -> impl Strategy<Value = Body> {
         view().prop_map(Body::ItemView),
         command().prop_map(Body::Command),
         pacing().prop_map(Body::Pacing),
+        privacy().prop_map(Body::Privacy),
     ]
+}
+
+fn privacy() -> impl Strategy<Value = Privacy> {
+    (any::<u64>(), user(), select(Wish::ALL.to_vec())).prop_map(|(tenant, user, wish)| Privacy {
+        tenant: TenantId(tenant),
+        user,
+        wish,
+    })
 }
 
 pub(super) fn plain_view() -> Body {

@@ -75,6 +75,7 @@ fn followed(body: Body) -> Body {
         | Body::Delivery(_)
         | Body::Conversion(_)
         | Body::ItemView(_)
+        | Body::Privacy(_)
         | Body::Heartbeat
         | Body::Unknown => body,
     }
