@@ -5,8 +5,8 @@
 //! ads alone: neither who the others are, nor what they bid, nor who the viewer is.
 
 use litfass_catalog::Catalog;
-use litfass_decide::{DecisionRecord, ShownRecord};
-use litfass_features::{RequestNumber, RowId, RowNumber};
+use litfass_decide::{DecisionRecord, Recomputed, ShownRecord};
+use litfass_features::{AdRows, RequestNumber, RowId, RowNumber, ViewerBlock};
 use litfass_market::{Decision, PricedBy, value};
 use litfass_retrieval::SourceSet;
 use litfass_types::{AdId, AdvertiserId, Fate, Price, Row, Unit, Value};
@@ -42,6 +42,7 @@ pub fn explanation(record: &DecisionRecord, catalog: &Catalog, viewpoint: Viewpo
         ineligible: telling.ineligible(),
         placements: (0..record.inputs.request.placements.len()).map(|p| telling.placement(p)).collect(),
         candidates: telling.candidates(),
+        recomputed: Vec::new(),
     }
 }
 
@@ -245,13 +246,28 @@ impl Telling<'_> {
 
     /// The record holds the feature rows of the shown ads.
     fn features(&self, row: Row) -> Vec<Fact> {
-        let Some(at) = self.record.shown.iter().position(|s| s.row == row) else { return Vec::new() };
-        let request = RequestNumber::ALL.iter().map(|f| f.feature().name).zip(self.record.viewer.numbers.iter());
-        let numbers = RowNumber::ALL.iter().map(|f| f.feature().name).zip(self.record.rows.numbers_of(at));
-        let ids = RowId::ALL.iter().map(|f| f.feature().name).zip(self.record.rows.ids_of(at));
-        let numbers = request.chain(numbers).map(|(name, x)| fact(name, format!("{x:.4}")));
-        numbers.chain(ids.map(|(name, id)| fact(name, format!("{id:016x}")))).collect()
+        let at = self.record.shown.iter().position(|s| s.row == row);
+        at.map_or_else(Vec::new, |at| features(&self.record.viewer, &self.record.rows, at))
     }
+}
+
+/// Adds the features of the entrants that lost, which records do not keep, from the decision made again.
+pub fn add_recomputed(view: &mut ExplanationView, again: &Recomputed) {
+    for candidate in view.candidates.iter_mut().filter(|candidate| candidate.features.is_empty()) {
+        let entered = again.market.entrants.ads().iter().position(|ad| ad.0 == candidate.ad_id);
+        if let Some(at) = entered {
+            candidate.features = features(&again.shortlist.viewer, &again.shortlist.rows, at);
+        }
+    }
+    view.recomputed.push("features of entrants that are not shown".to_owned());
+}
+
+fn features(viewer: &ViewerBlock, rows: &AdRows, at: usize) -> Vec<Fact> {
+    let request = RequestNumber::ALL.iter().map(|f| f.feature().name).zip(viewer.numbers.iter());
+    let numbers = RowNumber::ALL.iter().map(|f| f.feature().name).zip(rows.numbers_of(at));
+    let ids = RowId::ALL.iter().map(|f| f.feature().name).zip(rows.ids_of(at));
+    let numbers = request.chain(numbers).map(|(name, x)| fact(name, format!("{x:.4}")));
+    numbers.chain(ids.map(|(name, id)| fact(name, format!("{id:016x}")))).collect()
 }
 
 fn fact(name: &str, value: impl Into<String>) -> Fact {

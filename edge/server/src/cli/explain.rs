@@ -3,16 +3,17 @@
 use std::io::Write;
 
 use anyhow::{Context, Result, bail};
-use litfass_decide::DecisionRecord;
+use litfass_decide::{DecisionRecord, Workspace};
 use litfass_store::catalog::{CatalogStore, Wanted};
 use litfass_store::log::EventLog;
 use litfass_store::wire::{self, Body};
 use litfass_types::{AdvertiserId, DecisionId};
 
 use super::explain_text::text;
-use super::past::{Folder, Past};
+use super::past::{Folder, Past, worlds};
 use crate::console::view::ExplanationView;
-use crate::explain::{Viewpoint, explanation};
+use crate::explain::{Viewpoint, add_recomputed, explanation};
+use crate::replay::one;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -23,6 +24,9 @@ pub(super) struct Args {
     /// As this advertiser may see it: its own ads, and nothing of the others.
     #[arg(long)]
     advertiser: Option<u64>,
+    /// Work out again, in the world of the decision's version, what the record does not keep; it is labelled so.
+    #[arg(long)]
+    recompute: bool,
     /// As JSON, the shape of GET /v1/decisions/ID.
     #[arg(long)]
     json: bool,
@@ -33,7 +37,11 @@ impl Args {
         let past = Past::open(self.folder.data_dir.as_deref())?;
         let record = record_of(&past, self.id)?;
         let viewpoint = self.advertiser.map_or(Viewpoint::Platform, |id| Viewpoint::Advertiser(AdvertiserId(id)));
-        let view = told(&past, &record, viewpoint)?;
+        let mut view = told(&past, &record, viewpoint)?;
+        if self.recompute {
+            let mut worlds = worlds(&past, record.inputs.now, record.inputs.now)?;
+            add_recomputed(&mut view, &one(&record, &mut worlds, &mut Workspace::default())??);
+        }
         let out = if self.json { serde_json::to_string_pretty(&view)? } else { text(&view) };
         writeln!(std::io::stdout(), "{out}")?;
         Ok(())

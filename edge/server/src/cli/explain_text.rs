@@ -65,6 +65,9 @@ impl Page {
             if view.full { "every candidate" } else { "the entrants; only a full record keeps every candidate" };
         self.line(0, "");
         self.line(0, &format!("candidates: {recorded}"));
+        if !view.recomputed.is_empty() {
+            self.line(1, &format!("worked out again, not recorded: {}", view.recomputed.join(", ")));
+        }
         view.candidates.iter().for_each(|candidate| self.candidate(candidate));
     }
 

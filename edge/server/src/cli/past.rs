@@ -13,7 +13,8 @@ use litfass_types::Timestamp;
 
 use crate::data_dir::DataDir;
 use crate::node::system_clock;
-use crate::replay::Window;
+use crate::pacing_tables::PacingHistory;
+use crate::replay::{Window, Worlds};
 
 /// A data directory and the log in it, to be read.
 pub(super) struct Past {
@@ -33,6 +34,11 @@ impl Past {
         let log = SegmentLog::open(Arc::new(Disk), &data.log(), &LogOptions::new(&[]), &system_clock())?.log;
         Ok(Self { data, log })
     }
+}
+
+/// The worlds of decisions between two moments.
+pub(super) fn worlds(past: &Past, from: Timestamp, until: Timestamp) -> Result<Worlds> {
+    Worlds::open(past.data.clone(), PacingHistory::read(&past.log, from, until)?)
 }
 
 /// Which decisions are looked at.

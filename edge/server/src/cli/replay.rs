@@ -8,12 +8,9 @@ use litfass_types::{DecisionId, Timestamp};
 use serde_json::{Value, json};
 
 use super::explain::record_of;
-use super::past::{Folder, Past, Progress, Stretch};
+use super::past::{Folder, Past, Progress, Stretch, worlds};
 use crate::console::numbers::moment;
-use crate::pacing_tables::PacingHistory;
-use crate::replay::{
-    DiffRow, Differing, LISTED_MAX, RecomputeReport, Replayed, Worlds, diff, one, recompute_window, replay,
-};
+use crate::replay::{DiffRow, Differing, LISTED_MAX, RecomputeReport, Replayed, diff, one, recompute_window, replay};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -66,10 +63,6 @@ impl Args {
         let found = recompute_window(&past.log, window, &mut worlds, tell)?;
         Ok((recomputed_text(&found), recomputed_json(&found), found.replayed.differing + found.scores.beyond))
     }
-}
-
-fn worlds(past: &Past, from: Timestamp, until: Timestamp) -> Result<Worlds> {
-    Worlds::open(past.data.clone(), PacingHistory::read(&past.log, from, until)?)
 }
 
 fn side_by_side(past: &Past, id: DecisionId) -> Result<(String, Value, u64)> {

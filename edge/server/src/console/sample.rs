@@ -182,6 +182,7 @@ fn won(title: &str, slot: u32) -> WonView {
 pub(crate) fn explanation(title: &str) -> ExplanationView {
     let fact = |name: &str, value: &str| Fact { name: name.to_owned(), value: value.to_owned() };
     ExplanationView {
+        recomputed: Vec::new(),
         id: ID.to_owned(),
         time_ms: NOW_MS,
         user: Some("011f93a0c2".to_owned()),

@@ -273,6 +273,9 @@ pub struct ExplanationView {
     pub placements: Vec<PlacementView>,
     /// In row order; all of them in a full record.
     pub candidates: Vec<CandidateView>,
+    /// What of it is not from the record but worked out again; empty but where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recomputed: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

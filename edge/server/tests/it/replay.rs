@@ -95,6 +95,12 @@ fn an_explanation_tells_the_operator_everything_and_an_advertiser_its_own() {
     for other in ["Seller 1", "Seller 2", "Seller 3", "Lamp 3", "100300", "1003"] {
         assert!(!own.contains(other), "{other}: {own}");
     }
+    let again: Value = serde_json::from_str(&told(&["--json", "--recompute"])).unwrap();
+    let with_features = |view: &Value| {
+        view["candidates"].as_array().unwrap().iter().filter(|c| !c["features"].as_array().unwrap().is_empty()).count()
+    };
+    assert_eq!((with_features(&all), with_features(&again)), (3, 8), "those shown, and all that entered");
+    assert!(again["recomputed"][0].as_str().unwrap().contains("features"), "{again}");
     let nobody = told(&["--advertiser", "999"]);
     assert!(!nobody.contains("Seller") && !nobody.contains("Lamp"), "{nobody}");
 }
