@@ -61,7 +61,9 @@ fn a_campaign_made_from_nothing_is_served() {
                            "text": "Bright", "landing_url": "https://shop.example/desk" });
     made(&mut caller, "creatives", &creative);
     let ad = made(&mut caller, "ads", &json!({ "line_item": "all", "creative": "desk", "item": "SKU-1" }));
-    let shown = wait_for("the ad to be shown", || ads(&caller.decide(&page(1, 1, "u"))).into_iter().next());
+    // Until the placement is served, it is unknown.
+    let decided = |caller: &mut Caller| post(caller, "/v1/decisions", &page(1, 1, "u")).json();
+    let shown = wait_for("the ad to be shown", || ads(&decided(&mut caller)).into_iter().next());
     assert_eq!(json!(shown.id), ad["id"]);
     let read = caller.get(&format!("/v1/ads/{}", shown.id));
     assert_eq!((read.status, read.json()), (200, ad));
