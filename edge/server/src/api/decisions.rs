@@ -34,6 +34,9 @@ pub struct DecisionRequest {
     pub personalise: bool,
     #[serde(default)]
     pub explain: bool,
+    /// Decided for real and recorded as a test: it bills nothing, counts against no cap, and nothing learns from it.
+    #[serde(default)]
+    pub test: bool,
 }
 
 const fn yes() -> bool {
@@ -202,7 +205,7 @@ impl DecisionRequest {
             tenant,
             user: None,
             personalise: self.personalise,
-            traffic: Traffic::Human,
+            traffic: if self.test { Traffic::Test } else { Traffic::Human },
             placements,
             context,
         };

@@ -66,6 +66,7 @@ impl RankAdsRequest {
             context,
             personalise: true,
             explain: false,
+            test: false,
         })
     }
 
