@@ -26,6 +26,7 @@ pub mod live_rows;
 pub mod live_view;
 pub mod metrics;
 pub mod node;
+pub mod openapi;
 pub mod pacing_tables;
 pub mod privacy;
 pub mod problem;

@@ -14,8 +14,16 @@ use crate::node::Node;
 use crate::problem::{Code, Problem};
 
 /// Addresses that take no key: what viewers' browsers call, what probes ask, and where a key is shown. Everything else does.
-const PUBLIC: &[&str] =
-    &["/t/i/{token}", "/t/v/{token}", "/t/c/{token}", "/healthz", "/readyz", "/console/{file}", "/login"];
+const PUBLIC: &[&str] = &[
+    "/t/i/{token}",
+    "/t/v/{token}",
+    "/t/c/{token}",
+    "/healthz",
+    "/openapi.json",
+    "/readyz",
+    "/console/{file}",
+    "/login",
+];
 
 /// A form of our pages is no longer.
 const FORM_BYTES_MAX: usize = 256 << 10;

@@ -63,6 +63,7 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/console/{file}", get(pages::asset))
         .route("/v1/live", get(pages::live_view))
         .route("/decisions/{id}", get(pages::decision))
+        .route("/openapi.json", get(pages::openapi))
         .route("/healthz", get(pages::health))
         .route("/metrics", get(pages::metrics))
         .merge(catalog::routes())

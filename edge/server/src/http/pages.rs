@@ -52,6 +52,11 @@ pub(super) async fn asset(uri: Uri) -> Result<Response, Problem> {
     Ok(([(header::CONTENT_TYPE, asset.content_type)], asset.body).into_response())
 }
 
+/// The description of this interface; a client may read it before it has a key.
+pub(super) async fn openapi() -> Json<Value> {
+    Json(crate::openapi::document())
+}
+
 pub(super) async fn health() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
