@@ -11,7 +11,7 @@ use crate::door::{Answer, Door, Unanswered};
 
 const HEAD_BYTES_MAX: u64 = 32 << 10;
 const BODY_BYTES_MAX: u64 = 16 << 20;
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection to a server, opened at the first request and again after a failure.
 #[derive(Debug)]

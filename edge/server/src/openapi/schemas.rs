@@ -78,11 +78,12 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
     (
         "Context",
         "device?: text | null; os?: text | null; country?: text | null; region?: text | null; city?: text | null; url?: text | null;
-         categories?: text[]; keywords?: text[]; segments?: text[]; key_values?: map<text[]>",
+         categories?: text[]; keywords?: text[]; segments?: text[]; key_values?: map<text[]>;
+         ip?: text | null; user_agent?: text | null",
     ),
     (
         "DecisionResponse",
-        "decision_id: text; user_id: text | null; placements: PlacementAnswer[]; degraded: text[]; explain?: Explanation",
+        "decision_id: text | null; user_id: text | null; placements: PlacementAnswer[]; degraded: text[]; traffic?: text; explain?: Explanation",
     ),
     ("PlacementAnswer", "id: id; ads: ShownAd[]"),
     (

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use litfass_sim::{HttpDoor, Response};
 use serde_json::{Value, json};
 
+use crate::openapi;
 use crate::process::wait_for;
 
 /// One connection to a running server.
@@ -98,7 +99,9 @@ impl Caller {
     /// Any request; none where no whole answer came.
     pub(crate) fn try_send(&mut self, method: &str, path: &str, body: &str) -> io::Result<Response> {
         let message = self.door.message(method, path, body);
-        self.door.exchange(&message)
+        let response = self.door.exchange(&message)?;
+        openapi::check(method, path, &response);
+        Ok(response)
     }
 
     /// Any request; a kept connection that was closed meanwhile is opened again.
@@ -114,7 +117,9 @@ impl Caller {
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let message = format!("{line}\r\n{headers}{rest}").into_bytes();
         let again = self.door.exchange(&message).or_else(|_| self.door.exchange(&message));
-        again.unwrap_or_else(|problem| panic!("{method} {path}: {problem}"))
+        let response = again.unwrap_or_else(|problem| panic!("{method} {path}: {problem}"));
+        openapi::check(method, path, &response);
+        response
     }
 
     pub(crate) fn get(&mut self, path: &str) -> Response {

@@ -400,3 +400,25 @@ fn a_segment_has_a_name_of_its_own_within_its_tenant() {
     made(&mut caller, "segments", &again);
     assert_eq!(caller.get("/v1/segments?tenant=1").json()["objects"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn a_test_decision_is_decided_for_real_and_costs_nothing() {
+    let home = Home::new();
+    let capped = json!({ "frequency_caps": [{ "max": 1, "window_minutes": 60 }] });
+    home.load(&catalog(&[Seller { campaign: capped, ..Seller::by_the_mille(1) }]));
+    let server = home.serve();
+    let mut caller = server.caller();
+    let mut test = page(HOME, 1, "u");
+    test["test"] = json!(true);
+    let first = caller.decide_filled(&test).remove(0);
+    for path in [&first.impression, &first.viewable] {
+        assert!(caller.get(path).status < 300, "its events are taken");
+    }
+    assert_eq!(caller.get(&first.click).status, 302);
+    assert_eq!(ads(&caller.decide(&test)).len(), 1, "a test counts against no cap");
+    let real = caller.decide_filled(&page(HOME, 1, "u")).remove(0);
+    assert_eq!(caller.get(&real.impression).status, 200);
+    let price = FLOOR_MICROS / 1_000;
+    wait_for("the one real impression to be billed", || (caller.spent_micros(101) == price).then_some(()));
+    assert!(ads(&caller.decide(&page(HOME, 1, "u"))).is_empty(), "the real one counts against the cap");
+}

@@ -19,6 +19,7 @@ mod gateway;
 mod kill;
 mod migration;
 mod mmdb;
+mod openapi;
 mod power_loss;
 mod process;
 mod refusals;
