@@ -85,10 +85,10 @@ fn operation_id(operation: &Operation) -> String {
 }
 
 fn response(answer: &Content) -> Value {
-    match answer {
-        Content::Nothing => json!({ "description": "done" }),
-        content => json!({ "description": "done", "content": self::content(content) }),
+    if *answer == Content::Nothing {
+        return json!({ "description": "done" });
     }
+    json!({ "description": "done", "content": content(answer) })
 }
 
 fn content(content: &Content) -> Value {

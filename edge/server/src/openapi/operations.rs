@@ -101,6 +101,14 @@ fn serving() -> Vec<Operation> {
         Operation::new("post", "/rank_ads", "Decide in the short form", 200, json("RankAdsResponse"))
             .taking("RankAdsRequest"),
         Operation::new("post", "/v1/events", "Report events", 200, json("EventResults")).taking("EventBatch"),
+        Operation::new(
+            "get",
+            "/v1/events/export",
+            "Events as they are in the log",
+            200,
+            Content::Other("application/x-ndjson"),
+        )
+        .asked("from: text; to?: text; format?: \"ndjson\" | \"csv\""),
         track("get", "i", "an impression", 200, Content::Other("image/gif")),
         track("post", "i", "an impression, as a beacon", 204, Content::Nothing),
         track("get", "v", "a viewable impression", 204, Content::Nothing),
@@ -109,7 +117,7 @@ fn serving() -> Vec<Operation> {
         track("post", "c", "a click, as a beacon", 204, Content::Nothing),
         Operation::new(
             "get",
-            "/v1/line-items/{id}/why-not",
+            "/v1/line_items/{id}/why-not",
             "Why a line item did not serve",
             200,
             json("WhyNotAnswer"),
