@@ -24,7 +24,7 @@ pub(crate) fn check(method: &str, address: &str, response: &Response) {
     let content = content.get(media_type);
     let content =
         content.unwrap_or_else(|| panic!("{method} {path}: {} {media_type} is not described", response.status));
-    if media_type.ends_with("json") {
+    if ["application/json", "application/problem+json"].contains(&media_type) {
         let problems = problems(&content["schema"], &response.json(), "");
         assert!(problems.is_empty(), "{method} {path}: {}: {problems:?}\n{}", response.status, response.json());
     }
