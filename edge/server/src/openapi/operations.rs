@@ -196,6 +196,10 @@ fn administration() -> Vec<Operation> {
         Operation::new("get", "/v1/audit", "Who changed what", 200, json("AuditList")).asked(
             "tenant?: id; who?: text; action?: text; kind?: text; object?: text; from?: int; to?: int; cursor?: count; limit?: count",
         ),
+        Operation::new("delete", "/v1/users/{id}", "Erase what is known of a user", 204, Content::Nothing).asked("tenant?: id"),
+        Operation::new("put", "/v1/users/{id}/opt-out", "Keep nothing of a user from now on", 204, Content::Nothing)
+            .asked("tenant?: id"),
+        Operation::new("delete", "/v1/users/{id}/opt-out", "Take the opt-out back", 204, Content::Nothing).asked("tenant?: id"),
         Operation::new("get", "/openapi.json", "This document", 200, Content::Json("Document".to_owned())).public(),
         Operation::new("get", "/healthz", "Whether the process runs", 200, json("Health")).public(),
         Operation::new("get", "/metrics", "Figures for Prometheus", 200, Content::Other("text/plain")),
