@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 
 use super::blocking;
 use crate::access::{Action, Caller};
 use crate::api::audit::{AuditAsk, AuditEntry, AuditList};
 use crate::node::Node;
-use crate::problem::Problem;
+use crate::problem::{Params, Problem};
 
 pub(super) async fn list(
     State(node): State<Arc<Node>>,
     caller: Caller,
-    Query(ask): Query<AuditAsk>,
+    Params(ask): Params<AuditAsk>,
 ) -> Result<Json<AuditList>, Problem> {
     caller.may(Action::ReadAudit)?;
     let limit = ask.limit()?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use litfass_catalog::Catalog;
@@ -14,7 +14,7 @@ use super::{blocking, empty};
 use crate::access::{Action, Caller, KeyId, Scope};
 use crate::api::keys::{KeyAnswer, KeyList, NewKeyAsk};
 use crate::node::Node;
-use crate::problem::{Body, Code, Problem};
+use crate::problem::{Body, Code, Params, Problem};
 
 const PAGE: usize = 100;
 
@@ -67,7 +67,7 @@ pub(super) struct Page {
 pub(super) async fn list(
     State(node): State<Arc<Node>>,
     caller: Caller,
-    Query(page): Query<Page>,
+    Params(page): Params<Page>,
 ) -> Result<Json<KeyList>, Problem> {
     caller.may(Action::ManageKeys)?;
     let after = page.cursor.unwrap_or(0);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use litfass_types::Duration;
@@ -15,7 +15,7 @@ use crate::access::middleware::is_loopback;
 use crate::access::{Caller, KeyId, Shown, cookie};
 use crate::console;
 use crate::node::Node;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Params, Problem};
 
 #[derive(Deserialize, Debug)]
 pub(super) struct Led {
@@ -30,7 +30,7 @@ impl Led {
 }
 
 /// The form; for somebody who is in already, who they are and the way out.
-pub(super) async fn form(State(node): State<Arc<Node>>, headers: HeaderMap, Query(led): Query<Led>) -> Response {
+pub(super) async fn form(State(node): State<Arc<Node>>, headers: HeaderMap, Params(led): Params<Led>) -> Response {
     let session = cookie::session(&headers).map_or(Shown::Nothing, Shown::Session);
     let html = match node.keys.caller(session, node.clock.now()) {
         Ok(caller) => console::session_page(&named(&node, &caller), caller.csrf.as_deref()),
@@ -50,7 +50,7 @@ fn named(node: &Node, caller: &Caller) -> String {
 pub(super) async fn log_in(
     State(node): State<Arc<Node>>,
     headers: HeaderMap,
-    Query(led): Query<Led>,
+    Params(led): Params<Led>,
     body: Bytes,
 ) -> Result<Response, Problem> {
     comes_from_here(&headers)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use litfass_events::{Privacy, Wish};
@@ -15,7 +15,7 @@ use crate::api::decisions::TEXT_MAX;
 use crate::api::invalid::bounded;
 use crate::node::Node;
 use crate::privacy::obey;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Params, Problem};
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
@@ -28,7 +28,7 @@ pub(super) async fn erase(
     node: State<Arc<Node>>,
     caller: Caller,
     id: Path<String>,
-    whose: Query<Whose>,
+    whose: Params<Whose>,
 ) -> Result<Response, Problem> {
     wished(node, caller, id, whose, Wish::Erase).await
 }
@@ -37,7 +37,7 @@ pub(super) async fn opt_out(
     node: State<Arc<Node>>,
     caller: Caller,
     id: Path<String>,
-    whose: Query<Whose>,
+    whose: Params<Whose>,
 ) -> Result<Response, Problem> {
     wished(node, caller, id, whose, Wish::OptOut).await
 }
@@ -46,7 +46,7 @@ pub(super) async fn opt_in(
     node: State<Arc<Node>>,
     caller: Caller,
     id: Path<String>,
-    whose: Query<Whose>,
+    whose: Params<Whose>,
 ) -> Result<Response, Problem> {
     wished(node, caller, id, whose, Wish::OptIn).await
 }
@@ -55,7 +55,7 @@ async fn wished(
     State(node): State<Arc<Node>>,
     caller: Caller,
     Path(id): Path<String>,
-    Query(whose): Query<Whose>,
+    Params(whose): Params<Whose>,
     wish: Wish,
 ) -> Result<Response, Problem> {
     caller.may(Action::EraseUser)?;

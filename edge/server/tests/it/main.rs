@@ -29,6 +29,7 @@ mod reports;
 mod retries;
 mod serving;
 mod sessions;
+mod tenants;
 mod tracking;
 mod users;
 mod why_not;

@@ -297,10 +297,15 @@ impl Fold for CapCounters {
     }
 
     fn apply(&self, fact: &Fact<'_>) {
-        match &fact.logged.body {
-            Body::Outline(decision) if fact.is_first() => self.record(decision),
-            Body::Privacy(privacy) if privacy.wish.forgets() => self.erase(privacy.user),
-            _ => {}
+        if let Body::Outline(decision) = &fact.logged.body
+            && fact.is_first()
+        {
+            self.record(decision);
+        }
+        if let Body::Privacy(privacy) = &fact.logged.body
+            && privacy.wish.forgets()
+        {
+            self.erase(privacy.user);
         }
     }
 
