@@ -28,7 +28,7 @@ pub struct ClaimId {
     /// Counts over all ads shown in the decision, across placements: 0 … 255.
     pub slot: u8,
     pub kind: Billable,
-    /// The order of a conversion; empty for every other kind.
+    /// The order of a conversion, or the class of traffic where it was not people's; else empty.
     pub order: String,
 }
 

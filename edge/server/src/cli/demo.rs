@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use litfass_sim::Tally;
 use litfass_types::PPM;
 
@@ -46,6 +46,10 @@ impl Args {
         visit.load_catalog(&DataDir::open(&config.server.data_dir)?, system_clock().now())?;
         let tally = Arc::new(Tally::default());
         let running = Running::open(config, Some(truth(&tally)))?;
+        if running.node.keys.exist() {
+            running.close();
+            bail!("this data directory has API keys and the simulated shoppers have none: give another --data-dir");
+        }
         running.node.learning.set_audience(visit.audience());
         play(running, visit, &tally)
     }

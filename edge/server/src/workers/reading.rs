@@ -59,8 +59,10 @@ const fn billable(kind: EventKind) -> Option<Billable> {
     }
 }
 
-const fn claim_id(token: &Token, kind: Billable) -> ClaimId {
-    ClaimId { decision: token.decision, slot: token.slot, kind, order: String::new() }
+/// What a crawler did has a key of its own: it counts once, and the viewer's own event still bills.
+fn claim_id(token: &Token, kind: Billable) -> ClaimId {
+    let order = if token.traffic.counts() { String::new() } else { token.traffic.name().to_owned() };
+    ClaimId { decision: token.decision, slot: token.slot, kind, order }
 }
 
 /// What the entry may charge; `None` where it is not a billable event. CPA bids are not accepted yet, so no conversion is.

@@ -229,3 +229,31 @@ fn every_reference_to_another_tenants_object_is_answered_as_if_it_were_not_there
     );
     assert_eq!(server.caller().with_key(&platform).get("/v1/keys").json()["keys"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn every_documented_address_but_the_public_ones_asks_for_a_key() {
+    let home = Home::new();
+    home.key(&["--role", "admin"]);
+    let server = home.serve();
+    let mut nobody = server.caller();
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+    let document: Value = serde_json::from_slice(&std::fs::read(document).unwrap()).unwrap();
+    let mut asked = 0;
+    let paths = document["paths"].as_object().unwrap().iter();
+    for (path, methods) in paths.filter(|(path, _)| *path != "/login") {
+        let public =
+            ["/t/", "/healthz", "/readyz", "/console/", "/openapi.json"].iter().any(|open| path.starts_with(open));
+        for method in methods
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|name| ["get", "post", "put", "patch", "delete"].contains(&name.as_str()))
+        {
+            let address = path.replace(['{', '}'], "");
+            let status = nobody.send(&method.to_uppercase(), &address, "{}").status;
+            assert_eq!(status == 401, !public, "{method} {path}: {status}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 20, "the document names the addresses: {asked}");
+}
