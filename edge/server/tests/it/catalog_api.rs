@@ -422,3 +422,42 @@ fn a_test_decision_is_decided_for_real_and_costs_nothing() {
     wait_for("the one real impression to be billed", || (caller.spent_micros(101) == price).then_some(()));
     assert!(ads(&caller.decide(&page(HOME, 1, "u"))).is_empty(), "the real one counts against the cap");
 }
+
+#[test]
+fn edits_are_served_while_others_ask_for_decisions() {
+    let (_home, server) = shop();
+    let mut caller = server.caller();
+    caller.decide_filled(&page(HOME, 1, "u"));
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let still = || !stop.load(std::sync::atomic::Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        let askers: Vec<_> = (0..2)
+            .map(|asker| {
+                let (mut caller, still) = (server.caller(), &still);
+                scope.spawn(move || {
+                    (0_u32..)
+                        .take_while(|i| {
+                            caller.decide(&page(HOME, 5, &format!("u{asker}-{i}")));
+                            still()
+                        })
+                        .count()
+                })
+            })
+            .collect();
+        for round in 0..10 {
+            let title = format!("Lamp of round {round}");
+            let changed = caller.send("PATCH", "/v1/creatives/100100", &json!({ "title": title }).to_string());
+            assert_eq!(changed.status, 200);
+            wait_for("the change to be served", || {
+                let shown = caller.decide(&page(HOME, 1, "u"));
+                (shown["placements"][0]["ads"][0]["creative"]["title"] == title.as_str()).then_some(())
+            });
+            let line = json!({ "campaign": 101, "name": "More", "bid": { "micros": 1, "per": "click" } });
+            made(&mut caller, "line_items", &line);
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        for asker in askers {
+            assert!(asker.join().unwrap() > 0, "every decision beside the edits was answered");
+        }
+    });
+}

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use litfass_catalog::model::Object;
 use litfass_catalog::{AdOrder, Catalog};
+use litfass_types::CatalogVersion;
 
 use super::CatalogError;
 use super::limit::Limit;
@@ -68,8 +70,7 @@ impl Follower {
         let base = merged.unwrap_or(&self.current);
         let changes = self.store.changes_since(base.version().sequence)?;
         self.since_base = since_base + changes.objects.len();
-        let next = base.with_changes(changes.version, changes.objects).map_err(|problems| inconsistent(&problems))?;
-        self.current = Arc::new(next);
+        self.current = Arc::new(taking(base, changes.version, changes.objects)?);
         // A merged base lies behind: limits that came since then were given before.
         let limits = changes.limits.into_iter().filter(|limit| limit.sequence > seen.sequence).collect();
         Ok(Update { catalog: Arc::clone(&self.current), limits })
@@ -89,9 +90,27 @@ impl Follower {
     }
 }
 
+/// The next version with every object that fits. What is in the store was validated when it was written; should one not fit all the
+/// same, it keeps its former self, and no other waits for it.
+fn taking(base: &Catalog, version: CatalogVersion, mut objects: Vec<Object>) -> Result<Catalog, CatalogError> {
+    loop {
+        let problems = match base.with_changes(version, objects.iter().cloned()) {
+            Ok(next) => return Ok(next),
+            Err(problems) => problems,
+        };
+        let before = objects.len();
+        objects.retain(|object| !problems.iter().any(|problem| problem.object == object.reference()));
+        if objects.len() == before {
+            return Err(inconsistent(&problems));
+        }
+        problems.iter().for_each(|problem| tracing::error!("left out of the served catalog: {problem}"));
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use litfass_types::Timestamp;
+    use litfass_catalog::model::{Advertiser, Campaign, Flight, Status, Tenant};
+    use litfass_types::{AdvertiserId, CampaignId, TenantId, Timestamp};
 
     use super::*;
 
@@ -113,5 +132,30 @@ mod tests {
         assert_eq!((rebased.limits, rebased.catalog.version()), (Vec::new(), loader.version().unwrap()));
         let name = rebased.catalog.live_advertisers().map(|row| rebased.catalog.advertiser(row).name.to_owned());
         assert_eq!(name.collect::<Vec<_>>(), ["new"]);
+    }
+
+    #[test]
+    fn an_object_that_does_not_fit_keeps_no_other_from_being_served() {
+        let advertiser = |id: u64, tenant: u64, name: &str| {
+            let (id, tenant) = (AdvertiserId(id), TenantId(tenant));
+            let (name, status, time_zone) = (name.to_owned(), Status::Active, "UTC".to_owned());
+            Object::Advertiser(Advertiser { id, tenant, name, status, time_zone })
+        };
+        let tenant = Object::Tenant(Tenant { id: TenantId(1), name: "t".to_owned() });
+        let version = |sequence| CatalogVersion { timeline: 1, sequence };
+        let base = Catalog::build(version(1), [tenant, advertiser(1, 1, "old")]).unwrap();
+        let campaign = Campaign {
+            id: CampaignId(5),
+            advertiser: AdvertiserId(9),
+            name: "beneath it".to_owned(),
+            status: Status::Active,
+            flight: Flight::default(),
+            caps: Vec::new(),
+        };
+        let changes = vec![advertiser(1, 1, "new"), advertiser(9, 77, "nobody's"), Object::Campaign(campaign)];
+        let next = taking(&base, version(4), changes).unwrap();
+        let names = next.live_advertisers().map(|row| next.advertiser(row).name.to_owned());
+        assert_eq!((names.collect::<Vec<_>>(), next.version().sequence), (vec!["new".to_owned()], 4));
+        assert_eq!(next.campaign_by_id(CampaignId(5)), None);
     }
 }
