@@ -38,6 +38,8 @@ impl Quarter {
 pub struct Country(Option<[u8; 2]>);
 
 impl Country {
+    pub const UNKNOWN: Self = Self(None);
+
     /// The country of a place such as `US-CA/Fresno`.
     #[must_use]
     pub fn of(place: &str) -> Self {

@@ -84,10 +84,14 @@ impl Zipf {
 
 fn batch(number: u64, batches: u64, span: u64, ads: &Zipf, countries: &Zipf) -> Batch {
     let from = number * BATCH;
-    let at = START + Duration(i64::try_from(number * span / batches).unwrap_or(0));
+    let time = |offset: u64| {
+        let decision = offset / PER_DECISION * PER_DECISION;
+        let ms = u128::from(decision) * u128::from(span) / u128::from(batches * BATCH);
+        START + Duration(i64::try_from(ms).unwrap_or(0))
+    };
     let mut asked: BTreeMap<Spot, Asked> = BTreeMap::new();
     let sightings = (from..from + BATCH).map(|offset| {
-        let (decision, within) = (offset / PER_DECISION, offset % PER_DECISION);
+        let (decision, within, at) = (offset / PER_DECISION, offset % PER_DECISION, time(offset));
         let seed = Seed(7).derive(offset / 3);
         let (ad, country) = (1 + ads.draw(seed.derive(1)), countries.draw(seed.derive(2)));
         let placement = PlacementId(1 + seed.derive(3).below(4));
@@ -114,7 +118,7 @@ fn batch(number: u64, batches: u64, span: u64, ads: &Zipf, countries: &Zipf) -> 
         }
     });
     let sightings = sightings.collect();
-    let consumed = vec![Consumed { partition: 0, from, next: from + BATCH, appended: at }];
+    let consumed = vec![Consumed { partition: 0, from, next: from + BATCH, appended: time(from + BATCH - 1) }];
     Batch { consumed, sightings, asked, ..Batch::default() }
 }
 
@@ -150,9 +154,18 @@ fn measure(path: &Path, days: u64) -> Result<()> {
         let to = Quarter(from.0 + i64::try_from(days).unwrap_or(0) * 96);
         let stretches = vec![Stretch { from, to, ahead: 4 }];
         let ask = ReportAsk { stretches, bucket, dimensions, filters, net: true, requests: true, rows_max: 1_000_000 };
-        let begun = Instant::now();
+        let (begun, cpu) = (Instant::now(), cpu_seconds());
         let report = reader.report(&ask)?.ok_or("too many rows")?;
-        println!("{name}: {} rows in {:.2} s", report.rows.len(), begun.elapsed().as_secs_f64());
+        let (took, cpu) = (begun.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+        println!("{name}: {} rows in {took:.2} s, {cpu:.2} s CPU", report.rows.len());
     }
     Ok(())
+}
+
+/// User and system time of this process so far; 0 where the system does not tell.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
 }

@@ -332,10 +332,22 @@ fn reports_agree(home: &Home, logged: &Logged) {
     let reported =
         |line_item: &LineItemId| told["rows"].as_array().unwrap().iter().any(|row| row["line_item"] == line_item.0);
     assert!(ended.keys().all(reported), "{told}");
+    the_same_however_it_is_told_apart(home, totals);
     let (_, requests) =
         home.command(&["report", "--from", "2020-01-01", "--dimensions", "placement", "--format", "json"]);
     let requests: Value = serde_json::from_str(&requests).unwrap();
     assert_eq!(requests["totals"]["requests"], logged.decisions.len(), "one placement each: {requests}");
     let shown: usize = logged.decisions.values().map(|record| record.shown.len()).sum();
     assert_eq!(requests["totals"]["filled"], shown, "{requests}");
+}
+
+/// Figures are kept by ad, by line item and by place: each adds up to the same.
+fn the_same_however_it_is_told_apart(home: &Home, totals: &Value) {
+    for dimensions in ["ad,country", "advertiser", "country", "placement,campaign"] {
+        let asked = ["report", "--from", "2020-01-01", "--dimensions", dimensions, "--format", "json"];
+        let told: Value = serde_json::from_str(&home.command(&asked).1).unwrap();
+        for figure in ["impressions", "viewables", "clicks", "conversions", "conversion_value_micros", "spent_nanos"] {
+            assert_eq!(told["totals"][figure], totals[figure], "{figure} by {dimensions}");
+        }
+    }
 }

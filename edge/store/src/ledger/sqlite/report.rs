@@ -1,4 +1,4 @@
-//! Adding up figures for a report: one query per stretch of constant offset and table, grouped by the database.
+//! Adding up figures for a report: one query per stretch of constant offset, grouped by the database.
 
 use litfass_ledger::{Amount, Asked, Figures, Source};
 use litfass_types::Timestamp;
@@ -18,20 +18,33 @@ const DELIVERED: &str = "sum(impressions), sum(viewables), sum(clicks), sum(conv
     sum(value_hi), sum(value_lo / 1000000000), sum(value_lo % 1000000000), \
     sum(spent_hi), sum(spent_lo / 1000000000), sum(spent_lo % 1000000000), \
     sum(refunded_hi), sum(refunded_lo / 1000000000), sum(refunded_lo % 1000000000)";
-const ASKED: &str = "sum(requests), sum(eligible), sum(slots), sum(filled)";
+const ASKED: &str = ", sum(requests), sum(eligible), sum(slots), sum(filled)";
 
 /// `None` where there are more rows than may be.
 pub(super) fn report(tx: &Connection, ask: &ReportAsk) -> Result<Option<Report>> {
     let mut report = Report { complete_until: watermark(tx)?, ..Report::default() };
     for stretch in &ask.stretches {
-        if !deliveries(tx, ask, stretch, &mut report)? {
-            return Ok(None);
-        }
-        if ask.tells_requests() && !requests(tx, ask, stretch, &mut report)? {
+        add(tx, ask, stretch, &mut report)?;
+        if report.rows.len() > ask.rows_max {
             return Ok(None);
         }
     }
     Ok(Some(report))
+}
+
+/// The smallest table that tells apart what is asked for.
+fn table(ask: &ReportAsk) -> &'static str {
+    let mut named = ask.dimensions.iter().chain(ask.filters.keys());
+    let of_line_item = |dimension: &Dimension| {
+        matches!(dimension, Dimension::Tenant | Dimension::Advertiser | Dimension::Campaign | Dimension::LineItem)
+    };
+    if named.clone().all(|dimension| dimension.of_requests()) {
+        "report_place"
+    } else if named.all(of_line_item) {
+        "report_line_item"
+    } else {
+        "report_delivery"
+    }
 }
 
 fn watermark(tx: &Connection) -> Result<Option<Timestamp>> {
@@ -39,45 +52,31 @@ fn watermark(tx: &Connection) -> Result<Option<Timestamp>> {
     Ok(positions.iter().filter(|(_, p)| p.live()).map(|(_, p)| p.appended).min().flatten())
 }
 
-fn deliveries(tx: &Connection, ask: &ReportAsk, stretch: &Stretch, report: &mut Report) -> Result<bool> {
-    let (sql, bind) = query(ask, stretch, "report_delivery", DELIVERED);
+fn add(tx: &Connection, ask: &ReportAsk, stretch: &Stretch, report: &mut Report) -> Result<()> {
+    let (sql, bind) = query(ask, stretch);
     let mut statement = tx.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(bind))?;
     while let Some(row) = rows.next()? {
         let (key, at) = key(row, ask, stretch)?;
-        let figures = figures(row, at)?;
+        let (figures, asked) = (figures(row, at)?, ask.tells_requests().then(|| asked(row, at + 13)).transpose()?);
         let sum = report.rows.entry(key).or_default();
         sum.deliver(&figures).map_err(|e| damaged(at, e))?;
+        asked.map_or(Ok(()), |asked| sum.ask(&asked)).map_err(|e| damaged(at, e))?;
         if report.rows.len() > ask.rows_max {
-            return Ok(false);
+            break;
         }
     }
-    Ok(true)
+    Ok(())
 }
 
-fn requests(tx: &Connection, ask: &ReportAsk, stretch: &Stretch, report: &mut Report) -> Result<bool> {
-    let (sql, bind) = query(ask, stretch, "report_request", ASKED);
-    let mut statement = tx.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(bind))?;
-    while let Some(row) = rows.next()? {
-        let (key, at) = key(row, ask, stretch)?;
-        let asked = Asked {
-            requests: id(row, at)?,
-            eligible: id(row, at + 1)?,
-            slots: id(row, at + 2)?,
-            filled: id(row, at + 3)?,
-        };
-        let sum = report.rows.entry(key).or_default();
-        sum.ask(&asked).map_err(|e| damaged(at, e))?;
-        if report.rows.len() > ask.rows_max {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+fn asked(row: &Row<'_>, at: usize) -> Result<Asked> {
+    let (requests, eligible) = (id(row, at)?, id(row, at + 1)?);
+    Ok(Asked { requests, eligible, slots: id(row, at + 2)?, filled: id(row, at + 3)? })
 }
 
 /// `SELECT bucket, dimensions, sums … GROUP BY`, and what its parameters are. Names come from the closed table of dimensions.
-fn query(ask: &ReportAsk, stretch: &Stretch, table: &str, sums: &str) -> (String, Vec<Value>) {
+fn query(ask: &ReportAsk, stretch: &Stretch) -> (String, Vec<Value>) {
+    let (table, requests) = (table(ask), if ask.tells_requests() { ASKED } else { "" });
     let bucket = match quarters(ask.bucket) {
         Some(quarters) => format!("(quarter + {}) / {quarters}", stretch.ahead),
         None => "0".to_owned(),
@@ -95,7 +94,7 @@ fn query(ask: &ReportAsk, stretch: &Stretch, table: &str, sums: &str) -> (String
         bind.extend(cells.iter().map(value));
     }
     let groups = (1..=ask.dimensions.len() + 1).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
-    (format!("SELECT {columns}, {sums} FROM {table} WHERE {wanted} GROUP BY {groups}"), bind)
+    (format!("SELECT {columns}, {DELIVERED}{requests} FROM {table} WHERE {wanted} GROUP BY {groups}"), bind)
 }
 
 const fn quarters(bucket: Bucket) -> Option<i64> {

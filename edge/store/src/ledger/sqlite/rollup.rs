@@ -3,15 +3,19 @@
 //! They are sums, never read to plan anything, so the addition is left to the database. Pairs (hi, lo) carry: lo stays in
 //! 0 … 10¹⁸−1, hi of a conversion value may be negative.
 
+use std::collections::BTreeMap;
+
 use litfass_ledger::{
-    Asked, Buyer, Country, Facet, Figures, OrderId, Quarter, Rollup, Rows as Plan, Slice, Spot, Viewer,
+    Asked, Buyer, Country, Facet, Figures, OrderId, Overflow, Quarter, Rollup, Rows as Plan, Slice, Spot, Viewer,
 };
 use litfass_types::{
     AdId, AdvertiserId, CampaignId, CreativeId, LineItemId, PlacementId, TenantId, Timestamp, Traffic, UserHash,
 };
-use rusqlite::{Connection, Result, Row, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, Result, Row, params, params_from_iter};
 
 use super::columns::{damaged, id};
+use super::schema::ADD_FIGURES;
 
 const LO: i128 = 1_000_000_000_000_000_000;
 
@@ -53,82 +57,102 @@ fn pair(sum: i128) -> Result<(i64, i64)> {
 }
 
 pub(super) fn write(tx: &Connection, plan: &Plan) -> Result<()> {
-    delivered(tx, &plan.rollup)?;
-    asked(tx, &plan.rollup)?;
+    sums(tx, &plan.rollup)?;
     journeys(tx, plan)
 }
 
-fn delivered(tx: &Connection, rollup: &Rollup) -> Result<()> {
-    if rollup.delivered.is_empty() {
+/// Every figure goes into three tables: by all that is known, by line item, and by place.
+fn sums(tx: &Connection, rollup: &Rollup) -> Result<()> {
+    let (mut line_items, mut places) = (Rollup::default(), BTreeMap::<Spot, (Asked, Figures)>::new());
+    let beyond = |e: Overflow| damaged(0, e);
+    for (slice, figures) in &rollup.delivered {
+        line_items.deliver(Slice { facet: without_ad(slice.facet), ..*slice }, figures).map_err(beyond)?;
+        let sums = &mut places.entry(spot_of(slice)).or_default().1;
+        *sums = sums.plus(figures).map_err(beyond)?;
+    }
+    for (spot, asked) in &rollup.asked {
+        places.entry(*spot).or_default().0 = *asked;
+    }
+    let keys = "quarter, tenant, account, campaign, line_item, ad, creative, placement, country, traffic";
+    add(tx, "report_delivery", keys, rollup.delivered.iter().map(|(slice, figures)| (fine(slice), figures)))?;
+    let keys = "quarter, tenant, account, campaign, line_item, traffic";
+    add(tx, "report_line_item", keys, line_items.delivered.iter().map(|(slice, figures)| (coarse(slice), figures)))?;
+    let keys = "quarter, tenant, placement, country, traffic, requests, eligible, slots, filled";
+    add(tx, "report_place", keys, places.iter().map(|(spot, (asked, figures))| (place(spot, asked), figures)))
+}
+
+const fn without_ad(facet: Facet) -> Facet {
+    let (ad, creative, placement) = (AdId(0), CreativeId(0), PlacementId(0));
+    Facet { ad, creative, placement, country: Country::UNKNOWN, ..facet }
+}
+
+const fn spot_of(slice: &Slice) -> Spot {
+    let Facet { quarter, placement, country, traffic, .. } = slice.facet;
+    Spot { tenant: slice.tenant, quarter, placement, country, traffic }
+}
+
+fn fine(slice: &Slice) -> Vec<Value> {
+    let Slice { tenant, account, campaign, line_item, facet } = slice;
+    let ids = [tenant.0, account.0, campaign.0, line_item.0, facet.ad.0, facet.creative.0, facet.placement.0];
+    let mut key = vec![Value::Integer(facet.quarter.0)];
+    key.extend(ids.map(|id| Value::Integer(id.cast_signed())));
+    key.extend([Value::Text(facet.country.name().to_owned()), Value::Integer(facet.traffic.number().into())]);
+    key
+}
+
+fn coarse(slice: &Slice) -> Vec<Value> {
+    let Slice { tenant, account, campaign, line_item, facet } = slice;
+    let mut key = vec![Value::Integer(facet.quarter.0)];
+    key.extend([tenant.0, account.0, campaign.0, line_item.0].map(|id| Value::Integer(id.cast_signed())));
+    key.push(Value::Integer(facet.traffic.number().into()));
+    key
+}
+
+fn place(spot: &Spot, asked: &Asked) -> Vec<Value> {
+    let Asked { requests, eligible, slots, filled } = asked;
+    let ids = [spot.tenant.0, spot.placement.0];
+    let mut key = vec![Value::Integer(spot.quarter.0)];
+    key.extend(ids.map(|id| Value::Integer(id.cast_signed())));
+    key.extend([Value::Text(spot.country.name().to_owned()), Value::Integer(spot.traffic.number().into())]);
+    key.extend([requests, eligible, slots, filled].map(|count| Value::Integer(count.cast_signed())));
+    key
+}
+
+const FIGURES: &str =
+    "impressions, viewables, clicks, conversions, value_hi, value_lo, spent_hi, spent_lo, refunded_hi, refunded_lo";
+
+/// Adds figures under the values of `keys`, which for a place count requests too.
+fn add<'a>(
+    tx: &Connection,
+    table: &str,
+    keys: &str,
+    rows: impl ExactSizeIterator<Item = (Vec<Value>, &'a Figures)>,
+) -> Result<()> {
+    if rows.len() == 0 {
         return Ok(());
     }
-    let mut statement = tx.prepare_cached(
-        "INSERT INTO report_delivery VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-         ?19, ?20)
-         ON CONFLICT DO UPDATE SET impressions = impressions + ?11, viewables = viewables + ?12, clicks = clicks + ?13,
-         conversions = conversions + ?14,
-         value_hi = value_hi + ?15 + (value_lo + ?16) / 1000000000000000000,
-         value_lo = (value_lo + ?16) % 1000000000000000000,
-         spent_hi = spent_hi + ?17 + (spent_lo + ?18) / 1000000000000000000,
-         spent_lo = (spent_lo + ?18) % 1000000000000000000,
-         refunded_hi = refunded_hi + ?19 + (refunded_lo + ?20) / 1000000000000000000,
-         refunded_lo = (refunded_lo + ?20) % 1000000000000000000",
-    )?;
-    for (slice, figures) in &rollup.delivered {
-        let Slice { tenant, account, campaign, line_item, facet } = slice;
-        let Figures { impressions, viewables, clicks, conversions, value_micros, spent, refunded } = figures;
-        let (value, spent, refunded) = (pair(*value_micros)?, spent.to_pair(), refunded.to_pair());
-        statement.execute(params![
-            facet.quarter.0,
-            tenant.0.cast_signed(),
-            account.0.cast_signed(),
-            campaign.0.cast_signed(),
-            line_item.0.cast_signed(),
-            facet.ad.0.cast_signed(),
-            facet.creative.0.cast_signed(),
-            facet.placement.0.cast_signed(),
-            facet.country.name(),
-            facet.traffic.number(),
-            impressions.cast_signed(),
-            viewables.cast_signed(),
-            clicks.cast_signed(),
-            conversions.cast_signed(),
-            value.0,
-            value.1,
-            spent.0,
-            spent.1,
-            refunded.0,
-            refunded.1,
-        ])?;
+    let columns = format!("{keys}, {FIGURES}");
+    let marks = (1..=columns.split(',').count()).map(|n| format!("?{n}")).collect::<Vec<_>>().join(", ");
+    let counts = ["requests", "eligible", "slots", "filled"].into_iter().filter(|column| keys.contains(column));
+    let counts: String = counts.map(|column| format!("{column} = {column} + excluded.{column}, ")).collect();
+    let sql =
+        format!("INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT DO UPDATE SET {counts}{ADD_FIGURES}");
+    let mut statement = tx.prepare_cached(&sql)?;
+    for (mut row, figures) in rows {
+        row.extend(columns_of(figures)?);
+        statement.execute(params_from_iter(row))?;
     }
     Ok(())
 }
 
-fn asked(tx: &Connection, rollup: &Rollup) -> Result<()> {
-    if rollup.asked.is_empty() {
-        return Ok(());
-    }
-    let mut statement = tx.prepare_cached(
-        "INSERT INTO report_request VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-         ON CONFLICT DO UPDATE SET requests = requests + ?6, eligible = eligible + ?7, slots = slots + ?8,
-         filled = filled + ?9",
-    )?;
-    for (spot, asked) in &rollup.asked {
-        let Spot { tenant, quarter, placement, country, traffic } = spot;
-        let Asked { requests, eligible, slots, filled } = asked;
-        statement.execute(params![
-            quarter.0,
-            tenant.0.cast_signed(),
-            placement.0.cast_signed(),
-            country.name(),
-            traffic.number(),
-            requests.cast_signed(),
-            eligible.cast_signed(),
-            slots.cast_signed(),
-            filled.cast_signed(),
-        ])?;
-    }
-    Ok(())
+fn columns_of(figures: &Figures) -> Result<[Value; 10]> {
+    let Figures { impressions, viewables, clicks, conversions, value_micros, spent, refunded } = figures;
+    let (value, spent, refunded) = (pair(*value_micros)?, spent.to_pair(), refunded.to_pair());
+    let [impressions, viewables, clicks, conversions] =
+        [impressions, viewables, clicks, conversions].map(|count| count.cast_signed());
+    let columns =
+        [impressions, viewables, clicks, conversions, value.0, value.1, spent.0, spent.1, refunded.0, refunded.1];
+    Ok(columns.map(Value::Integer))
 }
 
 fn journeys(tx: &Connection, plan: &Plan) -> Result<()> {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::ledger::LedgerError;
 
 /// One script per version, in order; a script that was released never changes.
-const MIGRATIONS: [&str; 3] = [V1, V2, V3];
+const MIGRATIONS: [&str; 4] = [V1, V2, V3, V4];
 
 const V1: &str = "
 CREATE TABLE ledger_state (
@@ -154,6 +154,29 @@ CREATE TABLE ledger_outcome (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Adds the figures of a row to those that are there: pairs carry, lo stays below 10¹⁸.
+macro_rules! add_figures {
+    () => {
+        "impressions = impressions + excluded.impressions, viewables = viewables + excluded.viewables,
+         clicks = clicks + excluded.clicks, conversions = conversions + excluded.conversions,
+         value_hi = value_hi + excluded.value_hi + (value_lo + excluded.value_lo) / 1000000000000000000,
+         value_lo = (value_lo + excluded.value_lo) % 1000000000000000000,
+         spent_hi = spent_hi + excluded.spent_hi + (spent_lo + excluded.spent_lo) / 1000000000000000000,
+         spent_lo = (spent_lo + excluded.spent_lo) % 1000000000000000000,
+         refunded_hi = refunded_hi + excluded.refunded_hi + (refunded_lo + excluded.refunded_lo) / 1000000000000000000,
+         refunded_lo = (refunded_lo + excluded.refunded_lo) % 1000000000000000000"
+    };
+}
+/// What an upsert of figures does where the row is there.
+pub(super) const ADD_FIGURES: &str = add_figures!();
+
+/// The columns of figures, in order.
+macro_rules! figures {
+    () => {
+        "impressions, viewables, clicks, conversions, value_hi, value_lo, spent_hi, spent_lo, refunded_hi, refunded_lo"
+    };
+}
+
 /// Who wished a command and why.
 const V2: &str = "
 ALTER TABLE ledger_command ADD COLUMN by_whom TEXT NOT NULL DEFAULT '';
@@ -218,6 +241,45 @@ ON CONFLICT DO UPDATE SET
 refunded_hi = refunded_hi + excluded.refunded_hi + (refunded_lo + excluded.refunded_lo) / 1000000000000000000,
 refunded_lo = (refunded_lo + excluded.refunded_lo) % 1000000000000000000;
 ";
+
+/// The same figures without the ad's facets, and by place alone: what most reports ask for, in a fraction of the rows.
+const V4: &str = concat!(
+    "
+CREATE TABLE report_line_item (
+  quarter INTEGER NOT NULL,
+  tenant INTEGER NOT NULL, account INTEGER NOT NULL, campaign INTEGER NOT NULL, line_item INTEGER NOT NULL,
+  traffic INTEGER NOT NULL,
+  impressions INTEGER NOT NULL, viewables INTEGER NOT NULL, clicks INTEGER NOT NULL, conversions INTEGER NOT NULL,
+  value_hi INTEGER NOT NULL, value_lo INTEGER NOT NULL,
+  spent_hi INTEGER NOT NULL, spent_lo INTEGER NOT NULL,
+  refunded_hi INTEGER NOT NULL, refunded_lo INTEGER NOT NULL,
+  PRIMARY KEY (quarter, tenant, account, campaign, line_item, traffic)
+) STRICT, WITHOUT ROWID;
+INSERT INTO report_line_item SELECT quarter, tenant, account, campaign, line_item, traffic, ",
+    figures!(),
+    " FROM report_delivery WHERE true ON CONFLICT DO UPDATE SET ",
+    add_figures!(),
+    ";
+CREATE TABLE report_place (
+  quarter INTEGER NOT NULL, tenant INTEGER NOT NULL, placement INTEGER NOT NULL, country TEXT NOT NULL,
+  traffic INTEGER NOT NULL,
+  requests INTEGER NOT NULL, eligible INTEGER NOT NULL, slots INTEGER NOT NULL, filled INTEGER NOT NULL,
+  impressions INTEGER NOT NULL, viewables INTEGER NOT NULL, clicks INTEGER NOT NULL, conversions INTEGER NOT NULL,
+  value_hi INTEGER NOT NULL, value_lo INTEGER NOT NULL,
+  spent_hi INTEGER NOT NULL, spent_lo INTEGER NOT NULL,
+  refunded_hi INTEGER NOT NULL, refunded_lo INTEGER NOT NULL,
+  PRIMARY KEY (quarter, tenant, placement, country, traffic)
+) STRICT, WITHOUT ROWID;
+INSERT INTO report_place SELECT quarter, tenant, placement, country, traffic, requests, eligible, slots, filled,
+0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM report_request;
+INSERT INTO report_place SELECT quarter, tenant, placement, country, traffic, 0, 0, 0, 0, ",
+    figures!(),
+    " FROM report_delivery WHERE true ON CONFLICT DO UPDATE SET ",
+    add_figures!(),
+    ";
+DROP TABLE report_request;
+"
+);
 
 /// Brings the ledger's tables to this program's version.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {
