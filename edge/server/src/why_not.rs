@@ -53,8 +53,8 @@ pub struct WhyNot {
     gaps: Vec<i64>,
     /// Times of the first and the last request.
     pub span: Option<(Timestamp, Timestamp)>,
-    /// There were more requests than may be looked at: these are the first.
-    pub cut_off: bool,
+    /// There were more decisions than may be looked at: the others begin at this time.
+    pub cut_off_at: Option<Timestamp>,
 }
 
 /// A line item and where to look.
@@ -65,8 +65,8 @@ pub struct Question<'a> {
     pub catalog: &'a Catalog,
     pub line_item: LineItemId,
     pub window: Window,
-    /// Requests that are looked at, at most.
-    pub requests_max: u64,
+    /// Decisions, whoever's they are, that are looked at, at most.
+    pub decisions_max: u64,
 }
 
 /// The answer; `None` where the catalog has no such line item.
@@ -86,15 +86,17 @@ pub fn answer(
         parts: PartHistory::new(store, wanted)?,
         found: WhyNot::default(),
     };
+    let mut decisions = 0;
     each_decision(question.log, question.window, |record| {
-        let request = &record.inputs.request;
+        let (request, now) = (&record.inputs.request, record.inputs.now);
+        if decisions == question.decisions_max {
+            looked.found.cut_off_at = Some(now);
+            return Ok(false);
+        }
+        decisions += 1;
+        tell(decisions, now);
         if request.tenant == tenant && request.traffic.counts() {
-            if looked.found.requests == question.requests_max {
-                looked.found.cut_off = true;
-                return Ok(false);
-            }
             looked.take(record)?;
-            tell(looked.found.requests, record.inputs.now);
         }
         Ok(true)
     })?;

@@ -26,8 +26,8 @@ pub struct WhyNotAnswer {
     pub median_gap_micros: Option<i64>,
     pub first_ms: Option<i64>,
     pub last_ms: Option<i64>,
-    /// There were more requests than are looked at in one answer: ask again from `last_ms`.
-    pub cut_off: bool,
+    /// There were more decisions than are looked at in one answer: ask again from here.
+    pub cut_off_at_ms: Option<i64>,
     /// What was worked out again, and what is from the record.
     pub recomputed: Vec<&'static str>,
     pub recorded: Vec<&'static str>,
@@ -67,7 +67,7 @@ impl WhyNotAnswer {
             median_gap_micros: found.median_gap_micros(),
             first_ms: found.span.map(|(first, _)| first.0),
             last_ms: found.span.map(|(_, last)| last.0),
-            cut_off: found.cut_off,
+            cut_off_at_ms: found.cut_off_at.map(|at| at.0),
             recomputed: vec!["predicates", "whether a rule was the only one broken", "median_gap_micros"],
             recorded: vec![
                 "requests",

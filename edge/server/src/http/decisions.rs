@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use litfass_decide::AdRequest;
 use litfass_types::{DecisionId, TenantId, Value};
 
+use super::blocking;
 use crate::access::{Action, Caller, Scope};
 use crate::api::decisions::{
     AdAnswer, CreativeAnswer, DecisionRequest, DecisionResponse, PlacementAnswer, REQUEST_ID_MAX, class_of,
@@ -174,15 +175,16 @@ pub(super) async fn explain(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<ExplanationView>, Problem> {
-    explained(&node, &caller, &id).map(Json)
+    explained(&node, &caller, &id).await.map(Json)
 }
 
 /// What the record says of that decision, as far as the caller may see it.
-pub(super) fn explained(node: &Node, caller: &Caller, id: &str) -> Result<ExplanationView, Problem> {
+pub(super) async fn explained(node: &Arc<Node>, caller: &Caller, id: &str) -> Result<ExplanationView, Problem> {
     caller.may(Action::Explain)?;
     let unknown = |detail: String| Problem::new(Code::UnknownDecision, detail).at("id");
     let id: DecisionId = id.parse().map_err(|e: litfass_types::MalformedId| unknown(e.to_string()))?;
-    let found = node.record_of(id).map_err(|e| Problem::new(Code::Internal, e.to_string()))?;
+    let read = Arc::clone(node);
+    let found = blocking(move || read.record_of(id)).await?;
     let absent = || unknown(format!("there is no record of decision {id}"));
     let record = found.ok_or_else(absent)?;
     let viewpoint = viewpoint(caller, record.inputs.request.tenant).ok_or_else(absent)?;

@@ -37,7 +37,7 @@ fn operates(caller: &Caller) -> Result<(), Problem> {
 }
 
 pub(super) async fn decision(State(node): State<Arc<Node>>, caller: Caller, Path(id): Path<String>) -> Response {
-    match explained(&node, &caller, &id) {
+    match explained(&node, &caller, &id).await {
         Ok(view) => page(StatusCode::OK, console::decision_page(&view)),
         Err(problem) if problem.code() == Code::UnknownDecision => {
             page(StatusCode::NOT_FOUND, console::missing_page(problem.detail()))

@@ -17,8 +17,10 @@ use crate::problem::{Code, Params, Problem};
 use crate::replay::Window;
 use crate::why_not::{Question, answer};
 
-/// Requests that one answer looks at; more than that is work for the command line.
-const REQUESTS_MAX: u64 = 100_000;
+/// Decisions that one answer looks at; more than that is work for the command line.
+const DECISIONS_MAX: u64 = 100_000;
+/// How much of the log one answer looks through.
+const STRETCH_MAX: Duration = Duration::days(7);
 /// How far back it looks unless it is told.
 const BACK: Duration = Duration::hours(1);
 
@@ -42,7 +44,7 @@ pub(super) async fn why_not(
         let world = node.world.load();
         let store = CatalogStore::open(&node.data.database())?;
         let catalog = &world.catalog;
-        let question = Question { log: &*node.log, catalog, line_item, window, requests_max: REQUESTS_MAX };
+        let question = Question { log: &*node.log, catalog, line_item, window, decisions_max: DECISIONS_MAX };
         answer(&question, store, |_, _| ())
     });
     let found = found.await?.ok_or_else(|| absent(&id))?;
@@ -66,8 +68,14 @@ fn window(node: &Node, stretch: &Stretch) -> Result<Window, Problem> {
     let moment = |field, text: &Option<String>| text.as_deref().map(|text| parsed(field, text)).transpose();
     let until = moment("to", &stretch.to)?.unwrap_or_else(|| node.clock.now());
     let from = moment("from", &stretch.from)?.unwrap_or_else(|| until - BACK);
-    if from < until {
-        return Ok(Window { from, until });
+    if from >= until {
+        return Err(Problem::invalid("from", "must lie before `to`"));
     }
-    Err(Problem::invalid("from", "must lie before `to`"))
+    if until - from > STRETCH_MAX {
+        return Err(Problem::invalid(
+            "from",
+            "must lie at most seven days before `to`; the command line looks further",
+        ));
+    }
+    Ok(Window { from, until })
 }

@@ -144,7 +144,7 @@ fn answers(home: &Home) -> impl Fn(LineItemId) -> WhyNot {
     let catalog = CatalogStore::open(&database).unwrap().read_catalog().unwrap();
     move |line_item| {
         let question =
-            Question { log: &log, catalog: &catalog, line_item, window: Window::default(), requests_max: u64::MAX };
+            Question { log: &log, catalog: &catalog, line_item, window: Window::default(), decisions_max: u64::MAX };
         answer(&question, CatalogStore::open(&database).unwrap(), |_, _| ()).unwrap().unwrap()
     }
 }
@@ -229,12 +229,14 @@ fn why_not_is_told_to_whoever_owns_the_line_item_and_to_nobody_else() {
         let made = server.caller().with_key(&admin).send("POST", "/v1/keys", &ask.to_string());
         made.json()["key"].as_str().unwrap().to_owned()
     };
-    let path = "/v1/line_items/1001/why-not?from=2020-01-01T00:00:00Z";
+    let path = "/v1/line_items/1001/why-not?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z";
     assert_eq!(server.caller().with_key(&key(11)).get(path).json()["line_item_id"], json!(1001));
     let (other, nothing) = (server.caller().with_key(&key(12)).get(path), caller.get("/v1/line_items/77/why-not"));
     assert_eq!((other.status, nothing.status), (404, 404));
     let wrong = caller.get("/v1/line_items/1001/why-not?from=yesterday");
     assert_eq!((wrong.status, &wrong.json()["field"]), (400, &json!("from")));
+    let long = caller.get("/v1/line_items/1001/why-not?from=2020-01-01T00:00:00Z");
+    assert_eq!((long.status, &long.json()["field"]), (400, &json!("from")));
     assert!(server.stop().success());
     let (status, said) = home.command(&["why-not", "1001"]);
     assert!(status.success() && said.contains("targeting") && said.contains("worked out again"), "{said}");
