@@ -127,7 +127,7 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
         "WhyNotAnswer",
         "line_item_id: id; requests: count; not_there_yet: count; eligible: count; shown: count; predicates: Obstacle[];
          fates: Obstacle[]; not_retrieved: count; unrecorded: count; recorded_in_full: count; funds_unknown: count;
-         contradicted: count; median_gap_micros: int | null; first_ms: int | null; last_ms: int | null; cut_off: bool;
+         contradicted: count; median_gap_micros: int | null; first_ms: int | null; last_ms: int | null; cut_off_at_ms: int | null;
          recomputed: text[]; recorded: text[]",
     ),
     (
