@@ -8,15 +8,16 @@ use std::collections::BTreeMap;
 
 use litfass_types::{Position, Timestamp};
 
-use crate::rollup::{Buyer, Facet, Figures, LastClick, Order, Quarter, Slice, Viewer};
+use crate::rollup::{Buyer, Facet, Figures, Forgotten, LastClick, Order, Quarter, Slice, Viewer};
 use crate::rows::{Refused, Rows};
 use crate::terms::Terms;
 
-/// A click that was counted, or an order: what attribution goes through in append order.
+/// A click that was counted, an order, or a wish to be forgotten: what attribution goes through in append order.
 #[derive(Debug)]
 enum Step<'a> {
     Click(Viewer, Slice),
     Order(&'a Order),
+    Forget(Viewer),
 }
 
 /// One batch's clicks and orders.
@@ -34,11 +35,16 @@ impl<'a> Journey<'a> {
         self.steps.extend(orders.iter().map(|order| ((order.appended, order.position), Step::Order(order))));
     }
 
+    pub(crate) fn forget(&mut self, viewers: &[Forgotten]) {
+        self.steps.extend(viewers.iter().map(|f| ((f.appended, f.position), Step::Forget(f.viewer))));
+    }
+
     pub(crate) fn count(self, rows: &mut Rows, terms: &Terms) -> Result<(), Refused> {
         for ((appended, _), step) in self.steps {
             match step {
                 Step::Click(viewer, slice) => *rows.clicks.slot(&viewer)? = Some(LastClick { appended, slice }),
                 Step::Order(order) => count(rows, terms, order)?,
+                Step::Forget(viewer) => *rows.clicks.slot(&viewer)? = None,
             }
         }
         Ok(())

@@ -98,7 +98,8 @@ impl Bill<'_> {
             Buyer::Viewer(viewer) => Some(viewer),
             Buyer::Slot(..) => None,
         });
-        let viewers = claims.chain(sightings).chain(buyers).collect();
+        let forgotten = self.batch.forgotten.iter().map(|forgotten| forgotten.viewer);
+        let viewers = claims.chain(sightings).chain(buyers).chain(forgotten).collect();
         rows.clicks.fill(&viewers, source.clicks(&viewers)?);
         let orders = self.batch.orders.iter().map(|order| order.id.clone()).collect();
         rows.orders.fill(&orders, source.orders(&orders)?);
@@ -122,7 +123,9 @@ impl Bill<'_> {
             }
         }
         self.batch.orders.iter().try_for_each(|order| self.check_inside(order.position))?;
+        self.batch.forgotten.iter().try_for_each(|forgotten| self.check_inside(forgotten.position))?;
         journey.orders(&self.batch.orders);
+        journey.forget(&self.batch.forgotten);
         journey.count(rows, self.terms)?;
         self.batch.asked.iter().try_for_each(|(spot, asked)| rows.rollup.ask(*spot, asked))?;
         Ok(())

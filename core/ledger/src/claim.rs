@@ -10,7 +10,7 @@ use litfass_types::{Day, DecisionId, LeaseId, Position, Price, TenantId, Timesta
 
 use crate::amount::{Amount, Overflow};
 use crate::control::{Chain, Level};
-use crate::rollup::{Asked, Facet, Order, Sighting, Slice, Spot};
+use crate::rollup::{Asked, Facet, Forgotten, Order, Sighting, Slice, Spot};
 
 /// The one kind of event that a shown ad bills for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -129,6 +129,7 @@ pub struct Batch {
     /// Events that bill nothing, for reports.
     pub sightings: Vec<Sighting>,
     pub orders: Vec<Order>,
+    pub forgotten: Vec<Forgotten>,
     /// Requests, added up.
     pub asked: BTreeMap<Spot, Asked>,
 }

@@ -59,7 +59,8 @@ pub use lease::{
 };
 pub use partitions::Membership;
 pub use rollup::{
-    Asked, Buyer, Country, Facet, Figures, LastClick, Order, OrderId, Quarter, Rollup, Sighting, Slice, Spot, Viewer,
+    Asked, Buyer, Country, Facet, Figures, Forgotten, LastClick, Order, OrderId, Quarter, Rollup, Sighting, Slice,
+    Spot, Viewer,
 };
 pub use rows::{BatchRecord, Change, Partition, PartitionKind, Refused, Rows, Table};
 pub use settle::{Settled, SettledClaim};

@@ -239,6 +239,14 @@ pub enum Buyer {
     Slot(TenantId, litfass_types::DecisionId, u8),
 }
 
+/// A viewer who is not to be known any more: no later order goes to an earlier click.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Forgotten {
+    pub position: Position,
+    pub appended: Timestamp,
+    pub viewer: Viewer,
+}
+
 /// Names an order; a copy of it has the same name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct OrderId {

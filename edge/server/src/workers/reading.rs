@@ -5,8 +5,8 @@
 
 use litfass_events::{Conversion, Delivery, Envelope, EventKind, Token};
 use litfass_ledger::{
-    Asked, Batch, Billable, Buyer, Chain, Claim, ClaimId, Country, Entry, Facet, Order, OrderId, Overflow, Quarter,
-    Sighting, Slice, Spot, Viewer,
+    Asked, Batch, Billable, Buyer, Chain, Claim, ClaimId, Country, Entry, Facet, Forgotten, Order, OrderId, Overflow,
+    Quarter, Sighting, Slice, Spot, Viewer,
 };
 use litfass_store::wire::{Body, Logged, Outline};
 use litfass_types::{Timestamp, Traffic};
@@ -23,6 +23,11 @@ pub fn take(batch: &mut Batch, logged: &Logged) -> Result<(), Overflow> {
         Body::Delivery(delivery) => deliver(batch, logged, delivery),
         Body::Conversion(conversion) => batch.orders.extend(order(logged, conversion)),
         Body::Outline(decision) => ask(batch, decision)?,
+        Body::Privacy(privacy) if privacy.wish.forgets() => batch.forgotten.push(Forgotten {
+            position: logged.position,
+            appended: logged.envelope.append_time,
+            viewer: Viewer { tenant: privacy.tenant, user: privacy.user },
+        }),
         Body::Decision(_)
         | Body::ItemView(_)
         | Body::Command(_)

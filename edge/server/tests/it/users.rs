@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::books::Logged;
+use crate::books::{self, Logged};
 use crate::caller::{Ad, Caller, ads, page};
 use crate::catalogs::{HOME, Seller, catalog};
 use crate::process::{Home, Litfass, wait_for};
@@ -46,6 +46,31 @@ fn an_erased_users_caps_and_clicks_are_gone_also_after_a_restart() {
     let server = home.serve();
     let mut caller = server.caller();
     caller.decide_filled(&page(HOME, 1, "ada"));
+}
+
+#[test]
+fn an_order_is_not_credited_to_what_an_erased_user_clicked() {
+    let home = Home::new();
+    home.load(&catalog(&[Seller::by_the_mille(1)]));
+    let server = home.serve();
+    let mut caller = server.caller();
+    for user in ["ada", "ben"] {
+        let ad = caller.decide_filled(&page(HOME, 1, user))[0].clone();
+        assert_eq!(caller.get(&ad.click).status, 302);
+    }
+    let caught_up = || {
+        let ends = books::ends(&home.data());
+        wait_for("the ledger to catch up", || books::has_caught_up(&home.data(), &ends).then_some(()));
+    };
+    caught_up();
+    assert_eq!(caller.send("DELETE", "/v1/users/ada?tenant=1", "").status, 204);
+    for user in ["ada", "ben"] {
+        let order = json!({ "type": "conversion", "tenant": 1, "user_id": user, "order_id": user, "value_micros": 1 });
+        assert_eq!(caller.events(&[order])[0]["status"], "accepted");
+    }
+    caught_up();
+    let report = caller.get("/v1/reports?from=2020-01-01").json();
+    assert_eq!(report["totals"]["conversions"], 1, "ben's: {report}");
 }
 
 fn users(home: &Home, decision: &str) -> Vec<bool> {

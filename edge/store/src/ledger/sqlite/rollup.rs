@@ -157,8 +157,12 @@ fn columns_of(figures: &Figures) -> Result<[Value; 10]> {
 
 fn journeys(tx: &Connection, plan: &Plan) -> Result<()> {
     let sql = "REPLACE INTO report_click VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    let forget = "DELETE FROM report_click WHERE tenant = ?1 AND user = ?2";
     for change in plan.clicks.changes() {
-        let Some(click) = change.now else { continue };
+        let Some(click) = change.now else {
+            tx.prepare_cached(forget)?.execute(viewer_columns(change.key))?;
+            continue;
+        };
         let Slice { account, campaign, line_item, facet, .. } = click.slice;
         tx.prepare_cached(sql)?.execute(params![
             change.key.tenant.0.cast_signed(),
