@@ -73,12 +73,17 @@ fn an_order_is_not_credited_to_what_an_erased_user_clicked() {
     assert_eq!(report["totals"]["conversions"], 1, "ben's: {report}");
 }
 
+/// Whether the record of the decision and each of its events say whose they are.
 fn users(home: &Home, decision: &str) -> Vec<bool> {
-    let logged = Logged::read(&home.data());
-    let record = logged.decisions.iter().find(|(id, _)| id.to_string() == decision).unwrap().1;
+    // A record need not be on disk when its decision is answered.
+    let (logged, record) = wait_for("the record to be committed", || {
+        let logged = Logged::read(&home.data());
+        let found = logged.decisions.iter().find(|(id, _)| id.to_string() == decision);
+        let record = found.map(|(_, record)| record.inputs.request.user.is_some())?;
+        Some((logged, record))
+    });
     let events = logged.deliveries.iter().filter(|((of, _, _), _)| of.to_string() == decision);
-    let events = events.map(|(_, delivery)| delivery.token.user.is_some());
-    [record.inputs.request.user.is_some()].into_iter().chain(events).collect()
+    [record].into_iter().chain(events.map(|(_, delivery)| delivery.token.user.is_some())).collect()
 }
 
 fn seen(caller: &mut Caller, ask: &Value) -> String {
