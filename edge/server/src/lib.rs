@@ -31,6 +31,7 @@ pub mod pacing_tables;
 pub mod privacy;
 pub mod problem;
 pub mod promises;
+pub mod readiness;
 pub mod recount;
 pub mod replay;
 pub mod secrets;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -42,6 +43,7 @@ use crate::limits::LimitSender;
 use crate::live::{Live, Truth};
 use crate::metrics::Metrics;
 use crate::promises::Promises;
+use crate::readiness::Readiness;
 use crate::secrets::{Secrets, UserKeys, random};
 use crate::tokens::{KeyRing, Tokens};
 use crate::workers::admin::AdminWorker;
@@ -82,6 +84,7 @@ pub struct Node {
     pub pacing: Arc<PacingBoard>,
     pub learning: Arc<Learning>,
     pub began: Instant,
+    pub readiness: Readiness,
 }
 
 /// A node and what runs beside it.
@@ -107,7 +110,7 @@ struct Stores {
     data: DataDir,
     clock: Clock,
     secrets: Secrets,
-    log: Arc<dyn EventLog>,
+    log: Arc<SegmentLog>,
     ledger: Arc<SqliteLedger>,
     terms: Terms,
     metrics: Arc<Metrics>,
@@ -179,7 +182,7 @@ impl Running {
         };
         profile.step()?;
         let (mut admin, mut lease_worker, keys) = (money.admin, leases(), Arc::clone(&node.keys));
-        let mut workers = Workers::default();
+        let mut workers = Workers::watched(Arc::clone(&node.readiness.pulse));
         workers.spawn("billing", Urgency::Prompt, move || billing.step())?;
         workers.spawn("admin", Urgency::Prompt, move || admin.step())?;
         workers.spawn("leases", Urgency::Prompt, move || lease_worker.step())?;
@@ -224,10 +227,16 @@ impl Stores {
     }
 }
 
+impl Stores {
+    fn log(&self) -> Arc<dyn EventLog> {
+        Arc::<SegmentLog>::clone(&self.log)
+    }
+}
+
 impl Money {
     fn catch_up(stores: &Stores, config: &Config) -> Result<Self> {
         let mut admin = AdminWorker {
-            log: Arc::clone(&stores.log),
+            log: stores.log(),
             ledger: Arc::clone(&stores.ledger),
             reader: SqliteLedgerReader::open(&stores.data.database())?,
             metrics: Arc::clone(&stores.metrics),
@@ -239,7 +248,7 @@ impl Money {
         let store = CatalogStore::open(&stores.data.database()).with_context(named)?;
         let (follower, loaded) =
             Follower::open(store, size(config.catalog.overlay_objects_max.into())).with_context(named)?;
-        let mut limits = LimitSender::open(Arc::clone(&stores.log), stores.clock.clone())?;
+        let mut limits = LimitSender::open(stores.log(), stores.clock.clone())?;
         limits.send(&loaded.limits, &loaded.catalog)?;
         admin
             .catch_up()
@@ -281,13 +290,13 @@ impl Folded {
             ..FoldOptions::default()
         };
         let runner =
-            FoldRunner::open(Arc::clone(&stores.log), Arc::new(Disk), &stores.data.snapshots(), folds, options)?;
+            FoldRunner::open(stores.log(), Arc::new(Disk), &stores.data.snapshots(), folds, options)?;
         Ok(runner)
     }
 }
 
 fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, money: &Money) -> Result<Node> {
-    let (log, clock) = (Arc::clone(&stores.log), stores.clock.clone());
+    let (log, clock) = (stores.log(), stores.clock.clone());
     let metrics = Arc::clone(&stores.metrics);
     let rules_hash = stores.data.keep_rules(&config.params_text())?;
     let world =
@@ -325,6 +334,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
     let editor = Arc::new(Editor::open(&database)?);
     let (live, data) = (Arc::clone(&folded.live), stores.data.clone());
     let (pacing, learning, folds, began) = (Arc::default(), Arc::default(), runner.progress(), Instant::now());
+    let readiness = readiness(&config, stores, Arc::clone(&folds))?;
     Ok(Node {
         config,
         data,
@@ -346,6 +356,20 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         pacing,
         learning,
         began,
+        readiness,
+    })
+}
+
+fn readiness(config: &Config, stores: &Stores, folds: Arc<Progress>) -> Result<Readiness> {
+    Ok(Readiness {
+        log: Arc::clone(&stores.log),
+        ledger: SqliteLedgerReader::open(&stores.data.database())?,
+        folds,
+        pulse: Arc::default(),
+        metrics: Arc::clone(&stores.metrics),
+        data_dir: stores.data.path().to_owned(),
+        disk_free_min: config.server.disk_free_min,
+        draining: AtomicBool::new(false),
     })
 }
 
@@ -444,6 +468,12 @@ impl Node {
     #[must_use]
     pub fn click_wait(&self) -> Duration {
         span(self.config.server.click_wait)
+    }
+
+    /// How long requests that were begun may go on once the process is asked to stop.
+    #[must_use]
+    pub fn drain_timeout(&self) -> Duration {
+        span(self.config.server.drain_timeout)
     }
 
     /// The record of a decision that is on disk.

@@ -76,6 +76,8 @@ codes! {
     /// An object of the catalog that does not fit by itself or beside others; `field` says where.
     InvalidObject = 422, "invalid-object", "The object cannot be taken as it is";
     Internal = 500, "internal", "The server failed";
+    /// Other processes should be sent requests for now; this one answers what it can.
+    NotReady = 503, "not-ready", "The server should not be sent requests now";
     /// Nothing was promised: the caller may send the same again.
     RecordNotAppended = 503, "record-not-appended", "The request could not be recorded";
 }

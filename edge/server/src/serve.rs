@@ -1,11 +1,13 @@
 //! Serving: from a configuration to a listening process, and its clean end.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use axum::serve::Listener;
 use tokio::net::TcpListener;
 
 use crate::http::router;
@@ -39,14 +41,51 @@ pub fn serve(
                 tracing::debug!("{error}");
             }
         });
-        let service = router(Arc::clone(&node)).into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service).with_graceful_shutdown(stop).await?;
-        Ok(())
+        until_drained(listener, &node, stop).await
     });
     drop(node);
-    drop(runtime);
+    // What waits for the disk on a thread of its own has had its time.
+    runtime.shutdown_timeout(STRAGGLERS);
     running.close();
     served
+}
+
+/// How long threads that wait for the disk may hold up the end.
+const STRAGGLERS: Duration = Duration::from_secs(5);
+
+/// Serves until asked to stop; then nothing new is taken, and what was begun has `server.drain_timeout` to end.
+async fn until_drained(
+    listener: impl Listener<Addr = SocketAddr>,
+    node: &Arc<Node>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let (asked, was_asked) = tokio::sync::oneshot::channel();
+    let draining = Arc::clone(node);
+    let stop = async move {
+        stop.await;
+        draining.readiness.drain();
+        drop(draining);
+        // Nobody listens where serving has ended already.
+        asked.send(()).unwrap_or(());
+    };
+    let limit = node.drain_timeout();
+    let deadline = async {
+        // An error says that serving ended by itself.
+        if was_asked.await.is_ok() {
+            tokio::time::sleep(limit).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    let service = router(Arc::clone(node)).into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stop);
+    tokio::select! {
+        served = serving.into_future() => Ok(served?),
+        () = deadline => {
+            tracing::warn!("requests were still open {limit:?} after the process was asked to stop: their connections are cut");
+            Ok(())
+        }
+    }
 }
 
 /// Nobody but this machine reaches a server without keys.

@@ -86,6 +86,8 @@ settings! {
         listen: SocketAddr = "127.0.0.1:8080", "server", "Where HTTP is served. An address other than loopback is refused until there is an API key. Port 0 picks a free one.";
         data_dir: PathBuf = "data", "server", "The folder with all state. One process at a time.";
         body_bytes_max: u64 = "2097152" in "1024", "67108864", "server", "Largest request body.";
+        drain_timeout: Duration = "10s" in "1ms", "10m", "server", "How long requests that were begun may go on once the process is asked to stop.";
+        disk_free_min: u64 = "67108864" in "0", "1099511627776", "server", "With fewer bytes free on the disk of the data directory the server says that it is not ready.";
         click_wait: Duration = "250ms" in "1ms", "10s", "server", "How long a click waits for the log before it is redirected all the same.";
     }
     /// Keys, sessions, and which sites' scripts may call.

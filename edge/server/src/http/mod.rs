@@ -65,6 +65,7 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/decisions/{id}", get(pages::decision))
         .route("/openapi.json", get(pages::openapi))
         .route("/healthz", get(pages::health))
+        .route("/readyz", get(pages::ready))
         .route("/metrics", get(pages::metrics))
         .merge(catalog::routes())
         .fallback(unknown_address)
@@ -102,7 +103,7 @@ fn route_of(path: Option<&MatchedPath>) -> Route {
         "/" => Route::Page,
         "/v1/live" => Route::Live,
         "/decisions/{id}" => Route::DecisionPage,
-        "/healthz" => Route::Health,
+        "/healthz" | "/readyz" => Route::Health,
         "/metrics" => Route::Metrics,
         path if catalog::is_here(path) => Route::Catalog,
         _ => Route::Other,

@@ -1,6 +1,7 @@
 //! Pages for people and probes for machines.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -8,11 +9,16 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::blocking;
 use super::decisions::explained;
 use crate::access::{Action, Caller};
 use crate::console::{self, view::LiveView};
+use crate::metrics::label::Label;
 use crate::node::Node;
 use crate::problem::{Code, Problem};
+
+/// A probe waits no longer either.
+const READY_WAIT: Duration = Duration::from_secs(5);
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -61,9 +67,27 @@ pub(super) async fn health() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
+/// Asked without a key, so it names the checks and says no more.
+pub(super) async fn ready(State(node): State<Arc<Node>>) -> Result<Json<Value>, Problem> {
+    let looked = Arc::clone(&node);
+    let asked = tokio::time::timeout(READY_WAIT, blocking(move || Ok(looked.readiness.failing()))).await;
+    let failing = asked.map_err(|_| not_ready("the checks take too long"))??;
+    if failing.is_empty() {
+        return Ok(Json(json!({ "status": "ready" })));
+    }
+    let names: Vec<_> = failing.iter().map(|check| check.value()).collect();
+    Err(not_ready(&names.join(", ")))
+}
+
+fn not_ready(why: &str) -> Problem {
+    Problem::new(Code::NotReady, format!("failing: {why}"))
+}
+
 pub(super) async fn metrics(State(node): State<Arc<Node>>, caller: Caller) -> Result<Response, Problem> {
     operates(&caller)?;
     #[expect(clippy::cast_precision_loss, reason = "a gauge")]
     node.metrics.fold_lag.set((), node.folds.lag() as f64);
+    let looked = Arc::clone(&node);
+    blocking(move || Ok(looked.readiness.failing())).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], node.metrics.render()).into_response())
 }

@@ -77,6 +77,8 @@ labels! {
     BillingOutcome "outcome" { Billed = "billed", Repeated = "repeated", Expired = "expired", Pending = "pending", Unbilled = "unbilled" }
     HoldResult "result" { Granted = "granted", BudgetRefused = "budget_refused", CapRefused = "cap_refused" }
     LeaseStep "step" { Granted = "granted", Refused = "refused", Returned = "returned", Closed = "closed" }
+    /// What readiness looks at.
+    Check "check" { Log = "log", Disk = "disk", Ledger = "ledger", Folds = "folds", Workers = "workers", Draining = "draining" }
     RunResult "result" { Published = "published", Refused = "refused", Failed = "failed" }
     Route "route" {
         Decisions = "/v1/decisions", RankAds = "/rank_ads", Events = "/v1/events", Keys = "/v1/keys", Audit = "/v1/audit", Users = "/v1/users", Session = "/login", Tracking = "/t", Accounts = "/v1/accounts", Reports = "/v1/reports", Explanation = "/v1/decisions/{id}",

@@ -12,7 +12,7 @@ use litfass_types::{Fate, Ineligible, Port, Traffic};
 
 use instrument::{Amounts, Counters, Gauges, Instrument, Latencies};
 use label::{
-    BillingOutcome, DecisionResult, EventKind, EventResult, HoldResult, LeaseStep, Route, RunResult, StatusClass, Step,
+    BillingOutcome, Check, DecisionResult, EventKind, EventResult, HoldResult, LeaseStep, Route, RunResult, StatusClass, Step,
 };
 
 /// One row of the table.
@@ -86,6 +86,8 @@ metrics! {
     catalog_ads: Gauges<()>, "litfass_catalog_ads", "ads", "Ads in the served catalog";
     training_runs: Counters<RunResult>, "litfass_training_runs_total", "runs", "Training runs by result";
     training_latency: Latencies<()>, "litfass_training_duration_seconds", "seconds", "One training run";
+    ready: Gauges<Check>, "litfass_ready", "0 or 1", "1 while the check of `/readyz` passes; the server is ready while all do";
+    disk_free: Gauges<()>, "litfass_disk_free_bytes", "bytes", "Free on the disk of the data directory";
     rate_limited: Counters<()>, "litfass_rate_limited_total", "requests", "Requests refused because their key sent more than it may";
     http_requests: Counters<(Route, StatusClass)>, "litfass_http_requests_total", "requests", "Requests by route and class of status";
     http_latency: Latencies<Route>, "litfass_http_request_duration_seconds", "seconds", "From the parsed request line to the answer";

@@ -11,6 +11,7 @@ pub mod learn;
 pub mod leases;
 pub mod pacing;
 pub mod profile;
+pub mod pulse;
 pub mod reading;
 pub mod signals;
 
@@ -18,6 +19,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use pulse::{Pulse, State};
 
 /// Asks threads to stop, and wakes those that wait.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +75,8 @@ impl Urgency {
 #[derive(Debug, Default)]
 pub struct Workers {
     pub stop: Stop,
+    /// How each of them is.
+    pub pulse: Arc<Pulse>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -79,6 +84,12 @@ pub struct Workers {
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 impl Workers {
+    /// Whose state somebody else looks at too.
+    #[must_use]
+    pub fn watched(pulse: Arc<Pulse>) -> Self {
+        Self { pulse, ..Self::default() }
+    }
+
     /// Runs `step` until asked to stop. A step says how long to rest; a failed one is logged and tried again.
     ///
     /// # Errors
@@ -89,18 +100,22 @@ impl Workers {
         urgency: Urgency,
         mut step: impl FnMut() -> anyhow::Result<Duration> + Send + 'static,
     ) -> std::io::Result<()> {
-        let stop = self.stop.clone();
+        let (stop, beat) = (self.stop.clone(), self.pulse.watch(name));
         let run = move || {
             urgency.apply(name);
             while !stop.is_stopped() {
-                let rest = step().unwrap_or_else(|error| {
-                    tracing::error!(worker = name, "{error:#}");
-                    AFTER_FAILURE
-                });
+                let rest = match step() {
+                    Ok(rest) => beat.is(State::Well, rest),
+                    Err(error) => {
+                        tracing::error!(worker = name, "{error:#}");
+                        beat.is(State::Failing, AFTER_FAILURE)
+                    }
+                };
                 if !rest.is_zero() && !stop.pause(rest) {
                     break;
                 }
             }
+            beat.ends();
         };
         self.threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(run)?);
         Ok(())

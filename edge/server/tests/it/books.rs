@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use litfass_decide::DecisionRecord;
 use litfass_events::{Delivery, EventKind};
-use litfass_ledger::{Amount, Chain};
+use litfass_ledger::{Amount, Chain, ControlId};
 use litfass_store::ledger::{LedgerReader, SqliteLedgerReader, verify};
 use litfass_store::log::{Clock, Entry, EventLog, LogOptions, ReadError, SegmentLog};
 use litfass_store::storage::Disk;
@@ -164,6 +164,17 @@ pub(crate) fn at_rest(data: &Path) {
 pub(crate) fn is_leased(reader: &dyn LedgerReader) -> bool {
     let audit = reader.audit().unwrap();
     audit.kept().controls.values().any(|control| !control.leased.is_zero())
+}
+
+/// Nanos that are reserved at the level of each line item.
+pub(crate) fn leased(reader: &dyn LedgerReader) -> BTreeMap<LineItemId, i128> {
+    let audit = reader.audit().unwrap();
+    let controls = audit.kept().controls.iter();
+    let of = |(id, control): (&ControlId, &litfass_ledger::Control)| match id {
+        ControlId::LineItem(line_item) => Some((*line_item, control.leased.nanos())),
+        ControlId::Account(_) | ControlId::Campaign(_) | ControlId::CampaignDay(..) => None,
+    };
+    controls.filter_map(of).collect()
 }
 
 /// What is still to be had for a line item on any of its days: the least that its levels have.

@@ -51,7 +51,7 @@ impl Dice {
 
 /// What the callers were promised.
 #[derive(Default)]
-struct Promised {
+pub(crate) struct Promised {
     decisions: BTreeSet<DecisionId>,
     tracked: BTreeSet<Key>,
     events: BTreeSet<EventId>,
@@ -59,10 +59,10 @@ struct Promised {
 
 /// The callers' list, shared by all of them.
 #[derive(Default)]
-struct Promises {
-    list: Mutex<Promised>,
+pub(crate) struct Promises {
+    pub(crate) list: Mutex<Promised>,
     /// Answers of any kind, so that a kill can wait for the next few.
-    answers: AtomicU64,
+    pub(crate) answers: AtomicU64,
 }
 
 impl Promises {
@@ -143,7 +143,7 @@ fn kept(result: &Value) -> Option<EventId> {
 }
 
 /// Callers at work until the server is gone.
-fn load(address: SocketAddr, seed: Seed, promises: &Promises) {
+pub(crate) fn load(address: SocketAddr, seed: Seed, promises: &Promises) {
     let mut caller = Caller::new(address);
     let mut dice = Dice::new(seed);
     while visit(&mut caller, &mut dice, promises).is_some() {}
@@ -165,7 +165,7 @@ fn killed_under_load(home: &Home, seed: Seed, promises: &Promises) {
 }
 
 /// Six sellers, each with one limit of another kind, or none.
-fn sellers() -> Vec<Seller> {
+pub(crate) fn sellers() -> Vec<Seller> {
     let bid =
         |number: u64, per_floor: i64| Seller { bid_micros: per_floor * FLOOR_MICROS, ..Seller::by_the_mille(number) };
     vec![
@@ -233,12 +233,12 @@ fn killed_at_random_moments_it_loses_and_double_bills_nothing() {
     the_command_line_verifies(&home);
 }
 
-fn rand_seed() -> u64 {
+pub(crate) fn rand_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     u64::from(now.subsec_nanos()) ^ now.as_secs()
 }
 
-fn nothing_promised_is_lost(promised: &Promised, logged: &Logged) {
+pub(crate) fn nothing_promised_is_lost(promised: &Promised, logged: &Logged) {
     let lost: Vec<_> = promised.tracked.iter().filter(|key| !logged.deliveries.contains_key(key)).collect();
     assert!(lost.is_empty(), "acknowledged and not in the log: {lost:?}");
     let lost: Vec<_> = promised.events.difference(&logged.events).collect();

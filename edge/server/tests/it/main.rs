@@ -20,6 +20,7 @@ mod kill;
 mod migration;
 mod mmdb;
 mod openapi;
+mod operations;
 mod power_loss;
 mod process;
 mod refusals;

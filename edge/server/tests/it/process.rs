@@ -192,9 +192,18 @@ impl Litfass {
     }
 
     /// As an operator stops it.
-    pub(crate) fn stop(mut self) -> ExitStatus {
+    pub(crate) fn stop(self) -> ExitStatus {
+        self.ask_to_stop();
+        self.ended()
+    }
+
+    /// Sends the signal that an operator's tools send.
+    pub(crate) fn ask_to_stop(&self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    pub(crate) fn ended(mut self) -> ExitStatus {
         wait_for("the process to end", || self.child.try_wait().unwrap())
     }
 }

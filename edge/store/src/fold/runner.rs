@@ -64,6 +64,8 @@ pub struct Progress {
     undecodable: AtomicU64,
     lag: AtomicU64,
     refused: AtomicU64,
+    running: AtomicBool,
+    failing: AtomicBool,
     /// Per partition: the next offset to apply.
     applied: Mutex<BTreeMap<u16, u64>>,
 }
@@ -85,6 +87,12 @@ impl Progress {
     #[must_use]
     pub fn lag(&self) -> u64 {
         self.lag.load(Ordering::Relaxed)
+    }
+
+    /// Whether the thread goes on and its last step succeeded.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.running.load(Ordering::Relaxed) && !self.failing.load(Ordering::Relaxed)
     }
 
     /// Everything in the partition before this position has been applied, and perhaps something after it.
@@ -220,13 +228,17 @@ impl FoldRunner {
     pub fn spawn(self) -> Result<FoldThread, FoldError> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
+        self.progress.running.store(true, Ordering::Relaxed);
         let thread = std::thread::Builder::new().name("folds".to_owned()).spawn(move || self.run(&stopping));
         Ok(FoldThread { stop, thread: Some(thread.map_err(FoldError::Thread)?) })
     }
 
     fn run(mut self, stop: &AtomicBool) {
+        let _ended = Ended(Arc::clone(&self.progress));
         while !stop.load(Ordering::Acquire) {
-            if let Err(error) = self.step(WAIT).and_then(|_| self.snapshot_if_due()) {
+            let stepped = self.step(WAIT).and_then(|_| self.snapshot_if_due());
+            self.progress.failing.store(stepped.is_err(), Ordering::Relaxed);
+            if let Err(error) = stepped {
                 tracing::error!(%error, "folds: trying again");
                 std::thread::park_timeout(Duration::from_secs(1));
             }
@@ -333,6 +345,15 @@ impl FoldRunner {
         lock(&self.gate).clear();
         self.folds.iter().for_each(|fold| fold.clear());
         self.next.clear();
+    }
+}
+
+/// Says that the thread is gone, also where it panicked.
+struct Ended(Arc<Progress>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.running.store(false, Ordering::Relaxed);
     }
 }
 

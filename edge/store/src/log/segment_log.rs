@@ -157,6 +157,12 @@ impl SegmentLog {
         Ok(Opened { log, truncated })
     }
 
+    /// Why some partition of this process takes no entries just now; `None` while all do. Looked at again within a heartbeat.
+    #[must_use]
+    pub fn ailment(&self) -> Option<String> {
+        self.workers.values().find_map(Worker::ailment)
+    }
+
     /// Numbers are given under a lock that every process takes for that moment.
     fn register(&self, writer: &WriterName) -> Result<Vec<Registered>, OpenError> {
         let path = self.root.join("partitions.lock");

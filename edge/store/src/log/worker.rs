@@ -43,6 +43,8 @@ struct Queue {
     written_all: bool,
     closed: bool,
     failed: Option<String>,
+    /// Why the last write failed, until one succeeds: a full disk may have room again.
+    refused: Option<String>,
 }
 
 #[derive(Debug)]
@@ -104,6 +106,15 @@ impl Worker {
         queue.entries.extend(entries);
         drop(queue);
         self.desk.to_write.notify_one();
+    }
+
+    /// Why entries are not taken just now; `None` while they are.
+    pub(super) fn ailment(&self) -> Option<String> {
+        if self.threads.iter().any(JoinHandle::is_finished) {
+            return Some("a thread of the event log ended".to_owned());
+        }
+        let queue = self.desk.queue();
+        queue.failed.clone().or_else(|| queue.refused.clone())
     }
 
     fn refusal(&self, queue: &Queue) -> Option<AppendError> {
@@ -217,6 +228,7 @@ impl Writing {
             }
         }
         let mut queue = self.desk.queue();
+        queue.refused = None;
         // Who is waiting out its pause need not be woken for an entry that nobody waits for.
         let wakes = queue.is_idle || !uncommitted.is_empty();
         queue.uncommitted.extend(uncommitted);
@@ -228,7 +240,10 @@ impl Writing {
 
     fn refuse(&self, batch: Vec<Queued>, e: &StorageError) {
         let (partition, reason) = (self.shared.number, e.to_string());
-        tracing::error!(partition, reason, "the event log could not write");
+        // Said once: whoever is refused learns it too.
+        if self.desk.queue().refused.replace(reason.clone()).is_none() {
+            tracing::error!(partition, reason, "the event log could not write");
+        }
         for entry in batch {
             entry.answer.give(Err(AppendError::Failed { partition, reason: reason.clone() }));
         }
@@ -236,8 +251,9 @@ impl Writing {
 
     /// An empty entry, so that readers learn that time has passed.
     fn beat(&self, writer: &mut PartitionWriter) {
-        if let Err(e) = writer.append(&[(EventId(0), Bytes::new())], self.clock.now()) {
-            self.refuse(Vec::new(), &e);
+        match writer.append(&[(EventId(0), Bytes::new())], self.clock.now()) {
+            Ok(_) => self.desk.queue().refused = None,
+            Err(e) => self.refuse(Vec::new(), &e),
         }
         self.desk.to_commit.notify_one();
     }
