@@ -11,6 +11,9 @@ use litfass_store::storage::{Disk, ensure_dir, read_whole, write_atomic};
 /// 1: log, catalog, ledger, snapshots, artifacts, rules, secrets. 2: the tables of `litfass_store::migrate`.
 pub const FORMAT: u32 = 2;
 
+/// Lies in a data directory while it is being restored.
+pub const RESTORING: &str = "RESTORING";
+
 #[derive(Clone, Debug)]
 pub struct DataDir(PathBuf);
 
@@ -21,6 +24,9 @@ impl DataDir {
     /// When it cannot be made or read, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self> {
         std::fs::create_dir_all(path).with_context(|| format!("cannot make the data directory {}", path.display()))?;
+        if path.join(RESTORING).exists() {
+            bail!("{}: a restore into it was not finished: empty it and restore again", path.display());
+        }
         let dir = Self(path.to_owned());
         let found = dir.format()?;
         if let Some(newer) = found.filter(|found| *found == 0 || *found > FORMAT) {
@@ -33,6 +39,17 @@ impl DataDir {
             write_atomic(&Disk, &dir.format_file(), format!("{FORMAT}\n").as_bytes())?;
         }
         Ok(dir)
+    }
+
+    /// Opens a directory that must be one already.
+    ///
+    /// # Errors
+    /// When it is none, and as `open`.
+    pub fn existing(path: &Path) -> Result<Self> {
+        if !path.join("FORMAT").exists() {
+            bail!("{}: is no data directory", path.display());
+        }
+        Self::open(path)
     }
 
     /// None where the directory is new.

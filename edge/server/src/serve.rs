@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use axum::serve::Listener;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 
 use crate::http::router;
@@ -35,12 +35,6 @@ pub fn serve(
         let address = listener.local_addr()?;
         announce(address)?;
         ready(&node, address)?;
-        let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-            // Small answers to small requests: waiting for more to send would only add latency.
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!("{error}");
-            }
-        });
         until_drained(listener, &node, stop).await
     });
     drop(node);
@@ -55,7 +49,7 @@ const STRAGGLERS: Duration = Duration::from_secs(5);
 
 /// Serves until asked to stop; then nothing new is taken, and what was begun has `server.drain_timeout` to end.
 async fn until_drained(
-    listener: impl Listener<Addr = SocketAddr>,
+    listener: TcpListener,
     node: &Arc<Node>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
@@ -77,6 +71,12 @@ async fn until_drained(
             std::future::pending::<()>().await;
         }
     };
+    let listener = listener.tap_io(|stream| {
+        // Small answers to small requests: waiting for more to send would only add latency.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!("{error}");
+        }
+    });
     let service = router(Arc::clone(node)).into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, service).with_graceful_shutdown(stop);
     tokio::select! {

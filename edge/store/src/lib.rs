@@ -1,6 +1,7 @@
 //! Everything Litfass keeps: ports with their contracts, and the embedded adapters behind them.
 
 pub mod audit;
+pub mod backup;
 pub mod catalog;
 pub mod fold;
 pub mod keys;

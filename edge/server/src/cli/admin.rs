@@ -1,16 +1,15 @@
 //! `litfass admin`: keys, for whoever can read the data directory. A server may be running on it.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Subcommand;
 use litfass_store::keys::{KeyId, KeyRow, KeyStore};
 use litfass_types::Timestamp;
 
+use super::Folder;
 use crate::access::{Wanted, make};
 use crate::api::keys::NewKeyAsk;
-use crate::data_dir::DataDir;
 use crate::node::system_clock;
 
 /// Who it is in the audit log.
@@ -27,21 +26,14 @@ enum Command {
     /// Make an API key and print it: the only time that it can be seen. From the first key on every caller needs one.
     CreateKey(NewKeyArgs),
     /// List all keys, without their texts.
-    ListKeys(Place),
+    ListKeys(Folder),
     /// End a key's life; a running server refuses it within a second.
     RevokeKey {
         /// As `list-keys` shows it.
         id: u64,
         #[command(flatten)]
-        place: Place,
+        place: Folder,
     },
-}
-
-#[derive(clap::Args, Debug)]
-struct Place {
-    /// The folder with all state.
-    #[arg(long)]
-    data_dir: Option<PathBuf>,
 }
 
 #[derive(clap::Args, Debug)]
@@ -65,7 +57,7 @@ struct NewKeyArgs {
     #[arg(long)]
     rate: Option<u32>,
     #[command(flatten)]
-    place: Place,
+    place: Folder,
 }
 
 impl Args {
@@ -78,19 +70,16 @@ impl Args {
     }
 }
 
-impl Place {
-    fn store(&self) -> Result<KeyStore> {
-        let config = super::configured(None, self.data_dir.as_deref(), None)?;
-        let data = DataDir::open(&config.server.data_dir)?;
-        KeyStore::open(&data.database()).with_context(|| data.database().display().to_string())
-    }
+fn store(folder: &Folder) -> Result<KeyStore> {
+    let data = folder.open()?;
+    KeyStore::open(&data.database()).with_context(|| data.database().display().to_string())
 }
 
 impl NewKeyArgs {
     /// The key alone goes to standard output, so that a script can keep it.
     fn run(self) -> Result<()> {
-        let (place, now) = (Place { data_dir: self.place.data_dir.clone() }, system_clock().now());
-        let made = make(&mut place.store()?, self.wanted(now)?, WHO, now)?;
+        let (place, now) = (self.place.clone(), system_clock().now());
+        let made = make(&mut store(&place)?, self.wanted(now)?, WHO, now)?;
         writeln!(std::io::stderr(), "{}\nIt is shown this once:", described(&made.row))?;
         writeln!(std::io::stdout(), "{}", made.text)?;
         Ok(())
@@ -109,15 +98,15 @@ fn parse_time(text: &str) -> Result<i64> {
     Ok(time.as_millisecond())
 }
 
-fn list(place: &Place) -> Result<()> {
-    for row in place.store()?.all()? {
+fn list(place: &Folder) -> Result<()> {
+    for row in store(place)?.all()? {
         writeln!(std::io::stdout(), "{}", described(&row))?;
     }
     Ok(())
 }
 
-fn revoke(id: KeyId, place: &Place) -> Result<()> {
-    let Some(row) = place.store()?.revoke(id, WHO, system_clock().now())? else { bail!("there is no key {id}") };
+fn revoke(id: KeyId, place: &Folder) -> Result<()> {
+    let Some(row) = store(place)?.revoke(id, WHO, system_clock().now())? else { bail!("there is no key {id}") };
     writeln!(std::io::stdout(), "{}", described(&row))?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use litfass_store::catalog::CatalogStore;
 
-use crate::data_dir::DataDir;
+use super::Folder;
 use crate::node::system_clock;
 
 #[derive(clap::Args, Debug)]
@@ -22,17 +22,15 @@ enum Command {
     Load {
         /// JSON; docs/specs/catalog-file.md describes it.
         file: PathBuf,
-        /// The folder with all state.
-        #[arg(long)]
-        data_dir: Option<PathBuf>,
+        #[command(flatten)]
+        folder: Folder,
     },
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<()> {
-        let Command::Load { file, data_dir } = self.command;
-        let config = super::configured(None, data_dir.as_deref(), None)?;
-        let data = DataDir::open(&config.server.data_dir)?;
+        let Command::Load { file, folder } = self.command;
+        let data = folder.open()?;
         let mut store = CatalogStore::open(&data.database()).with_context(|| data.database().display().to_string())?;
         let loaded = store.load(&file, system_clock().now());
         let report = loaded.with_context(|| file.display().to_string())?;

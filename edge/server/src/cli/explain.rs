@@ -11,6 +11,8 @@ use litfass_types::{AdvertiserId, DecisionId};
 
 use super::explain_text::text;
 use super::past::{Folder, Past, worlds};
+use super::Folder;
+use super::past::Past;
 use crate::console::view::ExplanationView;
 use crate::explain::{Viewpoint, add_recomputed, explanation};
 use crate::replay::one;
@@ -34,7 +36,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<()> {
-        let past = Past::open(self.folder.data_dir.as_deref())?;
+        let past = Past::open(&self.folder)?;
         let record = record_of(&past, self.id)?;
         let viewpoint = self.advertiser.map_or(Viewpoint::Platform, |id| Viewpoint::Advertiser(AdvertiserId(id)));
         let mut view = told(&past, &record, viewpoint)?;

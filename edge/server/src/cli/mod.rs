@@ -1,7 +1,9 @@
 //! The command line: one subcommand, one file.
 
 mod admin;
+mod backup;
 mod catalog;
+mod config;
 mod demo;
 mod evaluate;
 mod explain;
@@ -17,11 +19,13 @@ mod train;
 mod why_not;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
+use crate::data_dir::DataDir;
 
 /// A self-hosted ad platform: decisions, auctions, budgets, tracking, billing and learning in one binary.
 #[derive(Parser, Debug)]
@@ -37,6 +41,12 @@ enum Command {
     Run(run::Args),
     /// API keys: make, list, revoke.
     Admin(admin::Args),
+    /// Copy a data directory, while a server works on it or not.
+    Backup(backup::BackupArgs),
+    /// Make a data directory from a backup.
+    Restore(backup::RestoreArgs),
+    /// Check, print or explain the configuration.
+    Config(config::Args),
     /// Load the catalog file that describes advertisers, campaigns, ads and placements.
     Catalog(catalog::Args),
     /// A shop with simulated shoppers, or a real shop's log replayed, served and learned from, with a live page.
@@ -69,6 +79,9 @@ impl Cli {
             Command::Run(args) => args.run(),
             Command::Admin(args) => args.run(),
             Command::Catalog(args) => args.run(),
+            Command::Backup(args) => args.run(),
+            Command::Restore(args) => args.run(),
+            Command::Config(args) => args.run(),
             Command::Demo(args) => args.run(),
             Command::Evaluate(args) => args.run(),
             Command::Import(args) => args.run(),
@@ -83,6 +96,33 @@ impl Cli {
     }
 }
 
+/// The folder that a command works on.
+#[derive(clap::Args, Clone, Debug)]
+struct Folder {
+    /// Configuration file; docs/generated/config.md lists the settings.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// The folder with all state. A server may be running on it.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+}
+
+impl Folder {
+    fn configured(&self) -> anyhow::Result<Config> {
+        configured(self.config.as_deref(), self.data_dir.as_deref(), None)
+    }
+
+    /// The folder, made where there is none.
+    fn open(&self) -> anyhow::Result<DataDir> {
+        DataDir::open(&self.configured()?.server.data_dir)
+    }
+
+    /// The folder, which must be there: a command that reads makes none.
+    fn existing(&self) -> anyhow::Result<DataDir> {
+        DataDir::existing(&self.configured()?.server.data_dir)
+    }
+}
+
 /// The file and the environment, under what the command line says.
 fn configured(file: Option<&Path>, data_dir: Option<&Path>, listen: Option<SocketAddr>) -> anyhow::Result<Config> {
     let said = [
@@ -91,7 +131,8 @@ fn configured(file: Option<&Path>, data_dir: Option<&Path>, listen: Option<Socke
     ];
     // Later ones replace earlier ones.
     let environment = std::env::vars().chain(said.into_iter().flatten());
-    Ok(Config::load(file, environment)?)
+    let loaded = Config::load(file, environment);
+    loaded.context("the configuration is not sound")
 }
 
 /// Warnings and worse, to standard error.

@@ -2,15 +2,15 @@
 //! stretch of time.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use litfass_store::log::{LogOptions, SegmentLog};
 use litfass_store::storage::Disk;
 use litfass_types::Timestamp;
 
+use super::Folder;
 use crate::data_dir::DataDir;
 use crate::node::system_clock;
 use crate::pacing_tables::PacingHistory;
@@ -24,13 +24,8 @@ pub(super) struct Past {
 
 impl Past {
     /// The directory must be there: looking at nothing does not make one.
-    pub(super) fn open(data_dir: Option<&std::path::Path>) -> Result<Self> {
-        let config = super::configured(None, data_dir, None)?;
-        let path = &config.server.data_dir;
-        if !path.join("FORMAT").exists() {
-            bail!("{}: is no data directory", path.display());
-        }
-        let data = DataDir::open(path)?;
+    pub(super) fn open(folder: &Folder) -> Result<Self> {
+        let data = folder.existing()?;
         let log = SegmentLog::open(Arc::new(Disk), &data.log(), &LogOptions::new(&[]), &system_clock())?.log;
         Ok(Self { data, log })
     }
@@ -57,14 +52,6 @@ impl Stretch {
         let all = Window::default();
         Window { from: self.from.unwrap_or(all.from), until: self.to.unwrap_or(all.until) }
     }
-}
-
-/// The folder that every one of these commands reads.
-#[derive(clap::Args, Clone, Debug)]
-pub(super) struct Folder {
-    /// The folder with all state. A server may be running on it.
-    #[arg(long)]
-    pub(super) data_dir: Option<PathBuf>,
 }
 
 /// A moment as RFC 3339 or a day writes it.

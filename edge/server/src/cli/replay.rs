@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use super::explain::record_of;
 use super::past::{Folder, Past, Progress, Stretch, worlds};
+use super::Folder;
+use super::past::{Past, Progress, Stretch};
 use crate::console::numbers::moment;
 use crate::replay::{DiffRow, Differing, LISTED_MAX, RecomputeReport, Replayed, diff, one, recompute_window, replay};
 
@@ -32,7 +34,7 @@ pub(super) struct Args {
 impl Args {
     /// Fails where anything differs, so that a script notices.
     pub(super) fn run(self) -> Result<()> {
-        let past = Past::open(self.folder.data_dir.as_deref())?;
+        let past = Past::open(&self.folder)?;
         let (text, json, differing) = match self.diff {
             Some(id) => side_by_side(&past, id)?,
             None if self.recompute => self.decided_again(&past)?,

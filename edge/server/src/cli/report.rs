@@ -1,23 +1,21 @@
 //! `litfass report`.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use litfass_store::ledger::{LedgerReader, SqliteLedgerReader};
 
+use super::Folder;
 use crate::api::invalid::{Invalid, one_of};
 use crate::api::reports::{ROWS_MAX, ReportParams, Told};
-use crate::data_dir::DataDir;
 use crate::node::system_clock;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     #[command(flatten)]
     params: ReportParams,
-    /// The folder with all state. A server may be running on it.
-    #[arg(long)]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    folder: Folder,
 }
 
 #[derive(Clone, Copy)]
@@ -45,8 +43,7 @@ impl Args {
         let names = ["table", "json", "csv"].into_iter();
         let format = one_of("format", self.params.format.as_deref(), format, names).map_err(|e| said(&e))?;
         let wanted = self.params.check(system_clock().now()).map_err(|e| said(&e))?;
-        let config = super::configured(None, self.data_dir.as_deref(), None)?;
-        let data = DataDir::open(&config.server.data_dir)?;
+        let data = self.folder.existing()?;
         let named = || data.database().display().to_string();
         let reader = SqliteLedgerReader::open(&data.database()).with_context(named)?;
         let Some(report) = reader.report(&wanted.ask).with_context(named)? else {

@@ -1,33 +1,27 @@
 //! `litfass train`.
 
 use std::io::Write;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use litfass_store::log::{LogOptions, SegmentLog};
-use litfass_store::storage::Disk;
 
-use crate::data_dir::DataDir;
+use super::Folder;
+use super::past::Past;
 use crate::node::system_clock;
 use crate::training::{CLICKS_MIN, train};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// The folder with all state. A server may be running on it; it swaps the new model in within a second.
-    #[arg(long)]
-    data_dir: Option<PathBuf>,
+    /// A running server swaps the new model in within a second.
+    #[command(flatten)]
+    folder: Folder,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<()> {
         super::start_logging();
-        let config = super::configured(None, self.data_dir.as_deref(), None)?;
-        let data = DataDir::open(&config.server.data_dir)?;
-        let clock = system_clock();
         // As a reader only: the server keeps its partitions.
-        let log = SegmentLog::open(Arc::new(Disk), &data.log(), &LogOptions::new(&[]), &clock)?.log;
-        let run = train(&log, &data.artifacts(), clock.now())?;
+        let Past { data, log } = Past::open(&self.folder)?;
+        let run = train(&log, &data.artifacts(), system_clock().now())?;
         let counts = run.counts;
         writeln!(
             std::io::stdout(),

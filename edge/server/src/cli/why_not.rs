@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use litfass_store::catalog::CatalogStore;
 use litfass_types::LineItemId;
 
-use super::past::{Folder, Past, Progress, Stretch};
+use super::Folder;
+use super::past::{Past, Progress, Stretch};
 use crate::api::why_not::{ObstacleAnswer, WhyNotAnswer};
 use crate::console::numbers::{amount, grouped, moment, percent};
 use crate::why_not::{Question, answer};
@@ -26,7 +27,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<()> {
-        let past = Past::open(self.folder.data_dir.as_deref())?;
+        let past = Past::open(&self.folder)?;
         let line_item = LineItemId(self.line_item);
         let mut store = CatalogStore::open(&past.data.database())?;
         let catalog = store.read_catalog()?;

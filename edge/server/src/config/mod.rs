@@ -174,6 +174,22 @@ impl Config {
         Self::from_text(&text, environment)
     }
 
+    /// As a file that says everything, with who said it behind each setting.
+    ///
+    /// # Errors
+    /// As `load`.
+    pub fn printed(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<String, Problems> {
+        let text = file.map_or_else(|| Ok(String::new()), read_file)?;
+        let environment: Vec<_> = environment.into_iter().collect();
+        let config = Self::from_text(&text, environment.clone())?;
+        let table = text.parse::<Table>().map_err(|e| Problems(vec![e.to_string()]))?;
+        let source = Source::new(&table, environment);
+        Ok(config.lines(|row| format!(" # {}", source.said_by(row))))
+    }
+
     /// # Errors
     /// As `load`.
     pub fn from_text(text: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, Problems> {
@@ -193,6 +209,10 @@ impl Config {
     /// As a file that says everything.
     #[must_use]
     pub fn print(&self) -> String {
+        self.lines(|_| String::new())
+    }
+
+    fn lines(&self, behind: impl Fn(&Row) -> String) -> String {
         let mut section = "";
         let mut out = String::new();
         for (row, text, quoted) in self.values() {
@@ -201,7 +221,7 @@ impl Config {
                 out.push_str(&format!("{}[{section}]\n", if out.is_empty() { "" } else { "\n" }));
             }
             let value = if quoted { Value::String(text).to_string() } else { text };
-            out.push_str(&format!("{} = {value}\n", row.key));
+            out.push_str(&format!("{} = {value}{}\n", row.key, behind(row)));
         }
         out
     }
@@ -282,6 +302,15 @@ impl<'a> Source<'a> {
             },
             None => Ok((path, row.default.to_owned())),
         }
+    }
+
+    fn said_by(&self, row: &Row) -> String {
+        let variable = variable(row.section, row.key);
+        if self.environment.contains_key(&variable) {
+            return variable;
+        }
+        let in_file = self.table.get(row.section).is_some_and(|section| section.get(row.key).is_some());
+        if in_file { "file".to_owned() } else { "default".to_owned() }
     }
 
     fn refuse_unknown(&mut self) {

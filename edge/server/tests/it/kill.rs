@@ -50,7 +50,7 @@ impl Dice {
 }
 
 /// What the callers were promised.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Promised {
     decisions: BTreeSet<DecisionId>,
     tracked: BTreeSet<Key>,
@@ -180,7 +180,7 @@ pub(crate) fn sellers() -> Vec<Seller> {
 }
 
 /// Serves without callers until the ledger has read the whole log and every lease is closed; then stops.
-fn come_to_rest(home: &Home) -> Value {
+pub(crate) fn come_to_rest(home: &Home) -> Value {
     let server = home.serve();
     let ends = books::ends(&home.data());
     wait_for("the ledger to have read the log", || books::has_caught_up(&home.data(), &ends).then_some(()));
@@ -248,7 +248,7 @@ pub(crate) fn nothing_promised_is_lost(promised: &Promised, logged: &Logged) {
 }
 
 /// To the nano, by line item: what the log says was to be billed is what the ledger billed or could not bill.
-fn ledger_and_log_agree(home: &Home, logged: &Logged) {
+pub(crate) fn ledger_and_log_agree(home: &Home, logged: &Logged) {
     books::at_rest(&home.data());
     let (ended, repeated) = books::ended(&home.data());
     let claims = logged.claims();

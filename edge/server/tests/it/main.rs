@@ -8,6 +8,7 @@
 
 mod access;
 mod accounts;
+mod backup;
 mod billing;
 mod books;
 mod browser;

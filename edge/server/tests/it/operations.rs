@@ -128,3 +128,37 @@ fn leases_hold_no_more_than_was_shown(home: &Home) {
         assert!(nanos <= at_most, "{line_item}: {nanos} nanos leased, ads worth {at_most} shown");
     }
 }
+
+#[test]
+fn a_configuration_is_checked_and_printed_with_who_said_what() {
+    let home = Home::new();
+    home.configure("[access]\nrate = 7\n");
+    let file = home.config();
+    let ask = |what: &str, file: &std::path::Path| home.say(&["config", what, "--config", file.to_str().unwrap()]);
+    let (status, said) = ask("check", &file);
+    assert!(status.success() && said == "the configuration is sound\n", "{said}");
+    let (_, said) = ask("print", &file);
+    assert!(said.contains("\nrate = 7 # file\n") && said.contains("\nburst = \"2s\" # default\n"), "{said}");
+    let bad = home.write("bad.toml", "[access]\nrate = 0\n[ledger]\nlease = \"1s\"\n");
+    let (status, said) = ask("check", &bad);
+    assert!(!status.success());
+    assert!(said.contains("access.rate: must be 1") && said.contains("ledger.lease: there is no such setting"), "{said}");
+    let (status, said) = home.say(&["config", "docs"]);
+    assert!(status.success() && said.starts_with("# Configuration") && said.contains("| `drain_timeout` |"));
+}
+
+#[test]
+fn commands_take_the_configuration_and_reading_ones_make_no_folder() {
+    let home = Home::new();
+    let elsewhere = home.data().with_file_name("elsewhere");
+    let file = home.write("own.toml", &format!("[server]\ndata_dir = '{}'\n", elsewhere.display()));
+    let config = ["--config", file.to_str().unwrap()];
+    for command in ["train", "replay", "report"] {
+        let (status, said) = home.say(&[&[command], &config[..]].concat());
+        assert!(!status.success() && said.contains("is no data directory"), "{command}: {said}");
+        assert!(!elsewhere.exists(), "{command} made the folder");
+    }
+    let catalog = home.write("catalog.json", &catalog(&[Seller::by_the_mille(1)]).to_string());
+    let (status, said) = home.say(&[&["catalog", "load", catalog.to_str().unwrap()], &config[..]].concat());
+    assert!(status.success() && elsewhere.join("FORMAT").exists(), "{said}");
+}

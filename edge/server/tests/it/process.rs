@@ -53,6 +53,10 @@ impl Home {
         self.folder.path().join("data")
     }
 
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("litfass.toml")
+    }
+
     /// Writes a file beside the data directory.
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
@@ -62,7 +66,13 @@ impl Home {
 
     /// A finished command on this directory: whether it succeeded, and what it said.
     pub(crate) fn command(&self, arguments: &[&str]) -> (ExitStatus, String) {
-        let output = self.program().args(arguments).arg("--data-dir").arg(self.data()).output().unwrap();
+        let data = self.data();
+        self.say(&[arguments, &["--data-dir", data.to_str().unwrap()]].concat())
+    }
+
+    /// The same, of a command that is told nothing of the directory.
+    pub(crate) fn say(&self, arguments: &[&str]) -> (ExitStatus, String) {
+        let output = self.program().args(arguments).output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         (output.status, String::from_utf8(said).unwrap())
     }

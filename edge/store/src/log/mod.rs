@@ -5,6 +5,7 @@
 //! [`SegmentLog`] keeps it in files; `docs/specs/events.md` describes them byte by byte.
 
 mod appended;
+mod copy;
 mod frame;
 mod index;
 mod mark;
@@ -29,6 +30,7 @@ use litfass_types::{DecisionId, EventId, Position, Timestamp};
 use crate::storage::StorageError;
 
 pub use appended::Appended;
+pub use copy::{committed_ends, copy_log};
 pub use frame::MAX_PAYLOAD_BYTES;
 pub use partition::{Committed, PartitionWriter};
 pub use reader::PartitionReader;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{BadRegister, OpenError};
 use crate::storage::{Storage, StorageError, ensure_dir, read_whole, write_atomic};
 
-const FILE: &str = "partitions";
+pub(super) const FILE: &str = "partitions";
 const PARTITIONS_MAX: u16 = 256;
 const NAME_BYTES_MAX: usize = 32;
 

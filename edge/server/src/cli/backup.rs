@@ -1,0 +1,48 @@
+//! `litfass backup` and `litfass restore`.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::Folder;
+use crate::backup::{self, Manifest};
+use crate::node::system_clock;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct BackupArgs {
+    /// Where the copy goes: a folder that is empty or not there.
+    #[arg(long)]
+    to: PathBuf,
+    #[command(flatten)]
+    folder: Folder,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct RestoreArgs {
+    /// A folder made by `litfass backup`.
+    #[arg(long)]
+    from: PathBuf,
+    #[command(flatten)]
+    folder: Folder,
+}
+
+impl BackupArgs {
+    pub(super) fn run(self) -> Result<()> {
+        let data = self.folder.existing()?;
+        say("copied", &backup::take(&data, &self.to, system_clock().now())?)
+    }
+}
+
+impl RestoreArgs {
+    pub(super) fn run(self) -> Result<()> {
+        let to = self.folder.configured()?.server.data_dir;
+        say("restored", &backup::restore(&self.from, &to)?)
+    }
+}
+
+fn say(done: &str, manifest: &Manifest) -> Result<()> {
+    let (files, bytes) = (manifest.files.len(), manifest.bytes());
+    writeln!(std::io::stdout(), "{done}: {files} files, {bytes} bytes")?;
+    Ok(())
+}
