@@ -70,7 +70,8 @@ pub fn take(data: &DataDir, to: &Path, now: Timestamp) -> Result<Manifest> {
     ensure!(!inner.starts_with(&outer), "{}: lies in the data directory", to.display());
     copy_folder(&from.join(SNAPSHOTS), &to.join(SNAPSHOTS))?;
     let committed = committed_ends(&Disk, &data.log())?;
-    let read = copy_database(&data.database(), &to.join(DATABASE)).with_context(|| data.database().display().to_string())?;
+    let read =
+        copy_database(&data.database(), &to.join(DATABASE)).with_context(|| data.database().display().to_string())?;
     let log = later(committed, &read);
     copy_log(&Disk, &data.log(), &to.join(LOG), &log)?;
     for name in names(from)?.iter().filter(|name| !is_copied_by_itself(name)) {
@@ -103,7 +104,8 @@ pub fn restore(from: &Path, to: &Path) -> Result<Manifest> {
 
 fn manifest(from: &Path) -> Result<Manifest> {
     let path = from.join(MANIFEST);
-    let bytes = fs::read(&path).with_context(|| format!("{}: is no backup, or one that was not finished", path.display()))?;
+    let bytes =
+        fs::read(&path).with_context(|| format!("{}: is no backup, or one that was not finished", path.display()))?;
     let manifest: Manifest = serde_json::from_slice(&bytes).with_context(|| path.display().to_string())?;
     let format = manifest.format;
     ensure!(format <= FORMAT, "{}: has format {format}, this version reads 1 to {FORMAT}", path.display());
@@ -119,7 +121,10 @@ fn restore_file(file: &FileEntry, from: &Path, to: &Path) -> Result<()> {
     }
     let copied = fs::copy(&source, &target)?;
     let (bytes, blake3) = hash(&target)?;
-    ensure!(copied == bytes && bytes == file.bytes && blake3 == file.blake3, "is not as it was when the backup was made");
+    ensure!(
+        copied == bytes && bytes == file.bytes && blake3 == file.blake3,
+        "is not as it was when the backup was made"
+    );
     sync(&target)
 }
 

@@ -37,6 +37,7 @@ pub mod recount;
 pub mod replay;
 pub mod secrets;
 pub mod serve;
+pub mod telemetry;
 pub mod tokens;
 pub mod training;
 pub mod why_not;

@@ -289,8 +289,7 @@ impl Folded {
             snapshot_interval: span(config.fold.snapshot_interval),
             ..FoldOptions::default()
         };
-        let runner =
-            FoldRunner::open(stores.log(), Arc::new(Disk), &stores.data.snapshots(), folds, options)?;
+        let runner = FoldRunner::open(stores.log(), Arc::new(Disk), &stores.data.snapshots(), folds, options)?;
         Ok(runner)
     }
 }

@@ -37,8 +37,8 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<()> {
-        super::start_logging();
         let config = self.configured()?;
+        config.telemetry.log_format.start();
         let visit = match &self.dataset {
             Some(dir) => Visit::dataset(dir)?,
             None => Visit::shop(self.seed),

@@ -8,6 +8,8 @@ use litfass_train::dataset::Dataset;
 use litfass_train::evaluate::{Options, evaluate};
 use litfass_types::{Calendar, Timestamp};
 
+use crate::telemetry::LogFormat;
+
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// A folder made by `litfass import`.
@@ -26,7 +28,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<()> {
-        super::start_logging();
+        LogFormat::Text.start();
         let cut =
             day_start(&self.cut).with_context(|| format!("--cut {:?} is not a day such as 2011-08-01", self.cut))?;
         let dataset = Dataset::read(&self.dataset)?;

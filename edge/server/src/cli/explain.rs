@@ -12,6 +12,7 @@ use litfass_types::{AdvertiserId, DecisionId};
 use super::explain_text::text;
 use super::past::{Folder, Past, worlds};
 use super::Folder;
+use super::explain_text::text;
 use super::past::Past;
 use crate::console::view::ExplanationView;
 use crate::explain::{Viewpoint, add_recomputed, explanation};

@@ -5,7 +5,8 @@ use std::io::Write;
 use anyhow::{Result, anyhow};
 use clap::Subcommand;
 
-use super::past::{Folder, Past, Stretch};
+use super::Folder;
+use super::past::{Past, Stretch};
 use crate::export::{Export, Format, Wanted, Whose};
 
 #[derive(clap::Args, Debug)]
@@ -36,7 +37,7 @@ fn format(name: &str) -> Result<Format> {
 impl Args {
     pub(super) fn run(self) -> Result<()> {
         let Command::Events { folder, stretch, format } = self.command;
-        let past = Past::open(folder.data_dir.as_deref())?;
+        let past = Past::open(&folder)?;
         let window = stretch.window();
         let wanted = Wanted { from: window.from, to: window.until, whose: Whose::Everybodys };
         let mut export = Export::new(&past.log, wanted)?;

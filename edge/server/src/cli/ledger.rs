@@ -7,7 +7,8 @@ use clap::Subcommand;
 use litfass_ledger::check::{ALWAYS, Violation};
 use litfass_store::ledger::{LedgerReader, SqliteLedgerReader, verify};
 
-use super::past::{Folder, Past};
+use super::Folder;
+use super::past::Past;
 use crate::console::numbers::grouped;
 use crate::recount::recount;
 
@@ -32,7 +33,7 @@ enum Command {
 impl Args {
     pub(super) fn run(self) -> Result<()> {
         let Command::Verify { log, folder } = self.command;
-        let past = Past::open(folder.data_dir.as_deref())?;
+        let past = Past::open(&folder)?;
         let named = || past.data.database().display().to_string();
         let reader = SqliteLedgerReader::open(&past.data.database()).with_context(named)?;
         let mut violations = verify(&reader).with_context(named)?;

@@ -134,8 +134,3 @@ fn configured(file: Option<&Path>, data_dir: Option<&Path>, listen: Option<Socke
     let loaded = Config::load(file, environment);
     loaded.context("the configuration is not sound")
 }
-
-/// Warnings and worse, to standard error.
-fn start_logging() {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO).init();
-}

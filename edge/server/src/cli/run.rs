@@ -24,8 +24,9 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<()> {
-        super::start_logging();
-        let running = Running::open(self.configured()?, None)?;
+        let config = self.configured()?;
+        config.telemetry.log_format.start();
+        let running = Running::open(config, None)?;
         serve(running, |_, _| Ok(()), asked_to_stop())
     }
 

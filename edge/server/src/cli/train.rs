@@ -18,7 +18,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<()> {
-        super::start_logging();
+        self.folder.configured()?.telemetry.log_format.start();
         // As a reader only: the server keeps its partitions.
         let Past { data, log } = Past::open(&self.folder)?;
         let run = train(&log, &data.artifacts(), system_clock().now())?;

@@ -17,6 +17,7 @@ use toml::{Table, Value};
 
 use crate::gateway::address::ForwardedBy;
 use crate::gateway::{AskedBy, Service};
+use crate::telemetry::LogFormat;
 pub use setting::{FilePath, NetworkList, Origins};
 use setting::{Setting, checked, toml_text};
 
@@ -111,6 +112,10 @@ settings! {
         staff_networks: FilePath = "", "gateway", "Their addresses: a file with a network a line.";
         retry_window: Duration = "1m" in "1s", "1h", "gateway", "How long a decision's request_id is remembered: asked again, it gets the same answer.";
         retries_max: u32 = "50000" in "1", "10000000", "gateway", "Remembered at once; beyond it the oldest go first.";
+    }
+    /// What the process says of itself.
+    Telemetry "telemetry" as telemetry {
+        log_format: LogFormat = "text", "server", "How the process's own log is written to standard error: `text` or `json` (one object a line).";
     }
     /// The three times of the money, and the sweep.
     Ledger "ledger" as ledger {

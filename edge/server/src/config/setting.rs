@@ -9,6 +9,7 @@ use toml::Value;
 use crate::gateway::address::ForwardedBy;
 use crate::gateway::networks::Networks;
 use crate::gateway::{AskedBy, Service};
+use crate::telemetry::LogFormat;
 
 /// A type that a setting can have. Bounds are compared after reading, so `Ord` is part of it.
 pub(super) trait Setting: Sized + Ord {
@@ -214,7 +215,7 @@ macro_rules! choice_settings {
     )*};
 }
 
-choice_settings!(AskedBy, ForwardedBy, Service);
+choice_settings!(AskedBy, ForwardedBy, LogFormat, Service);
 
 impl Setting for PathBuf {
     const TYPE: &'static str = "a path";

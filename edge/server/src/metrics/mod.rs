@@ -12,7 +12,8 @@ use litfass_types::{Fate, Ineligible, Port, Traffic};
 
 use instrument::{Amounts, Counters, Gauges, Instrument, Latencies};
 use label::{
-    BillingOutcome, Check, DecisionResult, EventKind, EventResult, HoldResult, LeaseStep, Route, RunResult, StatusClass, Step,
+    BillingOutcome, Check, DecisionResult, EventKind, EventResult, HoldResult, LeaseStep, Route, RunResult,
+    StatusClass, Step,
 };
 
 /// One row of the table.

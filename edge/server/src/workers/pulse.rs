@@ -84,7 +84,11 @@ mod tests {
         let pulse = Arc::clone(&workers.pulse);
         let (go, gone) = std::sync::mpsc::channel::<()>();
         let (said, heard) = std::sync::mpsc::channel();
-        workers.spawn("panics", Urgency::Prompt, move || gone.recv().map(|()| Duration::ZERO).map_err(|_| panic!("as told"))).unwrap();
+        workers
+            .spawn("panics", Urgency::Prompt, move || {
+                gone.recv().map(|()| Duration::ZERO).map_err(|_| panic!("as told"))
+            })
+            .unwrap();
         let mut steps = 0;
         let watched = Arc::clone(&pulse);
         let fails_once = move || {

@@ -142,7 +142,10 @@ fn a_configuration_is_checked_and_printed_with_who_said_what() {
     let bad = home.write("bad.toml", "[access]\nrate = 0\n[ledger]\nlease = \"1s\"\n");
     let (status, said) = ask("check", &bad);
     assert!(!status.success());
-    assert!(said.contains("access.rate: must be 1") && said.contains("ledger.lease: there is no such setting"), "{said}");
+    assert!(
+        said.contains("access.rate: must be 1") && said.contains("ledger.lease: there is no such setting"),
+        "{said}"
+    );
     let (status, said) = home.say(&["config", "docs"]);
     assert!(status.success() && said.starts_with("# Configuration") && said.contains("| `drain_timeout` |"));
 }
@@ -161,4 +164,32 @@ fn commands_take_the_configuration_and_reading_ones_make_no_folder() {
     let catalog = home.write("catalog.json", &catalog(&[Seller::by_the_mille(1)]).to_string());
     let (status, said) = home.say(&[&["catalog", "load", catalog.to_str().unwrap()], &config[..]].concat());
     assert!(status.success() && elsewhere.join("FORMAT").exists(), "{said}");
+}
+
+#[test]
+fn the_process_log_is_json_where_asked_and_names_no_viewer_address_token_or_key() {
+    let home = Home::new();
+    home.configure("[telemetry]\nlog_format = \"json\"\n");
+    home.load(&catalog(&[Seller::by_the_mille(1)]));
+    let key = home.key(&["--role", "admin"]);
+    let server = home.serve();
+    let mut caller = server.caller().with_key(&key);
+    let (user, address) = ("viewer-5316", "203.0.113.77");
+    let mut request = page(HOME, 1, user);
+    request["context"] = json!({ "ip": address, "user_agent": "Agent-8841" });
+    let ad = caller.decide_filled(&request).remove(0);
+    assert_eq!(caller.get(&ad.impression).status, 200);
+    assert_eq!(caller.get(&format!("{}x", ad.click)).status, 404);
+    assert_eq!(caller.send("POST", "/v1/decisions", &format!("{{\"user_id\":\"{user}\"")).status, 400);
+    home.load(&catalog(&[Seller::by_the_mille(1), Seller::by_the_mille(2)]));
+    wait_for("a line of the log", || home.process_log().contains("serving a new catalog").then_some(()));
+    assert!(server.stop().success());
+    let log = home.process_log();
+    for line in log.lines() {
+        assert!(line.parse::<serde_json::Value>().is_ok_and(|line| line["level"].is_string()), "{line}");
+    }
+    let token = crate::caller::Ad::token(&ad.impression);
+    for secret in [user, address, "Agent-8841", token, &key] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
 }

@@ -53,6 +53,11 @@ impl Home {
         self.folder.path().join("data")
     }
 
+    /// What its processes wrote to standard error.
+    pub(crate) fn process_log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("stderr.log")).unwrap()
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("litfass.toml")
     }

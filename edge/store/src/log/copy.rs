@@ -34,12 +34,7 @@ pub fn committed_ends(storage: &dyn Storage, root: &Path) -> Result<BTreeMap<u16
 ///
 /// # Errors
 /// When a segment is damaged, or one of the disks fails.
-pub fn copy_log(
-    storage: &dyn Storage,
-    root: &Path,
-    to: &Path,
-    ends: &BTreeMap<u16, u64>,
-) -> Result<(), ReadError> {
+pub fn copy_log(storage: &dyn Storage, root: &Path, to: &Path, ends: &BTreeMap<u16, u64>) -> Result<(), ReadError> {
     ensure_dir(storage, to)?;
     for line in registered::<ReadError>(storage, root)? {
         let copy = PartitionCopy { storage, number: line.number, from: line.dir(root), to: line.dir(to) };
