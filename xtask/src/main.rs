@@ -7,6 +7,7 @@
 mod bench;
 mod browser;
 mod codegen;
+mod quickstart;
 mod step;
 mod suite;
 mod tidy;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::{bench, step, workspace};
+use crate::{bench, quickstart, step, workspace};
 
 /// One area of the long tier.
 struct Area {
@@ -11,7 +11,7 @@ struct Area {
     run: fn() -> Result<()>,
 }
 
-const AREAS: [Area; 6] = [
+const AREAS: [Area; 7] = [
     Area {
         name: "power-loss",
         shows: "nothing acknowledged is lost, over 10,000 seeds of lost writes",
@@ -21,6 +21,11 @@ const AREAS: [Area; 6] = [
     Area { name: "real-shop", shows: "the ranking against the rules, on a real shop's log", run: real_shop },
     Area { name: "replay", shows: "100,000 recorded decisions made again without a difference", run: replay },
     Area { name: "why-not", shows: "10,000 requests against a naive evaluator, 50 line items", run: why_not },
+    Area {
+        name: "quickstart",
+        shows: "every command of the quick start, from a clean clone, prints what the page says",
+        run: quickstart::verify,
+    },
     Area { name: "bench", shows: "the speeds, with their quality numbers", run: || bench::run(&[]) },
 ];
 

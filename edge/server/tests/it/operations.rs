@@ -156,10 +156,10 @@ fn commands_take_the_configuration_and_reading_ones_make_no_folder() {
     let elsewhere = home.data().with_file_name("elsewhere");
     let file = home.write("own.toml", &format!("[server]\ndata_dir = '{}'\n", elsewhere.display()));
     let config = ["--config", file.to_str().unwrap()];
-    for command in ["train", "replay", "report"] {
-        let (status, said) = home.say(&[&[command], &config[..]].concat());
-        assert!(!status.success() && said.contains("is no data directory"), "{command}: {said}");
-        assert!(!elsewhere.exists(), "{command} made the folder");
+    for command in [&["train"][..], &["replay"], &["ledger", "verify"]] {
+        let (status, said) = home.say(&[command, &config[..]].concat());
+        assert!(!status.success() && said.contains("is no data directory"), "{command:?}: {said}");
+        assert!(!elsewhere.exists(), "{command:?} made the folder");
     }
     let catalog = home.write("catalog.json", &catalog(&[Seller::by_the_mille(1)]).to_string());
     let (status, said) = home.say(&[&["catalog", "load", catalog.to_str().unwrap()], &config[..]].concat());
