@@ -9,11 +9,9 @@ use litfass_store::log::EventLog;
 use litfass_store::wire::{self, Body};
 use litfass_types::{AdvertiserId, DecisionId};
 
-use super::explain_text::text;
-use super::past::{Folder, Past, worlds};
 use super::Folder;
 use super::explain_text::text;
-use super::past::Past;
+use super::past::{Past, worlds};
 use crate::console::view::ExplanationView;
 use crate::explain::{Viewpoint, add_recomputed, explanation};
 use crate::replay::one;

@@ -7,11 +7,9 @@ use litfass_decide::{DecisionRecord, SCORE_TOLERANCE, Workspace};
 use litfass_types::{DecisionId, Timestamp};
 use serde_json::{Value, json};
 
-use super::explain::record_of;
-use super::past::{Folder, Past, Progress, Stretch, worlds};
 use super::Folder;
 use super::explain::record_of;
-use super::past::{Past, Progress, Stretch};
+use super::past::{Past, Progress, Stretch, worlds};
 use crate::console::numbers::moment;
 use crate::replay::{DiffRow, Differing, LISTED_MAX, RecomputeReport, Replayed, diff, one, recompute_window, replay};
 

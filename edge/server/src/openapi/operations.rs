@@ -202,6 +202,7 @@ fn administration() -> Vec<Operation> {
         Operation::new("delete", "/v1/users/{id}/opt-out", "Take the opt-out back", 204, Content::Nothing).asked("tenant?: id"),
         Operation::new("get", "/openapi.json", "This document", 200, Content::Json("Document".to_owned())).public(),
         Operation::new("get", "/healthz", "Whether the process runs", 200, json("Health")).public(),
+        Operation::new("get", "/readyz", "Whether requests are welcome", 200, json("Health")).public(),
         Operation::new("get", "/metrics", "Figures for Prometheus", 200, Content::Other("text/plain")),
     ]
 }
