@@ -52,6 +52,7 @@ use crate::workers::catalog::CatalogWorker;
 use crate::workers::leases::LeaseWorker;
 use crate::workers::pacing::{PacingBoard, PacingWorker};
 use crate::workers::profile::ProfileWorker;
+use crate::workers::retention::RetentionWorker;
 use crate::workers::signals::SignalsWorker;
 use crate::workers::{self, Urgency, Workers};
 use crate::world::{SwappedWorld, first_world};
@@ -191,6 +192,9 @@ impl Running {
         workers.spawn("profile", Urgency::Background, move || profile.step())?;
         workers.spawn("keys", Urgency::Prompt, move || workers::keys::step(&keys))?;
         workers.spawn("catalog", Urgency::Background, move || catalog.step())?;
+        if let Some(mut retention) = retention_worker(&node, stores)? {
+            workers.spawn("retention", Urgency::Background, move || retention.step())?;
+        }
         let leases = leases();
         Ok(Self { node, workers, folds, leases })
     }
@@ -214,7 +218,10 @@ impl Stores {
         let data = DataDir::open(&config.server.data_dir)?;
         let (clock, terms) = (system_clock(), terms(config));
         let secrets = Secrets::open(data.path())?;
-        let options = LogOptions::new(&[(WRITER, EVENT_PARTITIONS), (ADMIN, 1)]);
+        let options = LogOptions {
+            segment_bytes: config.log.segment_bytes,
+            ..LogOptions::new(&[(WRITER, EVENT_PARTITIONS), (ADMIN, 1)])
+        };
         let opened = SegmentLog::open(Arc::new(Disk), &data.log(), &options, &clock)?;
         for tail in &opened.truncated {
             tracing::warn!(?tail, "the end of a partition was cut off: it had not been committed");
@@ -419,6 +426,26 @@ fn billing_worker(node: &Node, stores: &Stores) -> Result<BillingWorker<SqliteLe
     let reader = SqliteLedgerReader::open(&stores.data.database())?;
     let (log, ledger, metrics) = (Arc::clone(&node.log), Arc::clone(&stores.ledger), Arc::clone(&node.metrics));
     Ok(BillingWorker::new(log, ledger, reader, metrics, partitions))
+}
+
+/// None where everything is kept.
+fn retention_worker(node: &Node, stores: &Stores) -> Result<Option<RetentionWorker<SqliteLedgerReader>>> {
+    let kept = &node.config.log;
+    let age = Some(kept.retention_age).filter(|age| age.0 > 0);
+    let bytes_max = Some(kept.retention_bytes).filter(|bytes| *bytes > 0);
+    if age.is_none() && bytes_max.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(RetentionWorker {
+        log: Arc::clone(&stores.log),
+        ledger: SqliteLedgerReader::open(&stores.data.database())?,
+        snapshots: node.data.snapshots(),
+        clock: node.clock.clone(),
+        metrics: Arc::clone(&node.metrics),
+        age,
+        bytes_max,
+        interval: span(kept.retention_interval),
+    }))
 }
 
 fn own_partition(log: &dyn EventLog, writer: &str) -> Result<u16> {

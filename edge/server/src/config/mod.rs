@@ -113,6 +113,13 @@ settings! {
         retry_window: Duration = "1m" in "1s", "1h", "gateway", "How long a decision's request_id is remembered: asked again, it gets the same answer.";
         retries_max: u32 = "50000" in "1", "10000000", "gateway", "Remembered at once; beyond it the oldest go first.";
     }
+    /// How long the event log is kept.
+    LogRetention "log" as log {
+        retention_age: Duration = "0ms" in "0ms", "3650d", "server", "Events and decisions older than this are removed, in whole segments, once the ledger and the kept snapshots are past them. `0ms` keeps everything. Explain, replay, reports recounted from the log and training reach no further back.";
+        retention_bytes: u64 = "0" in "0", "1125899906842624", "server", "The oldest segments are removed, under the same condition, while the log is larger. 0 sets no limit.";
+        retention_interval: Duration = "10m" in "100ms", "1d", "server", "How often that is looked at.";
+        segment_bytes: u32 = "33554432" in "4096", "1073741824", "server", "Size at which a segment of the log ends.";
+    }
     /// What the process says of itself.
     Telemetry "telemetry" as telemetry {
         log_format: LogFormat = "text", "server", "How the process's own log is written to standard error: `text` or `json` (one object a line).";
@@ -243,7 +250,12 @@ impl Config {
         let (ledger, params) = (&self.ledger, &self.params);
         let holds = ledger.hold_ttl_cpm.min(ledger.hold_ttl_cpc);
         let longest_hold = ledger.hold_ttl_cpm.max(ledger.hold_ttl_cpc);
+        let log_age = self.log.retention_age;
         let rules = [
+            (
+                log_age.0 == 0 || log_age >= ledger.token_ttl.max(ledger.conversion_window),
+                "log.retention_age: must not be shorter than ledger.token_ttl and ledger.conversion_window",
+            ),
             (ledger.lease_ttl <= holds, "ledger.lease_ttl: must not be longer than the shorter hold_ttl"),
             (ledger.token_ttl >= longest_hold, "ledger.token_ttl: must not be shorter than the longer hold_ttl"),
             (

@@ -13,6 +13,7 @@ pub mod pacing;
 pub mod profile;
 pub mod pulse;
 pub mod reading;
+pub mod retention;
 pub mod signals;
 
 use std::sync::atomic::{AtomicBool, Ordering};

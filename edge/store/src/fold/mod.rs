@@ -25,6 +25,7 @@ pub use codec::BadState;
 pub use gate::Fact;
 pub use runner::{FoldError, FoldOptions, FoldRunner, FoldThread, Progress, SeenEvents};
 pub use signals::{AdTotals, HALF_LIFE_DAYS, ShopCounts, SignalCounts, SignalsAt};
+pub use snapshot::snapshots_from;
 pub use viewers::Viewers;
 
 /// One fold. Facts of one partition come in their order, from one thread; readers may look in between.

@@ -132,6 +132,29 @@ impl SnapshotFiles {
     }
 }
 
+/// Per partition: where a runner begins to read that goes on from the oldest snapshot kept in `dir`. A partition that is missing
+/// is read from its beginning.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn snapshots_from(storage: Arc<dyn Storage>, dir: &Path) -> Result<BTreeMap<u16, u64>, StorageError> {
+    let files = SnapshotFiles::open(storage, dir)?;
+    let mut from: Option<BTreeMap<u16, u64>> = None;
+    for generation in files.generations()? {
+        let Ok(snapshot) = files.read(generation)? else { continue };
+        let next = match from {
+            None => snapshot.next,
+            Some(mut from) => {
+                from.retain(|partition, _| snapshot.next.contains_key(partition));
+                from.iter_mut().for_each(|(partition, next)| *next = (*next).min(snapshot.next[partition]));
+                from
+            }
+        };
+        from = Some(next);
+    }
+    Ok(from.unwrap_or_default())
+}
+
 fn file_name(generation: u64) -> String {
     format!("{PREFIX}{generation:020}")
 }

@@ -128,7 +128,12 @@ impl PartitionReader {
         let spans = [(at, at + FIND_SOON), (at - FIND_BEFORE, at), (at + FIND_SOON, at + FIND_LATE)];
         for (from, to) in spans {
             for segment in segments.iter().filter(|segment| segment.newest >= from && segment.oldest <= to) {
-                if let Some(found) = self.find_in(segment, EventId(id.0), from, to)? {
+                let found = match self.find_in(segment, EventId(id.0), from, to) {
+                    // Removed while we looked.
+                    Err(ReadError::Gone { .. }) => None,
+                    found => found?,
+                };
+                if let Some(found) = found {
                     return Ok(Some(found));
                 }
             }
@@ -330,9 +335,19 @@ impl PartitionReader {
 
     fn file(&self, start: u64) -> Result<Arc<dyn StoredFile>, ReadError> {
         match self.storage.open(&segment_path(&self.dir, start), Open::Read) {
-            Err(e) if e.is_not_found() => Err(self.corrupt(start, Damage::SegmentMissing)),
+            Err(e) if e.is_not_found() => Err(self.missing(start)?),
             opened => Ok(opened?.into()),
         }
+    }
+
+    /// A segment that is not there was removed where all before it are gone too, and is damage otherwise.
+    fn missing(&self, start: u64) -> Result<ReadError, ReadError> {
+        let first = segment_starts(&self.storage.list(&self.dir)?).into_iter().next();
+        let Some(first) = first.filter(|first| start < *first) else {
+            return Ok(self.corrupt(start, Damage::SegmentMissing));
+        };
+        *self.known() = Known::default();
+        Ok(ReadError::Gone { partition: self.number, wanted: start, first })
     }
 
     fn damaged(&self, stop: super::scan::Stop, start: u64) -> ReadError {

@@ -15,6 +15,7 @@ use super::partition::PartitionWriter;
 use super::reader::PartitionReader;
 use super::recovery::TruncatedTail;
 use super::registry::{Registered, register, registered};
+use super::retention::{Retention, Retired, Segments};
 use super::worker::{Queued, Worker};
 use super::{AppendError, BadRegister, Batch, Entry, EventLog, Head, NewEntry, OpenError, ReadError, Until};
 use crate::storage::{Storage, StorageError, ensure_dir};
@@ -161,6 +162,29 @@ impl SegmentLog {
     #[must_use]
     pub fn ailment(&self) -> Option<String> {
         self.workers.values().find_map(Worker::ailment)
+    }
+
+    /// Removes segments at the beginning of a writer's partitions that are old enough, where every reader is past them:
+    /// `needed_from` is asked, by partition, once there is something to remove.
+    ///
+    /// # Errors
+    /// When the disk fails, and what `needed_from` says.
+    pub fn retire<E: From<ReadError>>(
+        &self,
+        writer: &str,
+        retention: Retention,
+        needed_from: impl FnOnce() -> Result<BTreeMap<u16, u64>, E>,
+    ) -> Result<Retired, E> {
+        let mut segments = Segments::default();
+        for line in registered::<ReadError>(&*self.storage, &self.root)? {
+            if line.writer == writer && self.workers.contains_key(&line.number) {
+                segments.look(&*self.storage, &line.dir(&self.root), line.number)?;
+            }
+        }
+        if !segments.is_due(retention) {
+            return Ok(Retired::default());
+        }
+        Ok(segments.retire(&*self.storage, &needed_from()?, retention)?)
     }
 
     /// Numbers are given under a lock that every process takes for that moment.
