@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use litfass_store::migrate;
 use litfass_store::storage::{Disk, ensure_dir, read_whole, write_atomic};
+use rustix::fs::Access;
 
 /// The layout that this version writes. A newer one is refused, an older one is brought forward when it is opened.
 ///
@@ -24,6 +25,7 @@ impl DataDir {
     /// When it cannot be made or read, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self> {
         std::fs::create_dir_all(path).with_context(|| format!("cannot make the data directory {}", path.display()))?;
+        rustix::fs::access(path, Access::WRITE_OK).with_context(|| format!("cannot write to {}", path.display()))?;
         if path.join(RESTORING).exists() {
             bail!("{}: a restore into it was not finished: empty it and restore again", path.display());
         }
