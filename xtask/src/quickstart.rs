@@ -70,7 +70,7 @@ fn blocks(page: &str) -> Vec<Block> {
 fn as_script(blocks: &[Block]) -> Result<String> {
     let mut script = "set -u\ntrap 'kill $(jobs -p) 2>/dev/null' EXIT\n".to_owned();
     for block in blocks {
-        write!(script, "{}echo '{MARK}'\n", block.commands)?;
+        writeln!(script, "{}echo '{MARK}'", block.commands)?;
     }
     Ok(script)
 }

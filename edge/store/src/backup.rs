@@ -31,10 +31,10 @@ pub fn copy_database(from: &Path, to: &Path) -> rusqlite::Result<BTreeMap<u16, u
 fn pages(source: &Connection, copy: &mut Connection) -> rusqlite::Result<()> {
     let backup = Backup::new(source, copy)?;
     for _ in 0..BUSY_TIMES {
-        match backup.step(ALL_PAGES)? {
-            StepResult::Done => return Ok(()),
-            _ => std::thread::sleep(Duration::from_millis(50)),
+        if backup.step(ALL_PAGES)? == StepResult::Done {
+            return Ok(());
         }
+        std::thread::sleep(Duration::from_millis(50));
     }
     Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None))
 }
