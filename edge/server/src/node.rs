@@ -302,8 +302,7 @@ impl Folded {
 }
 
 fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, money: &Money) -> Result<Node> {
-    let (log, clock) = (stores.log(), stores.clock.clone());
-    let metrics = Arc::clone(&stores.metrics);
+    let (log, clock, metrics) = (stores.log(), stores.clock.clone(), Arc::clone(&stores.metrics));
     let rules_hash = stores.data.keep_rules(&config.params_text())?;
     let world =
         Arc::new(SwappedWorld::new(first_world(Arc::clone(&money.catalog), rules(&config), rules_hash, clock.now())));
@@ -333,11 +332,10 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         clock: clock.clone(),
         metrics: Arc::clone(&metrics),
     };
-    let ledger = SqliteLedgerReader::open(&stores.data.database())?;
     let database = stores.data.database();
+    let (ledger, editor) = (SqliteLedgerReader::open(&database)?, Arc::new(Editor::open(&database)?));
     let desk = Desk { log: Arc::clone(&log), clock: clock.clone(), applied: money.admin.applied.subscribe() };
     let (keys, audit, gateway) = entrance(&database, &config)?;
-    let editor = Arc::new(Editor::open(&database)?);
     let (live, data) = (Arc::clone(&folded.live), stores.data.clone());
     let (pacing, learning, folds, began) = (Arc::default(), Arc::default(), runner.progress(), Instant::now());
     let readiness = readiness(&config, stores, Arc::clone(&folds))?;
