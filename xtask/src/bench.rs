@@ -5,11 +5,12 @@ use anyhow::{Result, bail};
 use crate::step;
 
 /// A benchmark: its name, and the crate whose example it is.
-const BENCHES: [(&str, &str, &str); 6] = [
+const BENCHES: [(&str, &str, &str); 7] = [
     ("eligibility", "litfass-catalog", "eligibility"),
     ("decide", "litfass-decide", "decide"),
     ("log", "litfass-store", "log"),
     ("billing", "litfass-store", "billing"),
+    ("report", "litfass-store", "report"),
     ("explain", "litfass-server", "explain"),
     ("serve", "litfass-sim", "load"),
 ];
