@@ -6,5 +6,6 @@ mod event_log;
 mod fold;
 mod ledger;
 mod power_loss;
+mod slow_disk;
 mod storage;
 mod wire;
