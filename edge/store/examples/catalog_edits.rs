@@ -22,6 +22,7 @@ const OVERLAY_OBJECTS_MAX: usize = 10_000;
 fn main() -> anyhow::Result<()> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "catalog-load".to_owned()));
     let database = folder.join("litfass.db");
+    litfass_store::migrate::to_current(&database)?;
     let mut store = CatalogStore::open(&database)?;
     let start = Instant::now();
     store.bring_index_up_to_date()?;
