@@ -28,6 +28,7 @@ pub mod live_view;
 pub mod metrics;
 pub mod node;
 pub mod openapi;
+pub mod operator;
 pub mod pacing_tables;
 pub mod privacy;
 pub mod problem;

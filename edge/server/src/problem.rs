@@ -193,6 +193,8 @@ impl IntoResponse for Problem {
         if let Some(etag) = self.version.and_then(|version| etag(version).try_into().ok()) {
             response.headers_mut().insert(header::ETAG, etag);
         }
+        // For whoever tells it to a person instead.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::frame::frame;
+use super::frame::{Section, frame};
 use super::numbers::{amount, grouped, moment, percent, price, span};
 use super::view::{CandidateView, Count, Ending, ExplanationView, Fact, PlacementView, ShownView};
 
@@ -24,7 +24,12 @@ pub fn decision_page(view: &ExplanationView) -> String {
             (candidates_card(view))
         }
     };
-    frame(&format!("Decision {}: Litfass", view.id.get(..8).unwrap_or(&view.id)), false, &masthead, &body)
+    frame(
+        &format!("Decision {}: Litfass", view.id.get(..8).unwrap_or(&view.id)),
+        Some(Section::Decisions),
+        &masthead,
+        &body,
+    )
 }
 
 fn placement_card(placement: &PlacementView, index: usize, of: usize) -> Markup {

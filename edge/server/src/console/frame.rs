@@ -2,8 +2,27 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-/// A page around `body`; `live` adds the script that keeps it current.
-pub(super) fn frame(title: &str, live: bool, masthead: &Markup, body: &Markup) -> String {
+/// Where a page belongs in the navigation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Section {
+    Live,
+    Campaigns,
+    Decisions,
+    Accounts,
+    Health,
+}
+
+/// In the order in which they stand.
+const SECTIONS: [(Section, &str, &str); 5] = [
+    (Section::Live, "/", "Live"),
+    (Section::Campaigns, "/campaigns", "Campaigns"),
+    (Section::Decisions, "/decisions", "Decisions"),
+    (Section::Accounts, "/accounts", "Accounts"),
+    (Section::Health, "/health", "Health"),
+];
+
+/// A page around `body`; only the live one has a script, which keeps it current.
+pub(super) fn frame(title: &str, section: Option<Section>, masthead: &Markup, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -13,7 +32,7 @@ pub(super) fn frame(title: &str, live: bool, masthead: &Markup, body: &Markup) -
                 title { (title) }
                 link rel="icon" href="data:,";
                 link rel="stylesheet" href="/console/console.css";
-                @if live {
+                @if section == Some(Section::Live) {
                     script type="module" src="/console/live.js" {}
                 }
             }
@@ -22,13 +41,24 @@ pub(super) fn frame(title: &str, live: bool, masthead: &Markup, body: &Markup) -
                 header.masthead {
                     h1 { a href="/" { "Litfass" } }
                     (masthead)
-                    p.session { a href="/login" { "Session" } }
+                    (navigation(section))
                 }
                 main #content { (body) }
             }
         }
     };
     page.into_string()
+}
+
+fn navigation(here: Option<Section>) -> Markup {
+    html! {
+        nav aria-label="Pages" {
+            @for (section, path, name) in SECTIONS {
+                a href=(path) aria-current=[(here == Some(section)).then_some("page")] { (name) }
+            }
+            a.session href="/login" { "Session" }
+        }
+    }
 }
 
 /// For an address that names nothing; `what` is what was looked for.
@@ -44,5 +74,5 @@ pub fn problem_page(title: &str, why: &str) -> String {
     let body = html! {
         p.notice { (why) " " a href="/" { "Back to what is happening now" } }
     };
-    frame(&format!("{title}: Litfass"), false, &motto, &body)
+    frame(&format!("{title}: Litfass"), None, &motto, &body)
 }

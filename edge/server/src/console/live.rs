@@ -2,7 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::frame::frame;
+use super::frame::{Section, frame};
 use super::numbers::grouped;
 use super::view::{Audience, LiveView};
 
@@ -25,7 +25,7 @@ pub fn live_page(view: &LiveView) -> String {
         }
         (embedded(view))
     };
-    frame("Litfass live", true, &masthead, &body)
+    frame("Litfass live", Some(Section::Live), &masthead, &body)
 }
 
 fn motto(audience: &Audience) -> &'static str {

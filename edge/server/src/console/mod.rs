@@ -3,13 +3,19 @@
 //! Invariants: every text that comes from a catalog or a request is escaped by the template; pages load nothing from
 //! elsewhere and run no inline script (`CONTENT_SECURITY_POLICY` says so to the browser).
 
+mod campaign;
+mod campaigns;
+mod curve;
 mod decision;
 mod frame;
 mod live;
 pub mod numbers;
+pub mod operating;
 mod session;
 pub mod view;
 
+pub use campaign::campaign_page;
+pub use campaigns::campaigns_page;
 pub use decision::decision_page;
 pub use frame::{missing_page, problem_page};
 pub use live::live_page;

@@ -20,7 +20,7 @@ pub fn login_page(next: &str, why: Option<&str>) -> String {
             p { "The first key is made by " code { "litfass admin create-key --role admin" } "." }
         }
     };
-    frame("Show a key: Litfass", false, &html! { p.motto { "Pages take a key" } }, &body)
+    frame("Show a key: Litfass", None, &html! { p.motto { "Pages take a key" } }, &body)
 }
 
 /// For somebody who is in: who they are, and the way out where there is one.
@@ -39,5 +39,5 @@ pub fn session_page(who: &str, csrf: Option<&str>) -> String {
             p { a href="/" { "What is happening now" } }
         }
     };
-    frame("Session: Litfass", false, &html! { p.motto { "Session" } }, &body)
+    frame("Session: Litfass", None, &html! { p.motto { "Session" } }, &body)
 }

@@ -9,6 +9,7 @@ mod events;
 mod export;
 mod headers;
 mod keys;
+mod operator;
 mod pages;
 mod reports;
 mod session;
@@ -67,11 +68,13 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .route("/healthz", get(pages::health))
         .route("/readyz", get(pages::ready))
         .route("/metrics", get(pages::metrics))
+        .merge(operator::routes())
         .merge(catalog::routes())
         .fallback(unknown_address)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&node), identified))
         .layer(middleware::from_fn_with_state(Arc::clone(&node), cors::shared))
+        .layer(middleware::from_fn(pages::told_to_people))
         .layer(middleware::from_fn(headers::guarded))
         .layer(middleware::from_fn_with_state(Arc::clone(&node), measured))
         .layer(DefaultBodyLimit::max(body_bytes_max))
@@ -101,6 +104,7 @@ fn route_of(path: Option<&MatchedPath>) -> Route {
         "/v1/keys" | "/v1/keys/{id}" => Route::Keys,
         "/t/i/{token}" | "/t/v/{token}" | "/t/c/{token}" => Route::Tracking,
         "/" => Route::Page,
+        path if operator::is_here(path) => Route::OperatorPage,
         "/v1/live" => Route::Live,
         "/decisions/{id}" => Route::DecisionPage,
         "/healthz" | "/readyz" => Route::Health,

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, Uri, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -48,8 +49,23 @@ pub(super) async fn decision(State(node): State<Arc<Node>>, caller: Caller, Path
         Err(problem) if problem.code() == Code::UnknownDecision => {
             page(StatusCode::NOT_FOUND, console::missing_page(problem.detail()))
         }
-        Err(problem) => page(problem.code().status(), console::problem_page(problem.code().title(), problem.detail())),
+        Err(problem) => refused(&problem),
     }
+}
+
+/// A problem at one of the pages' addresses, told as a page where a browser asks.
+pub(super) async fn told_to_people(request: Request, next: Next) -> Response {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let person = accepts.is_some_and(|types| types.contains("text/html")) && !request.uri().path().starts_with("/v1/");
+    let response = next.run(request).await;
+    match response.extensions().get::<Problem>() {
+        Some(problem) if person => refused(problem),
+        _ => response,
+    }
+}
+
+pub(super) fn refused(problem: &Problem) -> Response {
+    page(problem.code().status(), console::problem_page(problem.code().title(), problem.detail()))
 }
 
 pub(super) async fn asset(uri: Uri) -> Result<Response, Problem> {

@@ -82,7 +82,7 @@ labels! {
     RunResult "result" { Published = "published", Refused = "refused", Failed = "failed" }
     Route "route" {
         Decisions = "/v1/decisions", RankAds = "/rank_ads", Events = "/v1/events", Keys = "/v1/keys", Audit = "/v1/audit", Users = "/v1/users", Session = "/login", Tracking = "/t", Accounts = "/v1/accounts", Reports = "/v1/reports", Explanation = "/v1/decisions/{id}",
-        DecisionPage = "/decisions/{id}", Live = "/v1/live", Page = "/", Health = "/healthz", Catalog = "/v1/catalog", Metrics = "/metrics", Other = "other",
+        DecisionPage = "/decisions/{id}", Live = "/v1/live", Page = "/", OperatorPage = "/campaigns", Health = "/healthz", Catalog = "/v1/catalog", Metrics = "/metrics", Other = "other",
     }
     StatusClass "status" { Success = "2xx", Redirect = "3xx", Client = "4xx", Server = "5xx" }
 }

@@ -23,6 +23,7 @@ mod migration;
 mod mmdb;
 mod openapi;
 mod operations;
+mod operator;
 mod power_loss;
 mod process;
 mod refusals;

@@ -20,7 +20,7 @@ use crate::problem::{self, Code, Params, Problem, etag};
 const KEY_BYTES_MAX: usize = 128;
 
 /// Everything that an edit reads of its request.
-pub(super) struct Call {
+pub(in crate::http) struct Call {
     pub(super) node: Arc<Node>,
     pub(super) caller: Caller,
     /// What is done to objects that are there, for the audit log.

@@ -1,7 +1,7 @@
 //! The catalog over HTTP: one set of addresses for every kind of object.
 
-mod call;
-mod moves;
+pub(super) mod call;
+pub(super) mod moves;
 mod preview;
 
 use std::sync::Arc;

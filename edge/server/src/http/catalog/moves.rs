@@ -6,11 +6,8 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::IntoResponse;
 use axum::routing::post;
-use litfass_catalog::{ObjectKind, ObjectRef};
-use litfass_ledger::{Chain, ControlId};
-use litfass_store::catalog::{Target, section};
-use litfass_store::ledger::LedgerReader;
-use litfass_types::{AdvertiserId, CampaignId};
+use litfass_catalog::ObjectKind;
+use litfass_store::catalog::{Answer, RowEdit, Target, section};
 use serde_json::{Map, Value, json};
 
 use super::call::{Call, one_answer, rendered};
@@ -18,7 +15,7 @@ use super::{Answered, blocking, reference};
 use crate::access::Action;
 use crate::api::catalog::{KillAnswer, Rejection, row_edit};
 use crate::node::Node;
-use crate::problem::{Code, Problem, read_json};
+use crate::problem::{Problem, read_json};
 use crate::world::Halted;
 
 /// What has a status can be stopped and started.
@@ -47,9 +44,21 @@ fn address(kind: ObjectKind, verb: &str) -> String {
     format!("/v1/{}/{{id}}/{verb}", section(kind))
 }
 
-async fn set(kind: ObjectKind, verb: &'static str, members: Value, Path(id): Path<String>, call: Call) -> Answered {
-    let row = row_edit(Target::Existing(reference(kind, &id)?.id), object(members))?;
+async fn set(kind: ObjectKind, verb: &'static str, members: Value, path: Path<String>, call: Call) -> Answered {
+    let row = moved(kind, members, &path)?;
     Call { action: verb, ..call }.edit_one(kind, row).await
+}
+
+fn moved(kind: ObjectKind, members: Value, Path(id): &Path<String>) -> Result<RowEdit, Problem> {
+    Ok(row_edit(Target::Existing(reference(kind, id)?.id), object(members))?)
+}
+
+/// What the buttons of a campaign's page do.
+pub(in crate::http) async fn pressed(verb: &'static str, path: Path<String>, call: Call) -> Result<Answer, Problem> {
+    let kind = ObjectKind::Campaign;
+    let Some((_, status)) = MOVES.iter().find(|(name, _)| *name == verb) else { return kill(kind, &path, call).await };
+    let row = moved(kind, json!({ "status": status }), &path)?;
+    Call { action: verb, ..call }.edit(kind, vec![row], |rows| one_answer(rows, false)).await
 }
 
 fn object(members: Value) -> Map<String, Value> {
@@ -70,35 +79,25 @@ async fn rejected(path: Path<String>, call: Call) -> Answered {
 
 // ── the kill switch ──
 
-/// Paused in the catalog, and out of every auction that begins after this: the catalog that says so may take a moment longer.
-async fn killed(kind: ObjectKind, Path(id): Path<String>, call: Call) -> Answered {
-    let object = reference(kind, &id)?;
-    let row = row_edit(Target::Existing(object.id), self::object(json!({ "status": "paused" })))?;
-    let (node, dry_run) = (Arc::clone(&call.node), call.options.dry_run);
-    let call = Call { action: "kill", ..call };
-    let answer = call.edit(kind, vec![row], move |rows| one_answer(rows, dry_run)).await?;
-    let Some(until) = answer.version.filter(|_| answer.status == 200) else { return Ok(rendered(kind, answer)) };
-    let outstanding_micros = blocking(move || {
-        if !dry_run {
-            node.world.halt(Halted { object, until });
-        }
-        outstanding_micros(&node, object)
-    });
+async fn killed(kind: ObjectKind, path: Path<String>, call: Call) -> Answered {
+    let (node, object) = (Arc::clone(&call.node), reference(kind, &path)?);
+    let answer = kill(kind, &path, call).await?;
+    if answer.status != 200 {
+        return Ok(rendered(kind, answer));
+    }
+    let outstanding_micros = crate::http::blocking(move || node.outstanding_micros(object)).await?;
     let object = serde_json::from_str(&answer.body).unwrap_or_default();
-    Ok(axum::Json(KillAnswer { object, outstanding_micros: outstanding_micros.await?? }).into_response())
+    Ok(axum::Json(KillAnswer { object, outstanding_micros }).into_response())
 }
 
-/// What tokens that are out may still bill of what was reserved for them, rounded up: leased by the ledger, less what this
-/// process has not held.
-fn outstanding_micros(node: &Node, object: ObjectRef) -> Result<i64, Problem> {
-    let account = object.kind == ObjectKind::Advertiser;
-    let id =
-        if account { ControlId::Account(AdvertiserId(object.id)) } else { ControlId::Campaign(CampaignId(object.id)) };
-    let beneath = |chain: &Chain| if account { chain.account.0 == object.id } else { chain.campaign.0 == object.id };
-    // In this order: what is given back in between is counted as reserved rather than missed.
-    let unheld = node.decider.promises.holds().unheld(beneath);
-    let controls = node.ledger.controls(&[id]).map_err(|e| Problem::new(Code::Internal, e.to_string()))?;
-    let leased = controls.first().map_or(0, |control| control.leased.nanos());
-    let nanos = (leased - unheld.nanos()).max(0);
-    Ok(i64::try_from((nanos + 999) / 1_000).unwrap_or(i64::MAX))
+/// Paused in the catalog, and out of every auction that begins after this: the catalog that says so may take a moment longer.
+async fn kill(kind: ObjectKind, path: &Path<String>, call: Call) -> Result<Answer, Problem> {
+    let row = moved(kind, json!({ "status": "paused" }), path)?;
+    let (node, dry_run, object) = (Arc::clone(&call.node), call.options.dry_run, reference(kind, path)?);
+    let call = Call { action: "kill", ..call };
+    let answer = call.edit(kind, vec![row], move |rows| one_answer(rows, dry_run)).await?;
+    if let Some(until) = answer.version.filter(|_| answer.status == 200 && !dry_run) {
+        blocking(move || node.world.halt(Halted { object, until })).await?;
+    }
+    Ok(answer)
 }
