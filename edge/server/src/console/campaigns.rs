@@ -35,6 +35,7 @@ fn filter(view: &CampaignsView) -> Markup {
                     }
                 }
             }
+            @if let Some(advertiser) = view.advertiser { input type="hidden" name="advertiser" value=(advertiser); }
             button type="submit" { "Show" }
         }
     }
@@ -99,7 +100,7 @@ pub(super) fn complete(until: Option<&str>) -> Markup {
         p.notice {
             @match until {
                 Some(until) => { "Delivery is complete up to " (until) "." }
-                None => { "Nothing was delivered yet." }
+                None => { "Delivery is still being read: up to when it is complete is not known yet." }
             }
         }
     }

@@ -6,6 +6,7 @@ pub struct CampaignsView {
     /// What the list is narrowed to.
     pub name: String,
     pub status: String,
+    pub advertiser: Option<u64>,
     pub rows: Vec<CampaignRow>,
     /// Whether it is not the first page.
     pub continued: bool,
@@ -117,8 +118,9 @@ impl CampaignsView {
     #[must_use]
     pub fn address(&self, after: Option<u64>) -> String {
         let escaped = crate::access::cookie::escaped;
-        let after = after.map(|id| format!("&after={id}")).unwrap_or_default();
-        format!("/campaigns?name={}&status={}{after}", escaped(&self.name), escaped(&self.status))
+        let also = |name, id: Option<u64>| id.map(|id| format!("&{name}={id}")).unwrap_or_default();
+        let narrowed = format!("name={}&status={}", escaped(&self.name), escaped(&self.status));
+        format!("/campaigns?{narrowed}{}{}", also("advertiser", self.advertiser), also("after", after))
     }
 }
 
@@ -201,7 +203,9 @@ pub struct AccountPage {
 pub struct HealthView {
     pub uptime_s: u64,
     pub catalog_version: u64,
-    pub workers: Vec<WorkerView>,
+    /// Checks of readiness that fail.
+    pub failing: Vec<&'static str>,
+    pub workers: Vec<(&'static str, crate::workers::pulse::State)>,
     pub partitions: Vec<PartitionView>,
     /// Names and values.
     pub folds: Vec<(String, String)>,
@@ -209,16 +213,6 @@ pub struct HealthView {
     pub world: Vec<(String, String)>,
     /// As the file that would say it.
     pub config: String,
-}
-
-#[derive(Clone, Debug)]
-pub struct WorkerView {
-    pub name: &'static str,
-    pub steps: u64,
-    /// Since the last step that went well.
-    pub last_step_s: Option<u64>,
-    /// What the last step failed with, until one goes well.
-    pub failing: Option<String>,
 }
 
 #[derive(Clone, Debug)]

@@ -26,7 +26,7 @@ use crate::problem::{Body, Code, Params, Problem};
 const KEY_MAX: usize = 128;
 
 /// The `{id}` of an address; what is no number names no account.
-pub(super) struct AccountPath(u64);
+pub(super) struct AccountPath(pub(super) u64);
 
 impl std::str::FromStr for AccountPath {
     type Err = Problem;
@@ -172,13 +172,17 @@ pub(super) async fn balance(
     caller: Caller,
     AccountPath(id): AccountPath,
 ) -> Result<Json<AccountView>, Problem> {
-    readable(&node, &caller, id)?;
-    let read = Arc::clone(&node);
+    Ok(Json(balance_of(&node, &caller, id).await?))
+}
+
+pub(super) async fn balance_of(node: &Arc<Node>, caller: &Caller, id: u64) -> Result<AccountView, Problem> {
+    readable(node, caller, id)?;
+    let read = Arc::clone(node);
     let (account, until) = blocking(move || read.account(AdvertiserId(id))).await?;
     let world = node.world.load();
     let row = holder(&world.catalog, id)?;
     let holder = Holder { tenant: row.tenant.0, name: row.name, calendar: row.calendar };
-    Ok(Json(AccountView::of(&account, &holder, until.map(instant))))
+    Ok(AccountView::of(&account, &holder, until.map(instant)))
 }
 
 #[derive(Deserialize, Debug)]
@@ -194,18 +198,8 @@ pub(super) async fn statement(
     AccountPath(id): AccountPath,
     Params(ask): Params<StatementAsk>,
 ) -> Result<Response, Problem> {
-    let days = month(&ask.month)?;
     let csv = one_of("format", ask.format.as_deref(), is_csv, ["json", "csv"].into_iter())?.unwrap_or(false);
-    readable(&node, &caller, id)?;
-    let read = Arc::clone(&node);
-    let (account, until) = blocking(move || read.account(AdvertiserId(id))).await?;
-    let world = node.world.load();
-    let row = holder(&world.catalog, id)?;
-    let statement = account.statement(days, |at| row.calendar.day(at));
-    let ends = last_charge(&node, row.calendar, days.to);
-    let holder = Holder { tenant: row.tenant.0, name: row.name, calendar: row.calendar };
-    let complete = (until.map(instant), until.is_some_and(|until| until > ends));
-    let view = StatementView::of(&account, &holder, (&ask.month, &statement), complete);
+    let view = statement_of(&node, &caller, id, &ask.month).await?;
     if csv {
         let name = format!("attachment; filename=\"statement-{id}-{}.csv\"", ask.month);
         let headers =
@@ -213,6 +207,25 @@ pub(super) async fn statement(
         return Ok((headers, view.csv()).into_response());
     }
     Ok(Json(view).into_response())
+}
+
+pub(super) async fn statement_of(
+    node: &Arc<Node>,
+    caller: &Caller,
+    id: u64,
+    of: &str,
+) -> Result<StatementView, Problem> {
+    let days = month(of)?;
+    readable(node, caller, id)?;
+    let read = Arc::clone(node);
+    let (account, until) = blocking(move || read.account(AdvertiserId(id))).await?;
+    let world = node.world.load();
+    let row = holder(&world.catalog, id)?;
+    let statement = account.statement(days, |at| row.calendar.day(at));
+    let ends = last_charge(node, row.calendar, days.to);
+    let holder = Holder { tenant: row.tenant.0, name: row.name, calendar: row.calendar };
+    let complete = (until.map(instant), until.is_some_and(|until| until > ends));
+    Ok(StatementView::of(&account, &holder, (of, &statement), complete))
 }
 
 /// After that no event can charge a day before `to` any more.

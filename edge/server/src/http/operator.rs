@@ -9,23 +9,35 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use litfass_catalog::model::Status;
 use litfass_store::catalog::Filter;
+use litfass_types::{Duration, LineItemId};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::accounts::{AccountPath, balance_of, statement_of};
 use super::blocking;
 use super::catalog::call::Call;
 use super::catalog::moves;
-use super::pages::page;
+use super::pages::{operates, page};
+use crate::access::cookie::escaped;
 use crate::access::{Action, Caller};
+use crate::accounts::holder;
 use crate::console;
-use crate::console::operating::CampaignsView;
+use crate::console::operating::{AccountPage, AccountsView, CampaignsView, WhyNotPage};
 use crate::node::Node;
 use crate::problem::{Code, Params, Problem};
+use crate::replay::Window;
 
 type Shown = Result<Response, Problem>;
 
 pub(super) fn routes() -> Router<Arc<Node>> {
-    let mut router = Router::new().route("/campaigns", get(campaigns)).route("/campaigns/{id}", get(campaign));
+    let mut router = Router::new()
+        .route("/campaigns", get(campaigns))
+        .route("/campaigns/{id}", get(campaign))
+        .route("/line-items/{id}/why-not", get(why_not))
+        .route("/decisions", get(decisions))
+        .route("/accounts", get(accounts))
+        .route("/accounts/{id}", get(account))
+        .route("/health", get(health));
     for verb in ["pause", "resume", "kill"] {
         router = router.route(&format!("/campaigns/{{id}}/{verb}"), post(move |path, call| pressed(verb, path, call)));
     }
@@ -35,7 +47,9 @@ pub(super) fn routes() -> Router<Arc<Node>> {
 /// Whether the path of a route is one of these.
 pub(super) fn is_here(path: &str) -> bool {
     let first = path.split('/').nth(1);
-    first.is_some_and(|first| matches!(first, "campaigns"))
+    first.is_some_and(|first| {
+        matches!(first, "campaigns" | "line-items" | "accounts" | "health") || path == "/decisions"
+    })
 }
 
 fn shown(html: String) -> Response {
@@ -47,6 +61,7 @@ fn shown(html: String) -> Response {
 pub(super) struct Narrowed {
     name: Option<String>,
     status: Option<String>,
+    advertiser: Option<u64>,
     after: Option<u64>,
 }
 
@@ -59,7 +74,7 @@ impl Narrowed {
             _ => None,
         });
         let name_prefix = self.name.clone().filter(|name| !name.is_empty());
-        Filter { status, name_prefix, ..Filter::default() }
+        Filter { status, name_prefix, parent: self.advertiser, ..Filter::default() }
     }
 }
 
@@ -69,7 +84,7 @@ async fn campaigns(State(node): State<Arc<Node>>, caller: Caller, Params(asked):
     let (filter, after) = (asked.filter(), asked.after.unwrap_or(0));
     let view = blocking(move || node.campaigns_view(caller.scope, &filter, after)).await?;
     let (name, status) = (asked.name.unwrap_or_default(), asked.status.unwrap_or_default());
-    Ok(shown(console::campaigns_page(&CampaignsView { name, status, ..view })))
+    Ok(shown(console::campaigns_page(&CampaignsView { name, status, advertiser: asked.advertiser, ..view })))
 }
 
 #[derive(Deserialize)]
@@ -94,9 +109,101 @@ async fn campaign(
     Ok(shown(console::campaign_page(&found)))
 }
 
+// ── why not ──
+
+#[derive(Deserialize)]
+pub(super) struct Back {
+    span: Option<String>,
+}
+
+async fn why_not(
+    State(node): State<Arc<Node>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Params(back): Params<Back>,
+) -> Shown {
+    let (span, length) =
+        if back.span.as_deref() == Some("day") { ("day", Duration::days(1)) } else { ("hour", Duration::hours(1)) };
+    let until = node.clock.now();
+    let window = Window { from: until - length, until };
+    let answer = super::why_not::asked(Arc::clone(&node), &caller, &id, window).await?;
+    let catalog = &node.world.load().catalog;
+    let absent = || Problem::new(Code::NotFound, format!("there is no line item {id:?}"));
+    let ix = catalog.line_item_by_id(LineItemId(answer.line_item_id)).ok_or_else(absent)?;
+    let campaign_id = catalog.line_item(ix).campaign;
+    let campaign = catalog.campaign_by_id(campaign_id).map_or("", |ix| catalog.campaign(ix).name).to_owned();
+    let name = catalog.line_item_name(ix).to_owned();
+    Ok(shown(console::why_not_page(&WhyNotPage { name, campaign_id: campaign_id.0, campaign, span, answer })))
+}
+
+// ── decisions ──
+
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    id: Option<String>,
+}
+
+async fn decisions(State(node): State<Arc<Node>>, caller: Caller, Params(wanted): Params<Wanted>) -> Shown {
+    caller.may(Action::Explain)?;
+    if let Some(id) = wanted.id {
+        let target = format!("/decisions/{}", escaped(id.trim()).replace('/', "%2F"));
+        return Ok((StatusCode::SEE_OTHER, [(header::LOCATION, target)]).into_response());
+    }
+    let rows = operates(&caller).is_ok().then(|| node.live.decisions());
+    Ok(shown(console::decisions_page(rows.as_deref())))
+}
+
+// ── accounts ──
+
+async fn accounts(State(node): State<Arc<Node>>, caller: Caller, Params(asked): Params<Narrowed>) -> Shown {
+    caller.may(Action::ReadCatalog)?;
+    caller.may(Action::ReadMoney)?;
+    let (filter, after) = (asked.filter(), asked.after.unwrap_or(0));
+    let view = blocking(move || node.accounts_view(caller.scope, &filter, after)).await?;
+    let name = asked.name.unwrap_or_default();
+    Ok(shown(console::accounts_page(&AccountsView { name, ..view })))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Month {
+    month: Option<String>,
+}
+
+async fn account(
+    State(node): State<Arc<Node>>,
+    caller: Caller,
+    AccountPath(id): AccountPath,
+    Params(asked): Params<Month>,
+) -> Shown {
+    let account = balance_of(&node, &caller, id).await?;
+    let month = match asked.month {
+        Some(month) => month,
+        None => this_month(&node, id)?,
+    };
+    let statement = statement_of(&node, &caller, id, &month).await?;
+    Ok(shown(console::account_page(&AccountPage { account, statement })))
+}
+
+/// By the account's own calendar: `2026-11`.
+fn this_month(node: &Node, id: u64) -> Result<String, Problem> {
+    let world = node.world.load();
+    let today = holder(&world.catalog, id)?.calendar.day(node.clock.now()).to_string();
+    Ok(today.get(..7).unwrap_or_default().to_owned())
+}
+
+// ── health ──
+
+async fn health(State(node): State<Arc<Node>>, caller: Caller) -> Shown {
+    operates(&caller)?;
+    let view = blocking(move || node.health_view()).await?;
+    Ok(shown(console::health_page(&view)))
+}
+
+// ── the switches ──
+
 /// A button of a campaign's page; the middleware has checked the form's token.
 async fn pressed(verb: &'static str, path: Path<String>, call: Call) -> Shown {
-    let target = format!("/campaigns/{}", crate::access::cookie::escaped(&path.0));
+    let target = format!("/campaigns/{}", escaped(&path.0));
     let answer = moves::pressed(verb, path, call).await?;
     if answer.status == 200 {
         return Ok((StatusCode::SEE_OTHER, [(header::LOCATION, target)]).into_response());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -27,7 +27,16 @@ pub(super) fn page(status: StatusCode, html: String) -> Response {
     (status, [(header::CONTENT_TYPE, HTML)], html).into_response()
 }
 
-pub(super) async fn live(State(node): State<Arc<Node>>, caller: Caller) -> Result<Response, Problem> {
+/// Who may not see all tenants is led to what is their own.
+pub(super) async fn live(
+    State(node): State<Arc<Node>>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let person = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(is_page);
+    if person && caller.platform().is_err() && caller.may(Action::Report).is_ok() {
+        return Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/campaigns")]).into_response());
+    }
     operates(&caller)?;
     Ok(page(StatusCode::OK, console::live_page(&node.live_view())))
 }
@@ -38,7 +47,7 @@ pub(super) async fn live_view(State(node): State<Arc<Node>>, caller: Caller) -> 
 }
 
 /// Figures of all tenants together.
-fn operates(caller: &Caller) -> Result<(), Problem> {
+pub(super) fn operates(caller: &Caller) -> Result<(), Problem> {
     caller.may(Action::Operate)?;
     caller.platform()
 }
@@ -56,12 +65,16 @@ pub(super) async fn decision(State(node): State<Arc<Node>>, caller: Caller, Path
 /// A problem at one of the pages' addresses, told as a page where a browser asks.
 pub(super) async fn told_to_people(request: Request, next: Next) -> Response {
     let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    let person = accepts.is_some_and(|types| types.contains("text/html")) && !request.uri().path().starts_with("/v1/");
+    let person = accepts.is_some_and(is_page) && !request.uri().path().starts_with("/v1/");
     let response = next.run(request).await;
     match response.extensions().get::<Problem>() {
         Some(problem) if person => refused(problem),
         _ => response,
     }
+}
+
+fn is_page(types: &str) -> bool {
+    types.contains("text/html")
 }
 
 pub(super) fn refused(problem: &Problem) -> Response {

@@ -37,9 +37,14 @@ pub(super) async fn why_not(
     Path(id): Path<String>,
     Params(stretch): Params<Stretch>,
 ) -> Result<Json<WhyNotAnswer>, Problem> {
-    caller.may(Action::Explain)?;
-    let line_item = own_line_item(&node, &caller, &id)?;
     let window = window(&node, &stretch)?;
+    Ok(Json(asked(node, &caller, &id, window).await?))
+}
+
+/// What the address and the page answer.
+pub(super) async fn asked(node: Arc<Node>, caller: &Caller, id: &str, window: Window) -> Result<WhyNotAnswer, Problem> {
+    caller.may(Action::Explain)?;
+    let line_item = own_line_item(&node, caller, id)?;
     let found = blocking(move || {
         let world = node.world.load();
         let store = CatalogStore::open(&node.data.database())?;
@@ -47,8 +52,8 @@ pub(super) async fn why_not(
         let question = Question { log: &*node.log, catalog, line_item, window, decisions_max: DECISIONS_MAX };
         answer(&question, store, |_, _| ())
     });
-    let found = found.await?.ok_or_else(|| absent(&id))?;
-    Ok(Json(WhyNotAnswer::new(line_item, &found)))
+    let found = found.await?.ok_or_else(|| absent(id))?;
+    Ok(WhyNotAnswer::new(line_item, &found))
 }
 
 fn absent(id: &str) -> Problem {

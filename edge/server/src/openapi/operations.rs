@@ -212,6 +212,19 @@ fn pages() -> Vec<Operation> {
         Operation::new("get", "/", "The live page", 200, HTML),
         Operation::new("get", "/v1/live", "What the live page shows", 200, json("LiveView")),
         Operation::new("get", "/decisions/{id}", "A decision, as a page", 200, HTML),
+        Operation::new("get", "/decisions", "The last decisions, as a page", 200, HTML).asked("id?: text"),
+        Operation::new("get", "/campaigns", "Campaigns and what they deliver today, as a page", 200, HTML)
+            .asked("name?: text; status?: text; advertiser?: id; after?: id"),
+        Operation::new("get", "/campaigns/{id}", "A campaign's day against its plan, as a page", 200, HTML)
+            .asked("after?: id"),
+        Operation::new("post", "/campaigns/{id}/pause", "A button of the page", 303, Content::Nothing),
+        Operation::new("post", "/campaigns/{id}/resume", "A button of the page", 303, Content::Nothing),
+        Operation::new("post", "/campaigns/{id}/kill", "A button of the page", 303, Content::Nothing),
+        Operation::new("get", "/line-items/{id}/why-not", "Why a line item was not shown, as a page", 200, HTML)
+            .asked("span?: text"),
+        Operation::new("get", "/accounts", "Accounts, as a page", 200, HTML).asked("name?: text; after?: id"),
+        Operation::new("get", "/accounts/{id}", "An account and its month, as a page", 200, HTML).asked("month?: text"),
+        Operation::new("get", "/health", "How the server is, as a page", 200, HTML),
         Operation::new("get", "/console/{file}", "What the pages load", 200, Content::Other("text/css")).public(),
         Operation::new("get", "/login", "The form for a key", 200, HTML).public(),
         Operation::new("post", "/login", "Show a key to the pages", 303, Content::Nothing).public(),

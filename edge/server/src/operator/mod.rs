@@ -3,8 +3,10 @@
 //! Invariants: every list is read within a caller's scope; figures are those of `GET /v1/reports`, of valid traffic and of the
 //! advertiser's own day; nothing is kept between two looks. All of it blocks.
 
+mod accounts;
 mod campaign;
 mod campaigns;
+mod health;
 mod outstanding;
 mod standing;
 

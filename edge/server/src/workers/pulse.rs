@@ -36,11 +36,16 @@ impl Pulse {
         Beat { pulse: Arc::clone(self), name, was_asked: false }
     }
 
+    /// By name.
+    #[must_use]
+    pub fn all(&self) -> Vec<(&'static str, State)> {
+        self.states().iter().map(|(name, state)| (*name, *state)).collect()
+    }
+
     /// Those that are not well, by name.
     #[must_use]
     pub fn ailing(&self) -> Vec<(&'static str, State)> {
-        let states = self.states();
-        states.iter().filter(|(_, state)| **state != State::Well).map(|(name, state)| (*name, *state)).collect()
+        self.all().into_iter().filter(|(_, state)| *state != State::Well).collect()
     }
 
     fn states(&self) -> MutexGuard<'_, BTreeMap<&'static str, State>> {

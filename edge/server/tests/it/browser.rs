@@ -33,7 +33,7 @@ fn chromium() -> PathBuf {
 }
 
 /// The browser; whoever drops it ends it. Its profile is fresh.
-async fn launch() -> (Browser, TempDir) {
+pub(crate) async fn launch() -> (Browser, TempDir) {
     let profile = tempfile::tempdir().unwrap();
     let config = BrowserConfig::builder()
         .chrome_executable(chromium())
@@ -51,7 +51,7 @@ async fn launch() -> (Browser, TempDir) {
 }
 
 /// Evaluates until the answer is not null.
-async fn wait_for(page: &Page, what: &str, script: &str) -> serde_json::Value {
+pub(crate) async fn wait_for(page: &Page, what: &str, script: &str) -> serde_json::Value {
     let start = Instant::now();
     loop {
         let answer = page.evaluate(script).await.ok().and_then(|result| result.value().cloned());

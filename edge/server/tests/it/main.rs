@@ -24,6 +24,7 @@ mod mmdb;
 mod openapi;
 mod operations;
 mod operator;
+mod operator_browser;
 mod power_loss;
 mod process;
 mod refusals;

