@@ -41,7 +41,7 @@ fn summary(answer: &WhyNotAnswer) -> Markup {
                 div { b { (grouped(answer.shown)) } span { "it was shown in" } }
                 div { b { (answer.median_gap_micros.map_or_else(|| "–".to_owned(), amount)) } span { "per 1,000: median gap when outbid" } }
             }
-            @if answer.cut_off { p role="note" { "There were more requests than one page looks at: these are the first of them." } }
+            @if let Some(at) = answer.cut_off_at_ms { p role="note" { "There were more decisions than one page looks at: these are the ones before " (moment(at)) "." } }
         }
     }
 }

@@ -67,10 +67,14 @@ pub(super) async fn told_to_people(request: Request, next: Next) -> Response {
     let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let person = accepts.is_some_and(is_page) && !request.uri().path().starts_with("/v1/");
     let response = next.run(request).await;
-    match response.extensions().get::<Problem>() {
-        Some(problem) if person => refused(problem),
-        _ => response,
+    let Some(problem) = response.extensions().get::<Problem>().filter(|_| person) else { return response };
+    let mut told = refused(problem);
+    for name in [header::WWW_AUTHENTICATE, header::RETRY_AFTER] {
+        if let Some(value) = response.headers().get(&name) {
+            told.headers_mut().insert(name, value.clone());
+        }
     }
+    told
 }
 
 fn is_page(types: &str) -> bool {
