@@ -192,8 +192,7 @@ fn the_health_page_names_every_worker_the_log_and_the_configuration() {
     let server = home.serve();
     let mut caller = delivered(&server);
     let health = read(&mut caller, "/health");
-    for part in ["Ready", "billing", "pacing", "catalog", "GiB", "exploration_ppm = 0", "Ledger behind"]
-    {
+    for part in ["Ready", "billing", "pacing", "catalog", "GiB", "exploration_ppm = 0", "Ledger behind"] {
         assert!(health.contains(part), "{part} is not in {health}");
     }
 }

@@ -122,7 +122,8 @@ async fn pictures_of_the_pages() {
     let server = home.demo();
     let (browser, _profile) = launch().await;
     let page = browser.new_page(format!("http://{}/", server.address)).await.unwrap();
-    let busy = "Number((document.querySelector('#clicks-total') || {}).textContent.replace(/[^0-9]/g, '')) > 200 ? true : null";
+    let busy =
+        "Number(document.querySelector('#impressions-total').textContent.replace(/[^0-9]/g, '')) > 50 ? true : null";
     wait_for(&page, "the demo to be busy", busy).await;
     let list = format!("http://{}/campaigns", server.address);
     page.goto(list).await.unwrap();
