@@ -1,11 +1,8 @@
 //! The operator's pages in a real browser: from the start page to why a line item does not serve in three clicks, and the same
-//! without a mouse; and the pictures in the documents.
-
-use std::path::Path;
+//! without a mouse.
 
 use chromiumoxide::browser::Browser;
-use chromiumoxide::cdp::browser_protocol::page::CaptureScreenshotFormat;
-use chromiumoxide::page::{Page, ScreenshotParams};
+use chromiumoxide::page::Page;
 use serde_json::{Value, json};
 
 use crate::browser::{launch, wait_for};
@@ -112,40 +109,4 @@ async fn the_keyboard_alone_leads_to_why_and_stops_a_campaign() {
     tab_to(&page, "a[href='/line-items/1001/why-not']").await;
     at(&page, "/line-items/1001/why-not").await;
     closed(browser).await;
-}
-
-/// Writes the pictures of docs/operator-page.md from the demo: `cargo test -p litfass-server --test it -- --ignored pictures`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "writes into docs/images"]
-async fn pictures_of_the_pages() {
-    let home = Home::new();
-    let server = home.demo();
-    let (browser, _profile) = launch().await;
-    let page = browser.new_page(format!("http://{}/", server.address)).await.unwrap();
-    let busy =
-        "Number(document.querySelector('#impressions-total').textContent.replace(/[^0-9]/g, '')) > 50 ? true : null";
-    wait_for(&page, "the demo to be busy", busy).await;
-    let list = format!("http://{}/campaigns", server.address);
-    page.goto(list).await.unwrap();
-    picture(&page, "campaigns").await;
-    let even = "[...document.querySelectorAll('td a[href^=\"/campaigns/\"]')].map(a => a.getAttribute('href'))[0]";
-    let campaign = page.evaluate(even).await.unwrap().value().unwrap().as_str().unwrap().to_owned();
-    page.goto(format!("http://{}{campaign}", server.address)).await.unwrap();
-    picture(&page, "campaign").await;
-    click(&page, "a.why-not").await;
-    wait_for(&page, "why", &text_of("#because")).await;
-    picture(&page, "why-not").await;
-    for name in ["accounts", "health"] {
-        page.goto(format!("http://{}/{name}", server.address)).await.unwrap();
-        picture(&page, name).await;
-    }
-    closed(browser).await;
-    server.stop();
-}
-
-async fn picture(page: &Page, name: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/images/{name}.png"));
-    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-    let what = ScreenshotParams::builder().format(CaptureScreenshotFormat::Png).full_page(false).build();
-    page.save_screenshot(what, file).await.unwrap();
 }
