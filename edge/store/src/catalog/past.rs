@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use litfass_catalog::model::Object;
 use litfass_catalog::{Catalog, ObjectKind, ObjectRef};
-use litfass_types::{AdId, CatalogVersion, LineItemId, PlacementId};
+use litfass_types::{AdId, CatalogVersion, LineItemId, PlacementId, TermKind};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::CatalogError;
@@ -181,7 +181,14 @@ fn stands_on(object: &Object) -> Vec<ObjectRef> {
         Object::Advertiser(o) => vec![reference(ObjectKind::Tenant, o.tenant.0)],
         Object::Segment(o) => vec![reference(ObjectKind::Tenant, o.tenant.0)],
         Object::Campaign(o) => vec![reference(ObjectKind::Advertiser, o.advertiser.0)],
-        Object::LineItem(o) => vec![reference(ObjectKind::Campaign, o.campaign.0)],
+        Object::LineItem(o) => {
+            let mut references = vec![reference(ObjectKind::Campaign, o.campaign.0)];
+            o.targeting.each_value(&mut |kind, value| {
+                let targeted = value.parse().ok().filter(|_| kind == TermKind::Placement);
+                references.extend(targeted.map(|id| reference(ObjectKind::Placement, id)));
+            });
+            references
+        }
         Object::Creative(o) => vec![reference(ObjectKind::Advertiser, o.advertiser.0)],
         Object::Ad(o) => {
             vec![reference(ObjectKind::LineItem, o.line_item.0), reference(ObjectKind::Creative, o.creative.0)]
