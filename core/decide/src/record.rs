@@ -5,7 +5,7 @@
 //! explained, keeps them all (`Full`).
 
 use litfass_features::{AdRows, AdSignal, Viewer, ViewerBlock};
-use litfass_market::{AuctionPlacement, Decision, Entrants, PricedBy, Refusal};
+use litfass_market::{AuctionPlacement, Decision, Entrants, Factors, PricedBy, Refusal};
 use litfass_policy::CapCounts;
 use litfass_types::{
     AdId, AdvertiserId, CampaignId, CatalogVersion, CreativeId, DecisionId, Fate, Ineligible, LeaseId, LineItemId,
@@ -162,5 +162,18 @@ impl DecisionRecord {
     #[must_use]
     pub fn replay(&self) -> Decision {
         crate::settle::replay(&self.market, self.inputs.seed, &self.refused)
+    }
+
+    /// What is shown is expected to earn at its prices, if all of it is rendered; each impression rounded down to nanos.
+    #[must_use]
+    pub fn expected_nanos(&self) -> u64 {
+        self.shown.iter().filter_map(|shown| self.expected_of(shown)).sum()
+    }
+
+    fn expected_of(&self, shown: &ShownRecord) -> Option<u64> {
+        let entrant = self.market.entrants.rows().iter().position(|row| *row == shown.row)?;
+        let predicted = Prediction { click: shown.click_in_slot, ..*self.market.predictions.get(entrant)? };
+        let earned = Factors::revenue(shown.price.per, predicted).value(shown.price.micros);
+        u64::try_from(earned.nanos()).ok()
     }
 }

@@ -127,6 +127,12 @@ impl Value {
     pub const fn from_nanos(nanos: Nanos) -> Self {
         Self((nanos.0 as i128) << 32)
     }
+
+    /// Rounded down.
+    #[must_use]
+    pub const fn nanos(self) -> i128 {
+        self.0 >> 32
+    }
 }
 
 #[cfg(test)]

@@ -189,7 +189,10 @@ impl Decider {
         let result = if record.shown.is_empty() { DecisionResult::Empty } else { DecisionResult::Filled };
         metrics.decisions.add(result, 1);
         metrics.decision_latency.observe((), took);
-        metrics.slots_shown.add((), record.shown.len() as u64);
+        let request = &record.inputs.request;
+        metrics.slots_asked.add(request.traffic, request.placements.iter().map(|p| u64::from(p.slots)).sum());
+        metrics.slots_shown.add(request.traffic, record.shown.len() as u64);
+        metrics.expected.add_billionths(request.traffic, record.expected_nanos());
         record.inputs.degraded.iter().for_each(|port| metrics.degraded.add(*port, 1));
         for (fate, n) in record.counts.iter().flatten() {
             metrics.candidates.add(*fate, u64::from(*n));

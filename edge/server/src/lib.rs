@@ -20,6 +20,7 @@ pub mod gather;
 mod generated;
 pub mod http;
 pub mod ingest;
+pub mod lag;
 pub mod learning;
 pub mod limits;
 pub mod live;

@@ -138,6 +138,7 @@ impl Live {
         let mut state = self.lock();
         match kind {
             EventKind::Impression => {
+                self.metrics.rendered.add((), 1);
                 let billionths = (u128::from(token.click.bits()) * 1_000_000_000) >> 32;
                 self.metrics.predicted_clicks.add_billionths((), u64::try_from(billionths).unwrap_or(0));
                 state.totals.impressions += 1;

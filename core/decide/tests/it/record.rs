@@ -1,6 +1,6 @@
 //! What a record keeps is what happened, and enough to do it again.
 
-use litfass_decide::DecisionRecord;
+use litfass_decide::{DecisionRecord, ShownRecord};
 use litfass_types::{Fate, PPM, Port, Prediction, Probability, Reading, Row, Unit};
 use proptest::prelude::*;
 
@@ -104,6 +104,23 @@ proptest! {
                 unpaid.refused.push(litfass_market::Refusal { row: shown.row, fate: Fate::HoldRefused });
                 prop_assert!(unpaid.replay().shown.iter().all(|s| s.row != shown.row));
             }
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_expected_to_earn_its_prices_times_what_has_to_happen_for_them(seed: u64) {
+        for Decided { record, .. } in decisions(seed).1 {
+            let earns = |shown: &ShownRecord| {
+                let entrant = record.market.entrants.iter().position(|entrant| entrant.row == shown.row).unwrap();
+                let click = u128::from(shown.click_in_slot.bits());
+                let event = u128::from(shown.price.per_event().0.unsigned_abs());
+                match shown.price.per {
+                    Unit::Mille => event,
+                    Unit::Click => (event * click) >> 32,
+                    Unit::Action => (event * click * u128::from(record.market.predictions[entrant].conversion.bits())) >> 64,
+                }
+            };
+            prop_assert_eq!(u128::from(record.expected_nanos()), record.shown.iter().map(earns).sum::<u128>());
         }
     }
 

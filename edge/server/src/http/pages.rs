@@ -121,6 +121,10 @@ pub(super) async fn metrics(State(node): State<Arc<Node>>, caller: Caller) -> Re
     #[expect(clippy::cast_precision_loss, reason = "a gauge")]
     node.metrics.fold_lag.set((), node.folds.lag() as f64);
     let looked = Arc::clone(&node);
-    blocking(move || Ok(looked.readiness.failing())).await?;
+    let look = move || {
+        looked.look_at_lag();
+        Ok(looked.readiness.failing())
+    };
+    blocking(look).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], node.metrics.render()).into_response())
 }

@@ -77,6 +77,8 @@ labels! {
     BillingOutcome "outcome" { Billed = "billed", Repeated = "repeated", Expired = "expired", Pending = "pending", Unbilled = "unbilled" }
     HoldResult "result" { Granted = "granted", BudgetRefused = "budget_refused", CapRefused = "cap_refused" }
     LeaseStep "step" { Granted = "granted", Refused = "refused", Returned = "returned", Closed = "closed" }
+    /// Who carries entries of the log on.
+    LogReader "reader" { Folds = "folds", Billing = "billing" }
     /// What readiness looks at.
     Check "check" { Log = "log", Disk = "disk", Ledger = "ledger", Folds = "folds", Workers = "workers", Draining = "draining" }
     RunResult "result" { Published = "published", Refused = "refused", Failed = "failed" }

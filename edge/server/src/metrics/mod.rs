@@ -12,7 +12,7 @@ use litfass_types::{Fate, Ineligible, Port, Traffic};
 
 use instrument::{Amounts, Counters, Gauges, Instrument, Latencies};
 use label::{
-    BillingOutcome, Check, DecisionResult, EventKind, EventResult, HoldResult, LeaseStep, Route, RunResult,
+    BillingOutcome, Check, DecisionResult, EventKind, EventResult, HoldResult, LeaseStep, LogReader, Route, RunResult,
     StatusClass, Step,
 };
 
@@ -72,17 +72,23 @@ metrics! {
     unmarked: Counters<()>, "litfass_candidates_unmarked_total", "rows", "Invariant: rows that ended without a fate; must stay 0";
     ineligible: Counters<Ineligible>, "litfass_line_items_ineligible_total", "line items",
         "Line items by the first predicate they failed, in decisions recorded in full";
-    slots_shown: Counters<()>, "litfass_slots_shown_total", "slots", "Slots that were given to an ad";
+    slots_asked: Counters<Traffic>, "litfass_slots_asked_total", "slots", "Slots asked for in decisions that were made and recorded, by who or what asked";
+    slots_shown: Counters<Traffic>, "litfass_slots_shown_total", "slots", "Those of them that were given to an ad: fill is their share";
+    expected: Amounts<Traffic>, "litfass_expected_units_total", "currency units",
+        "What the shown slots are expected to earn at their prices, if all are rendered: a thousand times their mean is the eCPM of what is shown";
     holds: Counters<HoldResult>, "litfass_holds_total", "holds", "Budget and cap holds asked for by winners";
     leases: Counters<LeaseStep>, "litfass_leases_total", "leases", "Budget leases by what happened to them";
     events: Counters<(EventKind, EventResult)>, "litfass_events_total", "events", "Tracking and shop events by the answer their sender got";
     clicks_unrecorded: Counters<()>, "litfass_clicks_unrecorded_total", "clicks", "Clicks redirected before the log confirmed them in time";
     billing: Counters<BillingOutcome>, "litfass_billing_outcomes_total", "events", "Billable events by their outcome in the ledger";
-    billed: Amounts<()>, "litfass_billed_units_total", "currency units", "Billed, in the settlement currency";
+    billed: Amounts<()>, "litfass_billed_units_total", "currency units", "Billed, in the settlement currency: a thousand times its share of the rendered impressions is the eCPM of what is billed";
     unbilled: Amounts<()>, "litfass_delivered_unbilled_units_total", "currency units", "Delivered but never billed, for want of budget";
-    predicted_clicks: Amounts<()>, "litfass_predicted_clicks_total", "clicks", "Sum of pCTR over rendered impressions";
-    observed_clicks: Counters<()>, "litfass_observed_clicks_total", "clicks", "First clicks on rendered impressions";
+    rendered: Counters<()>, "litfass_rendered_impressions_total", "impressions", "First impressions that people's devices reported";
+    predicted_clicks: Amounts<()>, "litfass_predicted_clicks_total", "clicks", "Sum of pCTR over rendered impressions: as a share of them, the predicted CTR";
+    observed_clicks: Counters<()>, "litfass_observed_clicks_total", "clicks", "People's first clicks on what they were shown: as a share of the rendered impressions, the observed CTR";
     fold_lag: Gauges<()>, "litfass_fold_lag_offsets", "offsets", "Committed offsets that the folds have not passed yet";
+    event_lag: Gauges<LogReader>, "litfass_event_lag_seconds", "seconds",
+        "How long the oldest committed entry has waited that the folds, or the ledger, have not passed; NaN where that could not be asked";
     catalog_sequence: Gauges<()>, "litfass_catalog_sequence", "changes", "Last change of the catalog that is being served";
     catalog_ads: Gauges<()>, "litfass_catalog_ads", "ads", "Ads in the served catalog";
     training_runs: Counters<RunResult>, "litfass_training_runs_total", "runs", "Training runs by result";

@@ -49,6 +49,48 @@ fn a_worker_that_cannot_work_makes_the_server_not_ready() {
     wait_for("the worker to go on", || (caller.get("/readyz").status == 200).then_some(()));
 }
 
+#[test]
+fn fill_ecpm_and_click_rates_can_be_read_from_the_metrics() {
+    let home = Home::new();
+    home.load(&catalog(&[Seller::by_the_mille(1)]));
+    let server = home.serve();
+    let mut caller = server.caller();
+    caller.decide_filled(&page(HOME, 1, "warm"));
+    let before = caller.metrics();
+    let ad = caller.decide_filled(&page(HOME, 4, "u")).remove(0);
+    assert_eq!((caller.get(&ad.impression).status, caller.get(&ad.click).status), (200, 302));
+    let after = wait_for("the click and the bill", || {
+        let metrics = caller.metrics();
+        let done = ["litfass_observed_clicks_total", "litfass_billing_outcomes_total{outcome=\"billed\"}"];
+        done.iter().all(|name| metrics[*name] > 0.5).then_some(metrics)
+    });
+    let rose = |name: &str| after[name] - before[name];
+    let is = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-9, "{found} for {expected}: {after:?}");
+    let [asked, shown] = ["asked", "shown"].map(|what| format!("litfass_slots_{what}_total{{class=\"human\"}}"));
+    is(rose(&shown) / rose(&asked), 0.25);
+    // The only seller pays the floor of one unit a thousand.
+    is(1_000.0 * rose("litfass_expected_units_total{class=\"human\"}") / rose(&shown), 1.0);
+    is(1_000.0 * rose("litfass_billed_units_total") / rose("litfass_rendered_impressions_total"), 1.0);
+    is(rose("litfass_observed_clicks_total") / rose("litfass_rendered_impressions_total"), 1.0);
+    let predicted = rose("litfass_predicted_clicks_total");
+    assert!(predicted > 0.0 && predicted < 1.0, "{predicted}");
+}
+
+#[test]
+fn a_reader_that_stands_still_lags_by_the_age_of_what_it_has_not_passed() {
+    let home = Home::new();
+    home.load(&catalog(&[Seller::by_the_mille(1)]));
+    let server = home.serve();
+    let mut caller = server.caller();
+    let mut lag = |reader: &str| caller.metrics()[&format!("litfass_event_lag_seconds{{reader=\"{reader}\"}}")];
+    let database = rusqlite::Connection::open(home.data().join("litfass.db")).unwrap();
+    database.execute_batch("ALTER TABLE ledger_batch RENAME TO elsewhere").unwrap();
+    wait_for("the ledger to fall behind", || (lag("billing") > 2.0).then_some(()));
+    wait_for("the folds to go on", || (lag("folds") < 2.0).then_some(()));
+    database.execute_batch("ALTER TABLE elsewhere RENAME TO ledger_batch").unwrap();
+    wait_for("the ledger to catch up", || (lag("billing") < 2.0).then_some(()));
+}
+
 /// Half a request, and the connection on which the other half can follow.
 fn half_a_request(server: &Litfass) -> (TcpStream, String) {
     let body = page(HOME, 1, "u").to_string();

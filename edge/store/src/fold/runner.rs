@@ -102,6 +102,12 @@ impl Progress {
         applied.get(&partition).map(|offset| Position { partition, offset: *offset })
     }
 
+    /// Per partition that was read: the next offset to apply.
+    #[must_use]
+    pub fn positions(&self) -> BTreeMap<u16, u64> {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn apply_up_to(&self, next: &BTreeMap<u16, u64>) {
         self.applied.lock().unwrap_or_else(PoisonError::into_inner).clone_from(next);
     }
