@@ -17,6 +17,8 @@ mod retention;
 mod scan;
 mod segment;
 mod segment_log;
+mod share;
+mod stand_in;
 mod timeline;
 mod worker;
 
@@ -39,6 +41,7 @@ pub use recovery::TruncatedTail;
 pub use retention::{Retention, Retired};
 pub use segment::OFFSETS_PER_SEGMENT;
 pub use segment_log::{Clock, LogOptions, Opened, SegmentLog, WriterName};
+pub use share::{Alone, Share, Shares};
 pub use timeline::Timeline;
 
 /// What is to be appended.
@@ -127,6 +130,19 @@ pub trait EventLog: Debug + Send + Sync {
     /// # Errors
     /// When the partition is unknown or the disk fails.
     fn since(&self, partition: u16, at: Timestamp) -> Result<Position, ReadError>;
+
+    /// Every partition there is, with the name of its writer.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn writers(&self) -> Result<Vec<(u16, String)>, ReadError>;
+
+    /// Sees to it that time passes in every partition, also where the writer is gone. To be called every second or so by at
+    /// least one process.
+    ///
+    /// # Errors
+    /// When a partition without a writer is damaged, or the disk fails.
+    fn tend(&self) -> Result<(), OpenError>;
 
     /// A decision's record by its id, in milliseconds: the id says partition and time.
     ///

@@ -76,7 +76,18 @@ impl PartitionWriter {
         number: u16,
         segment_bytes: u32,
     ) -> Result<(Self, Option<TruncatedTail>), OpenError> {
-        let lock = storage.lock(&dir.join("lock")).map_err(|e| in_use(dir, e))?;
+        let lock = storage.lock(&lock_path(dir)).map_err(|e| in_use(dir, e))?;
+        Self::under(lock, storage, dir, number, segment_bytes)
+    }
+
+    /// As `open`, by whoever has the partition's lock.
+    pub(super) fn under(
+        lock: Box<dyn Lock>,
+        storage: &Arc<dyn Storage>,
+        dir: &Path,
+        number: u16,
+        segment_bytes: u32,
+    ) -> Result<(Self, Option<TruncatedTail>), OpenError> {
         let (mut mark, marked) = Mark::open(&**storage, dir)?;
         let recovered = recovery::recover(&**storage, dir, number, marked)?;
         let header = following(number, recovered.ended.as_ref());
@@ -293,10 +304,15 @@ fn create(storage: &dyn Storage, dir: &Path, header: &SegmentHeader) -> Result<A
     Ok(file.into())
 }
 
-fn in_use(dir: &Path, e: StorageError) -> OpenError {
+/// Who has this lock is the partition's writer.
+pub(super) fn lock_path(dir: &Path) -> PathBuf {
+    dir.join("lock")
+}
+
+pub(super) fn in_use(dir: &Path, e: StorageError) -> OpenError {
     if !e.is_locked() {
         return e.into();
     }
     let writer = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    OpenError::InUse { writer, lock: dir.join("lock") }
+    OpenError::InUse { writer, lock: lock_path(dir) }
 }

@@ -11,14 +11,15 @@ use litfass_types::{DecisionId, Position, Timestamp};
 
 use super::appended::Appended;
 use super::frame::MAX_PAYLOAD_BYTES;
-use super::partition::PartitionWriter;
+use super::partition::{PartitionWriter, in_use, lock_path};
 use super::reader::PartitionReader;
 use super::recovery::TruncatedTail;
 use super::registry::{Registered, register, registered};
 use super::retention::{Retention, Retired, Segments};
+use super::stand_in::{StandIns, Tools};
 use super::worker::{Queued, Worker};
 use super::{AppendError, BadRegister, Batch, Entry, EventLog, Head, NewEntry, OpenError, ReadError, Until};
-use crate::storage::{Storage, StorageError, ensure_dir};
+use crate::storage::{Storage, StorageError, ensure_dir, handover};
 
 /// How often partitions of other processes are looked at while waiting.
 const POLL: Duration = Duration::from_millis(5);
@@ -68,6 +69,10 @@ pub struct LogOptions {
     pub queue_entries: usize,
     /// Bytes that may wait in a partition before it is overloaded.
     pub queue_bytes: usize,
+    /// A partition of another process without entries for this long has lost its writer.
+    pub stand_in_after: Duration,
+    /// How long to wait for a partition that another process may stand in for.
+    pub handover: Duration,
 }
 
 impl LogOptions {
@@ -82,6 +87,8 @@ impl LogOptions {
             commit_interval: Duration::from_millis(20),
             queue_entries: 65_536,
             queue_bytes: 128 << 20,
+            stand_in_after: Duration::from_secs(10),
+            handover: Duration::from_secs(3),
         }
     }
 }
@@ -119,13 +126,13 @@ impl News {
 /// The event log of one data directory.
 #[derive(Debug)]
 pub struct SegmentLog {
-    storage: Arc<dyn Storage>,
+    tools: Tools,
     root: PathBuf,
     workers: BTreeMap<u16, Worker>,
     /// Own partitions by writer, in the order of their index.
     own: BTreeMap<String, Vec<u16>>,
     readers: Mutex<BTreeMap<u16, Arc<PartitionReader>>>,
-    news: Arc<News>,
+    stand_ins: Mutex<StandIns>,
 }
 
 impl SegmentLog {
@@ -141,17 +148,17 @@ impl SegmentLog {
     ) -> Result<Opened, OpenError> {
         ensure_dir(&*storage, root)?;
         let mut log = Self {
-            storage,
+            tools: Tools { storage, options: options.clone(), clock: clock.clone(), news: Arc::default() },
             root: root.to_owned(),
             workers: BTreeMap::new(),
             own: BTreeMap::new(),
             readers: Mutex::default(),
-            news: Arc::default(),
+            stand_ins: Mutex::default(),
         };
         let mut truncated = Vec::new();
         for writer in &options.writers {
             for partition in log.register(writer)? {
-                truncated.extend(log.take_over(&partition, options, clock)?);
+                truncated.extend(log.take_over(&partition)?);
             }
         }
         log.learn_readers::<OpenError>()?;
@@ -176,45 +183,42 @@ impl SegmentLog {
         needed_from: impl FnOnce() -> Result<BTreeMap<u16, u64>, E>,
     ) -> Result<Retired, E> {
         let mut segments = Segments::default();
-        for line in registered::<ReadError>(&*self.storage, &self.root)? {
+        for line in registered::<ReadError>(&*self.tools.storage, &self.root)? {
             if line.writer == writer && self.workers.contains_key(&line.number) {
-                segments.look(&*self.storage, &line.dir(&self.root), line.number)?;
+                segments.look(&*self.tools.storage, &line.dir(&self.root), line.number)?;
             }
         }
         if !segments.is_due(retention) {
             return Ok(Retired::default());
         }
-        Ok(segments.retire(&*self.storage, &needed_from()?, retention)?)
+        Ok(segments.retire(&*self.tools.storage, &needed_from()?, retention)?)
     }
 
     /// Numbers are given under a lock that every process takes for that moment.
     fn register(&self, writer: &WriterName) -> Result<Vec<Registered>, OpenError> {
         let path = self.root.join("partitions.lock");
         let lock = loop {
-            match self.storage.lock(&path) {
+            match self.tools.storage.lock(&path) {
                 Err(e) if e.is_locked() => std::thread::yield_now(),
                 taken => break taken?,
             }
         };
-        let lines = register(&*self.storage, &self.root, &writer.name, writer.partitions);
+        let lines = register(&*self.tools.storage, &self.root, &writer.name, writer.partitions);
         drop(lock);
         lines
     }
 
-    fn take_over(
-        &mut self,
-        partition: &Registered,
-        options: &LogOptions,
-        clock: &Clock,
-    ) -> Result<Option<TruncatedTail>, OpenError> {
+    fn take_over(&mut self, partition: &Registered) -> Result<Option<TruncatedTail>, OpenError> {
         let (number, dir) = (partition.number, partition.dir(&self.root));
-        let (writer, truncated) = PartitionWriter::open(&self.storage, &dir, number, options.segment_bytes)?;
+        let Tools { storage, options, clock, news } = &self.tools;
+        let lock = handover::take(&**storage, &lock_path(&dir), options.handover).map_err(|e| in_use(&dir, e))?;
+        let (writer, truncated) = PartitionWriter::under(lock, storage, &dir, number, options.segment_bytes)?;
         if let Some(cut) = &truncated {
             let (segment, at, bytes, reason) = (cut.segment.display(), cut.at, cut.bytes, cut.reason);
             tracing::warn!(partition = number, %segment, at, bytes, %reason, "cut an unfinished entry off the event log");
         }
         self.readers().insert(number, Arc::new(writer.reader()));
-        let worker = Worker::start(writer, options, clock.clone(), Arc::clone(&self.news))?;
+        let worker = Worker::start(writer, options, clock.clone(), Arc::clone(news))?;
         self.workers.insert(number, worker);
         self.own.entry(partition.writer.clone()).or_default().push(number);
         Ok(truncated)
@@ -222,8 +226,9 @@ impl SegmentLog {
 
     /// Partitions that other processes registered in the meantime.
     fn learn_readers<E: From<BadRegister> + From<StorageError>>(&self) -> Result<(), E> {
-        for line in registered::<E>(&*self.storage, &self.root)? {
-            let fresh = || PartitionReader::of_directory(Arc::clone(&self.storage), &line.dir(&self.root), line.number);
+        for line in registered::<E>(&*self.tools.storage, &self.root)? {
+            let fresh =
+                || PartitionReader::of_directory(Arc::clone(&self.tools.storage), &line.dir(&self.root), line.number);
             self.readers().entry(line.number).or_insert_with(|| Arc::new(fresh()));
         }
         Ok(())
@@ -295,7 +300,7 @@ impl EventLog for SegmentLog {
         }
         let until = Instant::now() + timeout;
         loop {
-            let count = *self.news.count();
+            let count = *self.tools.news.count();
             let heads = self.heads()?;
             let is_news =
                 |head: &Head| seen.iter().any(|s| s.partition == head.next.partition && s.offset < head.next.offset);
@@ -303,12 +308,35 @@ impl EventLog for SegmentLog {
             if seen.is_empty() || left.is_zero() || heads.iter().any(is_news) {
                 return Ok(heads);
             }
-            self.news.wait(count, self.step(seen, left));
+            self.tools.news.wait(count, self.step(seen, left));
         }
     }
 
     fn since(&self, partition: u16, at: Timestamp) -> Result<Position, ReadError> {
         self.reader(partition)?.since(at)
+    }
+
+    fn writers(&self) -> Result<Vec<(u16, String)>, ReadError> {
+        let lines = registered::<ReadError>(&*self.tools.storage, &self.root)?;
+        Ok(lines.into_iter().map(|line| (line.number, line.writer)).collect())
+    }
+
+    fn tend(&self) -> Result<(), OpenError> {
+        let mut stand_ins = self.stand_ins.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in registered::<OpenError>(&*self.tools.storage, &self.root)? {
+            if self.workers.contains_key(&line.number) {
+                continue;
+            }
+            let dir = line.dir(&self.root);
+            let fresh = PartitionReader::of_directory(Arc::clone(&self.tools.storage), &dir, line.number);
+            let known = self.readers().get(&line.number).map(Arc::clone);
+            let head = known.unwrap_or_else(|| Arc::new(fresh)).head();
+            let next = head.map_or(0, |head| head.next.offset);
+            if let Some(reader) = stand_ins.look(&self.tools, &line, &dir, next)? {
+                self.readers().insert(line.number, Arc::new(reader));
+            }
+        }
+        Ok(())
     }
 
     fn find(&self, id: DecisionId) -> Result<Option<Entry>, ReadError> {

@@ -5,6 +5,7 @@
 //! [`SimDisk`] is one in memory that loses, on a power cut, everything that was not synced.
 
 mod disk;
+pub mod handover;
 mod sim;
 mod whole;
 

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use litfass_events::PartitionKey;
 use litfass_store::log::{
     AppendError, Clock, Entry, EventLog, LogOptions, MAX_PAYLOAD_BYTES, NewEntry, OFFSETS_PER_SEGMENT, OpenError,
-    ReadError, SegmentLog, Timeline, Until,
+    ReadError, SegmentLog, Share, Shares, Timeline, Until,
 };
 use litfass_store::storage::{Disk, SimDisk, Storage, ensure_dir};
 use litfass_types::{DecisionId, EventId, Position, Timestamp};
@@ -22,7 +22,7 @@ use litfass_types::{DecisionId, EventId, Position, Timestamp};
 const LONG: Duration = Duration::from_secs(3_600);
 
 fn options(writers: &[(&str, u16)]) -> LogOptions {
-    LogOptions { heartbeat: None, commit_interval: LONG, ..LogOptions::new(writers) }
+    LogOptions { heartbeat: None, commit_interval: LONG, handover: Duration::ZERO, ..LogOptions::new(writers) }
 }
 
 fn open_at(storage: &Arc<dyn Storage>, root: &Path, options: &LogOptions, now: i64) -> SegmentLog {
@@ -396,4 +396,72 @@ fn a_timeline_brings_every_entry_of_its_window_once_and_in_order() {
         let expected = (0..60_u128).filter(|id| (from..until).contains(&(i64::try_from(id / 2).unwrap() * 10)));
         assert_eq!(ids, expected.collect::<Vec<_>>(), "{from} … {until}");
     }
+}
+
+/// Beats so fast that no test has to wait.
+fn beating(writers: &[(&str, u16)]) -> LogOptions {
+    LogOptions {
+        heartbeat: Some(Duration::from_millis(1)),
+        commit_interval: Duration::from_millis(1),
+        stand_in_after: Duration::ZERO,
+        handover: LONG,
+        ..LogOptions::new(writers)
+    }
+}
+
+#[test]
+fn another_process_stands_in_for_a_writer_that_is_gone_and_hands_its_partition_back() {
+    let storage = sim();
+    drop(open(&storage, &options(&[("decide_1", 1)])));
+    let other = open_at(&storage, Path::new("/log"), &beating(&[("events_1", 1)]), 7_000);
+    other.tend().unwrap();
+    let heads = other.wait(&[Position { partition: 0, offset: 0 }], LONG).unwrap();
+    assert_eq!(heads[0].append_time, Timestamp(7_000), "time passes in the partition that nobody writes");
+
+    let returning = {
+        let storage = Arc::clone(&storage);
+        std::thread::spawn(move || open(&storage, &beating(&[("decide_1", 1)])))
+    };
+    while !returning.is_finished() {
+        other.tend().unwrap();
+        std::thread::yield_now();
+    }
+    let returned = returning.join().unwrap();
+    append(&returned, 0, 1, Until::Committed);
+    assert_eq!(ids(&other, 0).into_iter().filter(|id| *id > 0).collect::<Vec<_>>(), [1]);
+    other.tend().unwrap();
+    append(&returned, 0, 2, Until::Committed);
+}
+
+#[test]
+fn nobody_stands_in_for_a_writer_that_lives() {
+    let storage = sim();
+    let living = open(&storage, &options(&[("decide_1", 1)]));
+    let other = open(&storage, &LogOptions { stand_in_after: Duration::ZERO, ..options(&[("events_1", 1)]) });
+    (0..3).for_each(|_| other.tend().unwrap());
+    append(&living, 0, 1, Until::Committed);
+    assert_eq!(ids(&other, 0), [1]);
+}
+
+/// Looks three times: at the free ones, takes one, takes another.
+fn looked(shares: &mut Shares, partitions: &[u16]) -> Vec<u16> {
+    (0..partitions.len() * 2).for_each(|_| drop(shares.look(partitions).unwrap()));
+    shares.look(partitions).unwrap().into_iter().collect()
+}
+
+#[test]
+fn every_partition_has_one_biller_and_the_one_who_writes_it_is_asked_first() {
+    let storage = sim();
+    let open =
+        |home: &[u16]| Shares::open(Arc::clone(&storage), Path::new("/turns"), home.iter().copied().collect()).unwrap();
+    let all = [0, 1, 2, 3];
+    let mut first = open(&[0, 1]);
+    assert_eq!(looked(&mut first, &all), [0, 1, 2, 3], "alone it takes everything");
+    let mut second = open(&[2]);
+    second.look(&all).unwrap();
+    first.look(&all).unwrap();
+    assert_eq!(looked(&mut second, &all), [2], "its own is handed over");
+    assert_eq!(looked(&mut first, &all), [0, 1, 3]);
+    drop(first);
+    assert_eq!(looked(&mut second, &all), [0, 1, 2, 3], "who is gone holds nothing back");
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use litfass_events::PartitionKey;
-use litfass_store::log::{Appended, Batch, Entry, EventLog, Head, NewEntry, ReadError, SegmentLog, Until};
+use litfass_store::log::{Appended, Batch, Entry, EventLog, Head, NewEntry, OpenError, ReadError, SegmentLog, Until};
 use litfass_types::{DecisionId, Position, Timestamp};
 
 #[derive(Debug)]
@@ -65,6 +65,14 @@ impl EventLog for Hasty {
 
     fn since(&self, partition: u16, at: Timestamp) -> Result<Position, ReadError> {
         self.log.since(partition, at)
+    }
+
+    fn writers(&self) -> Result<Vec<(u16, String)>, ReadError> {
+        self.log.writers()
+    }
+
+    fn tend(&self) -> Result<(), OpenError> {
+        self.log.tend()
     }
 
     fn find(&self, id: DecisionId) -> Result<Option<Entry>, ReadError> {
