@@ -17,7 +17,7 @@ pub(super) struct Args {
     /// The folder with all state.
     #[arg(long)]
     data_dir: Option<PathBuf>,
-    /// Where to listen: a loopback address; port 0 picks a free one.
+    /// Where to listen: a loopback address, or any once there is an API key; port 0 picks a free one.
     #[arg(long)]
     listen: Option<SocketAddr>,
 }

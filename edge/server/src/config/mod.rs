@@ -1,5 +1,5 @@
-//! Configuration: how this process runs (sections `server`, `access`, `gateway`, `ledger`, `catalog`, `fold`) and its params, numbers that an
-//! experiment may change (section `params`).
+//! Configuration: how this process runs (sections `server`, `access`, `gateway`, `log`, `telemetry`, `ledger`, `catalog`, `fold`) and its
+//! params, numbers that an experiment may change (section `params`).
 //!
 //! One TOML file, every key with a default; the environment overrides it (`LITFASS_PARAMS_CANDIDATES_MAX=200`). Unknown keys are
 //! refused, and all problems are reported at once, each with its key's path. `docs/generated/config.md` is written from the same
@@ -115,7 +115,7 @@ settings! {
     }
     /// How long the event log is kept.
     LogRetention "log" as log {
-        retention_age: Duration = "0ms" in "0ms", "3650d", "server", "Events and decisions older than this are removed, in whole segments, once the ledger and the kept snapshots are past them. `0ms` keeps everything. Explain, replay, reports recounted from the log and training reach no further back.";
+        retention_age: Duration = "0ms" in "0ms", "3650d", "server", "Events and decisions older than this are removed, in whole segments, once the ledger and the kept snapshots are past them. `0ms` keeps everything. Explain, replay, training and `ledger verify --log` reach no further back.";
         retention_bytes: u64 = "0" in "0", "1125899906842624", "server", "The oldest segments are removed, under the same condition, while the log is larger. 0 sets no limit.";
         retention_interval: Duration = "10m" in "100ms", "1d", "server", "How often that is looked at.";
         segment_bytes: u32 = "33554432" in "4096", "1073741824", "server", "Size at which a segment of the log ends.";
