@@ -8,6 +8,7 @@ use litfass_ledger::{BudgetDay, Control, ControlId, UNLIMITED};
 use litfass_store::ledger::{Delivery, LedgerReader};
 use litfass_types::{CampaignId, Fate, Ineligible, PPM, Timestamp};
 
+use crate::console::numbers::micros;
 use crate::console::view::{BudgetKind, CampaignState, CampaignView, Count, LiveView, Totals};
 use crate::node::Node;
 use crate::workers::pacing::within;
@@ -181,11 +182,6 @@ fn by_campaign(delivery: &[Delivery]) -> BTreeMap<CampaignId, Billed> {
         billed.unbilled += row.unbilled.iter().map(|(_, count)| count.amount.nanos()).sum::<i128>();
     }
     campaigns
-}
-
-/// Nanos as micros, for display.
-fn micros(nanos: i128) -> i64 {
-    i64::try_from(nanos / 1_000).unwrap_or(i64::MAX)
 }
 
 /// Those that occurred, in the table's order.

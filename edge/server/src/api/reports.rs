@@ -202,34 +202,36 @@ const METRICS: [Metric; 16] = [
     ("eligible", |row| asked(row, |asked| asked.eligible)),
     ("slots", |row| asked(row, |asked| asked.slots)),
     ("filled", |row| asked(row, |asked| asked.filled)),
-    ("fill", |row| row.asked.map_or(Value::Null, |asked| ratio(asked.filled, asked.slots))),
+    ("fill", |row| json!(row.asked.and_then(|asked| ratio(asked.filled, asked.slots)))),
     ("impressions", |row| row.delivered.impressions.into()),
     ("viewables", |row| row.delivered.viewables.into()),
     ("clicks", |row| row.delivered.clicks.into()),
-    ("ctr", |row| ratio(row.delivered.clicks, row.delivered.impressions)),
-    ("viewability", |row| ratio(row.delivered.viewables, row.delivered.impressions)),
+    ("ctr", |row| json!(ratio(row.delivered.clicks, row.delivered.impressions))),
+    ("viewability", |row| json!(ratio(row.delivered.viewables, row.delivered.impressions))),
     ("conversions", |row| row.delivered.conversions.into()),
-    ("cvr", |row| ratio(row.delivered.conversions, row.delivered.clicks)),
+    ("cvr", |row| json!(ratio(row.delivered.conversions, row.delivered.clicks))),
     ("conversion_value_micros", |row| row.delivered.value_micros.to_string().into()),
     ("spent_nanos", |row| row.delivered.spent.nanos().to_string().into()),
     ("refunded_nanos", |row| row.delivered.refunded.nanos().to_string().into()),
-    ("ecpm_micros", ecpm),
+    ("ecpm_micros", |row| json!(ecpm_micros(row.delivered.spent.nanos(), row.delivered.impressions))),
 ];
 
 fn asked(row: &RowFigures, of: impl Fn(&Asked) -> u64) -> Value {
     row.asked.as_ref().map_or(Value::Null, |asked| of(asked).into())
 }
 
+/// None where it divides by nothing.
+#[must_use]
 #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
-fn ratio(part: u64, whole: u64) -> Value {
-    if whole == 0 { Value::Null } else { json!(part as f64 / whole as f64) }
+pub fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// Nanos per impression are micros per mille.
+/// Nanos per impression, which are micros per mille.
+#[must_use]
 #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
-fn ecpm(row: &RowFigures) -> Value {
-    let (spent, impressions) = (row.delivered.spent.nanos(), row.delivered.impressions);
-    if impressions == 0 { Value::Null } else { json!(spent as f64 / impressions as f64) }
+pub fn ecpm_micros(spent_nanos: i128, impressions: u64) -> Option<f64> {
+    (impressions > 0).then(|| spent_nanos as f64 / impressions as f64)
 }
 
 /// A finished report, ready to be written.

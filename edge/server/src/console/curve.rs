@@ -13,24 +13,25 @@ const BELOW: f64 = 22.0;
 
 pub(super) fn curve(curve: &Curve) -> Markup {
     let most = most(curve);
-    let hours = f64::from(curve.hours_in_day.max(1));
-    let at = |hour: f64, micros: i64| {
-        let (x, y) = (LEFT + (WIDTH - LEFT) * hour / hours, HEIGHT * (1.0 - share(micros, most)));
-        format!("{x:.1},{y:.1}")
-    };
+    let at = |hour: f64, micros: i64| format!("{:.1},{:.1}", across(curve, hour), HEIGHT * (1.0 - share(micros, most)));
     let spent = line(spent(curve).map(|(hour, micros)| at(hour, micros)));
     let plan = curve.plan_micros.as_ref().map(|plan| line((0_u32..).zip(plan).map(|(hour, m)| at(hour.into(), *m))));
     html! {
         svg.curve viewBox={ "0 -8 " (WIDTH) " " (HEIGHT + BELOW + 8.0) } role="img" aria-label=(said(curve)) {
             @for part in [0, 1, 2] { (ruled(most, part)) }
-            @for hour in (0..=curve.hours_in_day).step_by(4) {
-                text x=(format!("{:.1}", LEFT + (WIDTH - LEFT) * f64::from(hour) / hours)) y=(HEIGHT + 16.0)
-                    text-anchor=(if hour == curve.hours_in_day { "end" } else { "middle" }) { (hour) ":00" }
+            @for (hour, name) in (0_u32..).zip(&curve.names).step_by(4) {
+                text x=(format!("{:.1}", across(curve, hour.into()))) y=(HEIGHT + 16.0) text-anchor="middle" { (name) }
             }
             @if let Some(plan) = plan { polyline.line.truth.plan points=(plan) {} }
             polyline.line.c-rate points=(spent) {}
         }
     }
+}
+
+/// Where an hour of the day stands.
+#[expect(clippy::cast_precision_loss, reason = "a day has few hours")]
+fn across(curve: &Curve, hour: f64) -> f64 {
+    LEFT + (WIDTH - LEFT) * hour / curve.names.len().max(1) as f64
 }
 
 /// A rule at a half of the height, with what it stands for.

@@ -2,6 +2,12 @@
 
 use super::view::{Money, Per};
 
+/// Nanos as whole micros, which is what is shown.
+#[must_use]
+pub fn micros(nanos: i128) -> i64 {
+    i64::try_from(nanos / 1_000).unwrap_or(i64::MAX)
+}
+
 /// Micros as units with two digits, thousands apart: `1,234.50`.
 #[must_use]
 pub fn amount(micros: i64) -> String {

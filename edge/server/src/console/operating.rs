@@ -1,5 +1,8 @@
 //! What the operator's pages show, as plain structs. Units stand in the names, as in `view`.
 
+use super::numbers::micros;
+use crate::api::reports::{ecpm_micros, ratio};
+
 /// `GET /campaigns`.
 #[derive(Clone, Debug, Default)]
 pub struct CampaignsView {
@@ -83,7 +86,8 @@ pub struct CampaignPage {
 pub struct Curve {
     /// From the first hour of the day on; the last one may be unfinished.
     pub hours: Vec<HourView>,
-    pub hours_in_day: u32,
+    /// Every hour of the day, as clocks show where it begins.
+    pub names: Vec<String>,
     /// At the end of each hour of the whole day, from its start on; none where nothing has to last for a time.
     pub plan_micros: Option<Vec<i64>>,
     /// Why there is no plan, or what the plan is.
@@ -126,21 +130,28 @@ impl CampaignsView {
 
 impl Figures {
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
-    pub fn ctr(&self) -> Option<f64> {
-        (self.impressions > 0).then(|| self.clicks as f64 / self.impressions as f64)
+    pub const fn plus(&self, more: &Self) -> Self {
+        Self {
+            impressions: self.impressions + more.impressions,
+            clicks: self.clicks + more.clicks,
+            spent_nanos: self.spent_nanos + more.spent_nanos,
+        }
     }
 
-    /// Nanos per impression are micros per mille.
     #[must_use]
+    pub fn ctr(&self) -> Option<f64> {
+        ratio(self.clicks, self.impressions)
+    }
+
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "a price of one impression is far below 2⁶³")]
     pub fn ecpm_micros(&self) -> Option<i64> {
-        let mean = self.spent_nanos.checked_div(i128::from(self.impressions))?;
-        i64::try_from(mean).ok()
+        ecpm_micros(self.spent_nanos, self.impressions).map(|mean| mean.round() as i64)
     }
 
     #[must_use]
     pub fn spent_micros(&self) -> i64 {
-        i64::try_from(self.spent_nanos / 1_000).unwrap_or(i64::MAX)
+        micros(self.spent_nanos)
     }
 }
 

@@ -8,7 +8,8 @@ use litfass_store::keys::Scope;
 use litfass_store::ledger::LedgerReader;
 use litfass_types::AdvertiserId;
 
-use super::{PAGE, micros, text};
+use super::{PAGE, text};
+use crate::console::numbers::micros;
 use crate::console::operating::{AccountRow, AccountsView};
 use crate::node::Node;
 

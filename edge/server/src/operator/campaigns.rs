@@ -11,9 +11,10 @@ use litfass_store::ledger::LedgerReader;
 use litfass_types::{AdvertiserId, CampaignId, Timestamp};
 
 use super::standing::of_campaign;
-use super::{PAGE, by_id, micros, number, text, today};
+use super::{PAGE, by_id, number, text, today};
 use crate::api::instant::instant;
 use crate::api::reports::ReportParams;
+use crate::console::numbers::micros;
 use crate::console::operating::{Budget, CampaignRow, CampaignsView, Figures};
 use crate::node::Node;
 

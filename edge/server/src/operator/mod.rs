@@ -6,6 +6,7 @@
 mod accounts;
 mod campaign;
 mod campaigns;
+mod day;
 mod health;
 mod outstanding;
 mod standing;
@@ -59,11 +60,6 @@ fn by_id(report: &Report) -> BTreeMap<u64, Figures> {
 fn figures(row: &litfass_store::ledger::report::RowFigures) -> Figures {
     let delivered = &row.delivered;
     Figures { impressions: delivered.impressions, clicks: delivered.clicks, spent_nanos: delivered.spent.nanos() }
-}
-
-/// Nanos as micros, for display.
-fn micros(nanos: i128) -> i64 {
-    i64::try_from(nanos / 1_000).unwrap_or(i64::MAX)
 }
 
 fn text<'a>(view: &'a View, member: &str) -> &'a str {
