@@ -82,12 +82,6 @@ impl Attribution {
         token.map_or(Attributed::Nobody, Attributed::Click)
     }
 
-    /// The buyer's last click that still counts at `append_time`.
-    #[must_use]
-    pub fn last_click(&self, tenant: TenantId, user: UserHash, append_time: Timestamp) -> Option<&Click> {
-        self.clicks.get(&(tenant, user)).filter(|click| append_time - click.append_time <= self.window)
-    }
-
     /// Nothing of this viewer is left.
     pub fn erase(&mut self, tenant: TenantId, user: UserHash) {
         let viewer = (tenant, user);

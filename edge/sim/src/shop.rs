@@ -38,7 +38,6 @@ pub struct Shop {
     pub shoppers: Vec<Shopper>,
     pub(crate) demand: Demand,
     subjects: BTreeMap<u64, Subject>,
-    by_sku: BTreeMap<String, usize>,
 }
 
 impl Shop {
@@ -54,8 +53,7 @@ impl Shop {
         let shoppers = shoppers::population(seed, size.shoppers.max(1));
         let demand = demand::plan(seed, &sellers, &items, size);
         let subjects = demand.ads().collect();
-        let by_sku = items.iter().enumerate().map(|(ix, item)| (item.sku.clone(), ix)).collect();
-        Self { seed, sellers, items, shoppers, demand, subjects, by_sku }
+        Self { seed, sellers, items, shoppers, demand, subjects }
     }
 
     /// The catalog file, with flights counted from `opens`.
@@ -68,11 +66,6 @@ impl Shop {
     #[must_use]
     pub fn subject(&self, ad_id: u64) -> Option<Subject> {
         self.subjects.get(&ad_id).copied()
-    }
-
-    #[must_use]
-    pub fn item_of(&self, sku: &str) -> Option<usize> {
-        self.by_sku.get(sku).copied()
     }
 
     pub(crate) fn department_of(&self, subject: Subject) -> usize {

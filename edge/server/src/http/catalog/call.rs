@@ -67,11 +67,11 @@ impl Call {
             let edit = Edit { scope, kind, rows, dry_run, repeatable, now, served, who: &who, action };
             let edited = node.editor.writing().edit(&edit, &answer);
             node.editor.told.tell();
-            edited.map(|edited| match edited {
+            Ok(edited.map(|edited| match edited {
                 Edited::Fresh { rows, .. } => Ok(answer(&rows)),
                 Edited::Repeated(answer) => Ok(answer),
                 Edited::KeyTaken => Err(Problem::new(Code::KeyReused, "send a new key with a new request")),
-            })
+            }))
         });
         outcome.await??
     }

@@ -20,6 +20,7 @@ use crate::access::{Action, Caller};
 use crate::api::catalog::{
     BULK_BYTES_MAX, Bulk, BulkAnswer, ListAnswer, ListOptions, Options, object_answer, row_edit,
 };
+use crate::http::blocking;
 use crate::node::Node;
 use crate::problem::{Code, Params, Problem, read_json};
 use call::{Call, rendered};
@@ -63,11 +64,6 @@ fn scope(caller: &Caller, tenant: Option<u64>) -> Result<Scope, Problem> {
     Ok(Scope::Tenant(tenant))
 }
 
-/// Work on the database, off the threads that serve decisions.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| Problem::new(Code::Internal, e.to_string()))
-}
-
 // ── reading ──
 
 async fn listed(
@@ -80,7 +76,7 @@ async fn listed(
     let Params(options) = params;
     let (scope, after, limit) = (scope(&caller, options.tenant)?, options.after()?, options.limit());
     let filter = options.filter();
-    let page = blocking(move || node.editor.reading().list(scope, kind, &filter, after, limit)).await??;
+    let page = blocking(move || Ok(node.editor.reading().list(scope, kind, &filter, after, limit))).await??;
     let next_cursor = page.next_after.map(|id| id.to_string());
     let answer = ListAnswer { objects: page.objects.iter().map(object_answer).collect(), next_cursor };
     Ok(axum::Json(answer).into_response())
@@ -95,7 +91,7 @@ async fn shown(
 ) -> Answered {
     caller.may(Action::ReadCatalog)?;
     let (object, scope) = (reference(kind, &id)?, scope(&caller, options.tenant)?);
-    let found = blocking(move || node.editor.reading().view(scope, object)).await??;
+    let found = blocking(move || Ok(node.editor.reading().view(scope, object))).await??;
     let view = found.ok_or_else(|| Problem::new(Code::UnknownObject, format!("there is no {object}")))?;
     let body = object_answer(&view).to_string();
     Ok(rendered(kind, Answer { status: 200, version: Some(view.version), body }))

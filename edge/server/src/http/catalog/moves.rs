@@ -85,7 +85,7 @@ async fn killed(kind: ObjectKind, path: Path<String>, call: Call) -> Answered {
     if answer.status != 200 {
         return Ok(rendered(kind, answer));
     }
-    let outstanding_micros = crate::http::blocking(move || node.outstanding_micros(object)).await?;
+    let outstanding_micros = blocking(move || node.outstanding_micros(object)).await?;
     let object = serde_json::from_str(&answer.body).unwrap_or_default();
     Ok(axum::Json(KillAnswer { object, outstanding_micros }).into_response())
 }
@@ -97,7 +97,11 @@ async fn kill(kind: ObjectKind, path: &Path<String>, call: Call) -> Result<Answe
     let call = Call { action: "kill", ..call };
     let answer = call.edit(kind, vec![row], move |rows| one_answer(rows, dry_run)).await?;
     if let Some(until) = answer.version.filter(|_| answer.status == 200 && !dry_run) {
-        blocking(move || node.world.halt(Halted { object, until })).await?;
+        let halted = move || {
+            node.world.halt(Halted { object, until });
+            Ok(())
+        };
+        blocking(halted).await?;
     }
     Ok(answer)
 }
