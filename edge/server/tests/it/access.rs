@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::caller::{Ad, Caller, page};
 use crate::catalogs::{ELSEWHERE, HOME, Seller, catalog};
-use crate::process::{Home, Litfass, wait_for};
+use crate::process::{Home, Litfass, now_ms, wait_for};
 
 fn shop() -> (Home, Litfass) {
     let home = Home::new();
@@ -81,10 +81,6 @@ fn a_revoked_key_stops_at_the_next_request_and_an_expired_one_too() {
     wait_for("the key to expire", || {
         (brief.send("POST", "/v1/decisions", &page(HOME, 1, "u").to_string()).status == 401).then_some(())
     });
-}
-
-fn now_ms() -> i64 {
-    litfass_server::node::system_clock().now().0
 }
 
 #[test]

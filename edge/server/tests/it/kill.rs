@@ -16,38 +16,13 @@ use serde_json::{Value, json};
 use crate::books::{self, Key, Logged};
 use crate::caller::{Ad, Caller, ads, page};
 use crate::catalogs::{FLOOR_MICROS, HOME, Seller, catalog};
-use crate::process::{Home, Litfass, wait_for};
+use crate::dice::Dice;
+use crate::process::{Home, Litfass, setting, wait_for};
 
 const CALLERS: u64 = 3;
 const USERS: u64 = 40;
 /// Shown to one user by the capped seller within the hour.
 const CAP: usize = 3;
-
-/// A number from the environment, or the default.
-pub(crate) fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |value| value.parse().unwrap())
-}
-
-/// A stream of draws from one seed.
-struct Dice {
-    seed: Seed,
-    thrown: u64,
-}
-
-impl Dice {
-    const fn new(seed: Seed) -> Self {
-        Self { seed, thrown: 0 }
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.thrown += 1;
-        self.seed.derive(self.thrown).below(n)
-    }
-
-    fn percent(&mut self, chance: u64) -> bool {
-        self.below(100) < chance
-    }
-}
 
 /// What the callers were promised.
 #[derive(Clone, Default)]
@@ -308,13 +283,13 @@ fn counters_agree(live: &Value, home: &Home, logged: &Logged) {
 }
 
 /// The shipped check says the same as this test's own.
-fn the_command_line_verifies(home: &Home) {
+pub(crate) fn the_command_line_verifies(home: &Home) {
     let (status, said) = home.command(&["ledger", "verify", "--log"]);
     assert!(status.success() && said.ends_with("verified\n"), "{said}");
 }
 
 /// Figures of the reports against the log, and their money against the ledger, to the nano.
-fn reports_agree(home: &Home, logged: &Logged) {
+pub(crate) fn reports_agree(home: &Home, logged: &Logged) {
     let asked = ["report", "--from", "2020-01-01", "--dimensions", "line_item", "--format", "json"];
     let (status, told) = home.command(&asked);
     assert!(status.success(), "{told}");

@@ -16,6 +16,7 @@ mod caller;
 mod catalog_api;
 mod catalog_changes;
 mod catalogs;
+mod dice;
 mod disk;
 mod gateway;
 mod kill;

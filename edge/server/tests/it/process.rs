@@ -32,6 +32,16 @@ exploration_ppm = 0
 record_full_ppm = 1000000
 "#;
 
+/// A number from the environment, or the default.
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |value| value.parse().unwrap())
+}
+
+/// The server's clock, as tests read it.
+pub(crate) fn now_ms() -> i64 {
+    litfass_server::node::system_clock().now().0
+}
+
 /// A data directory, its configuration and the log of what ran on it.
 pub(crate) struct Home {
     folder: TempDir,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::caller::{Ad, Caller, page};
 use crate::catalogs::{FLOOR_MICROS, HOME, Seller, catalog};
-use crate::process::{Home, Litfass, wait_for};
+use crate::process::{Home, Litfass, now_ms, wait_for};
 
 const HOUR_MS: i64 = 3_600_000;
 /// What one impression costs where nobody competes, in nanos.
@@ -16,10 +16,6 @@ fn shop() -> (Home, Litfass) {
     home.load(&catalog(&[Seller { bid_micros: FLOOR_MICROS, ..Seller::by_the_mille(1) }]));
     let server = home.serve();
     (home, server)
-}
-
-fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
 }
 
 fn report(caller: &mut Caller, parameters: &str) -> Value {

@@ -8,7 +8,7 @@ use crate::catalogs::{HOME, Seller, catalog};
 use crate::process::{Home, Litfass, wait_for};
 
 /// The objects of the first tenant, by section, and one that nobody has.
-const THEIRS: [(&str, u64); 7] = [
+const THEIRS: [(&str, u64); 8] = [
     ("tenants", 1),
     ("advertisers", 11),
     ("campaigns", 101),
@@ -16,11 +16,12 @@ const THEIRS: [(&str, u64); 7] = [
     ("creatives", 100_100),
     ("ads", 100_100),
     ("placements", HOME),
+    ("segments", 70),
 ];
 const NOBODYS: u64 = 777_777;
 
 struct Two {
-    _home: Home,
+    home: Home,
     server: Litfass,
     shown: Ad,
     /// Keys of the second tenant: its admin's, its reporting's, and that of its one advertiser.
@@ -31,6 +32,7 @@ fn two_tenants() -> Two {
     let home = Home::new();
     let mut shop = catalog(&[Seller::by_the_mille(1)]);
     shop["advertisers"].as_array_mut().unwrap().push(json!({ "id": 90, "tenant": 2, "name": "The other one's" }));
+    shop["segments"] = json!([{ "id": 70, "tenant": 1, "name": "returning" }]);
     home.load(&shop);
     let server = home.serve();
     let shown = server.caller().decide_filled(&page(HOME, 1, "u"))[0].clone();
@@ -42,7 +44,7 @@ fn two_tenants() -> Two {
     let keys: Vec<_> = scopes.into_iter().map(|arguments| home.key(arguments)).collect();
     let mut last = server.caller().with_key(&keys[2]);
     wait_for("the keys to be known", || (last.get("/v1/campaigns").status == 200).then_some(()));
-    Two { _home: home, server, shown, keys }
+    Two { home, server, shown, keys }
 }
 
 /// Every call that names an object in its address: method, address with `{id}`, body.
@@ -135,10 +137,14 @@ fn no_list_report_or_export_of_a_tenant_shows_the_other_ones() {
 #[test]
 fn a_body_that_names_the_other_tenants_decision_or_account_is_refused_as_if_it_named_none() {
     let two = two_tenants();
-    let mut caller = two.server.caller().with_key(&two.keys[0]);
-    let refund = |decision: &str| {
-        json!({ "event": { "decision_id": decision, "slot": 0, "kind": "impression" }, "reason": "r" }).to_string()
+    let mut platform = two.server.caller().with_key(&two.home.key(&["--role", "admin"]));
+    assert_eq!(platform.get(&two.shown.impression).status, 200);
+    let mut charged = |what: &str, is: fn(&Value) -> bool| {
+        wait_for(what, || Some(platform.get("/v1/accounts/11").json()).filter(|account| is(&account["spent_nanos"])))
     };
+    let before = charged("the charge", |spent| spent.as_str().is_some_and(|spent| spent != "0"));
+    let mut caller = two.server.caller().with_key(&two.keys[0]);
+    let refund = |decision: &str| json!({ "event": { "decision_id": decision, "slot": 0 }, "reason": "r" }).to_string();
     let (theirs, none) = (two.shown.decision.clone(), format!("{}1", &two.shown.decision[..31]));
     let mut told = |decision: &str| {
         let response = caller.send("POST", "/v1/accounts/90/refunds", &refund(decision));
@@ -146,6 +152,7 @@ fn a_body_that_names_the_other_tenants_decision_or_account_is_refused_as_if_it_n
         json!([response.status, problem["type"], problem["field"]])
     };
     let (theirs, none) = (told(&theirs), told(&none));
-    assert!(theirs[0].as_u64().unwrap() >= 400, "{theirs}");
+    assert_eq!(theirs, json!([409, "/problems/nothing-to-refund", "event"]));
     assert_eq!(theirs, none);
+    assert_eq!(charged("the account", |_| true), before, "nothing was given back");
 }

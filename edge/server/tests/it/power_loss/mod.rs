@@ -10,7 +10,7 @@ use std::ops::Range;
 use litfass_store::storage::SyncSite;
 use litfass_types::Seed;
 
-use crate::kill::setting;
+use crate::process::setting;
 use machine::{Broken, End, Fault, Machine, Seen};
 
 /// Lives of one machine before the last, which only looks.

@@ -16,21 +16,27 @@ use litfass_server::pacing_tables::PacingHistory;
 use litfass_server::replay::{Window, Worlds, recompute_window, replay};
 use litfass_server::why_not::{Question, WhyNot, answer};
 use litfass_store::catalog::CatalogStore;
-use litfass_types::{Device, Ineligible, LineItemId, Nanos, PlacementId, TenantId, Timestamp, Traffic, UserHash};
+use litfass_types::{Device, Ineligible, LineItemId, Nanos, PlacementId, Seed, TenantId, Timestamp, Traffic, UserHash};
 use serde_json::{Value, json};
 
 use crate::books;
 use crate::caller::page;
 use crate::catalogs::{GAME_PAGE, HOME, Seller, catalog};
-use crate::process::{CONFIG, Home, wait_for};
+use crate::dice::Dice;
+use crate::process::{CONFIG, Home, setting, wait_for};
 use naive::Notes;
-use shop::{Dice, LINE_ITEMS, edited, opened};
+use shop::{LINE_ITEMS, edited, opened};
 
-/// Requests between two edits.
-const PHASE: u64 = 30;
+/// Requests between two edits, at least.
+const PHASE_MIN: u64 = 30;
 
 fn requests() -> u64 {
-    std::env::var("LITFASS_REQUESTS").ok().and_then(|text| text.parse().ok()).unwrap_or(6 * PHASE)
+    setting("LITFASS_REQUESTS", 6 * PHASE_MIN)
+}
+
+/// Requests between two edits. Each edit waits for the next pacing table, which takes up to a second: forty of them are enough.
+fn phase() -> u64 {
+    (requests() / 40).max(PHASE_MIN)
 }
 
 fn request(dice: &mut Dice) -> AdRequest {
@@ -101,14 +107,14 @@ impl Served {
 
 /// Serves, edits and writes down; the notes for each line item.
 fn serve(home: &Home) -> BTreeMap<LineItemId, Notes> {
-    let mut dice = Dice::new(7);
+    let mut dice = Dice::new(Seed(7));
     let mut file = opened(&mut dice);
     home.load(&file);
     let served = Served::open(home);
     let mut notes = naive::Notebook::new();
     let mut tables = std::collections::BTreeSet::new();
     for number in 0..requests() {
-        if number % PHASE == 0 && number > 0 {
+        if number % phase() == 0 && number > 0 {
             edited(&mut file, &mut dice);
             served.load(home, &file);
             let before = served.table();
@@ -190,9 +196,9 @@ fn is_made_again(home: &Home, decisions: u64) {
 /// `LITFASS_DECISIONS` says how many.
 #[test]
 fn every_recorded_decision_is_made_again_to_the_same_page() {
-    let decisions = std::env::var("LITFASS_DECISIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(150);
+    let decisions = setting("LITFASS_DECISIONS", 150);
     let home = Home::new();
-    let (mut dice, phase) = (Dice::new(8), (decisions / 10).max(50));
+    let (mut dice, phase) = (Dice::new(Seed(8)), (decisions / 10).max(50));
     let mut file = opened(&mut dice);
     home.load(&file);
     let served = Served::open(&home);

@@ -3,27 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::catalogs::{HOME, Seller, catalog};
+use crate::dice::Dice;
 
 pub(super) const LINE_ITEMS: u64 = 50;
-
-/// Numbers from a seed.
-pub(super) struct Dice(u64);
-
-impl Dice {
-    pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(super) fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB) % n
-    }
-
-    pub(super) fn pick<T: Clone>(&mut self, of: &[T]) -> T {
-        of[usize::try_from(self.below(of.len() as u64)).unwrap()].clone()
-    }
-}
 
 fn targeting(dice: &mut Dice) -> Value {
     dice.pick(&[
