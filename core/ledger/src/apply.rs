@@ -14,7 +14,7 @@ use crate::gather::{self, Scope};
 use crate::moves::Till;
 use crate::rows::{PartitionKind, Refused, Rows};
 use crate::settle::{Settled, refund, settle};
-use crate::store::{Operation, Source};
+use crate::store::{KeyUse, Operation, Source};
 
 /// Applies a range of the admin partition.
 #[derive(Debug)]
@@ -33,20 +33,18 @@ impl Operation for Apply<'_> {
     type Receipt = Applied;
 
     fn read<S: Source + ?Sized>(&self, source: &mut S) -> Result<Rows, S::Error> {
-        let mut rows = gather::begin(source)?;
-        let ids = self.commands.entries.iter().map(|entry| entry.command.id).collect();
-        rows.commands.fill(&ids, source.commands(&ids)?);
+        let mut rows = gather::begin(source, [self.commands.consumed.partition], KeyUse::Nothing)?;
         let mut scope = Scope::default();
         for entry in &self.commands.entries {
             scope_of(&entry.command, &mut scope);
-            if let Effect::SetLimit(Limit::CampaignDaily { campaign, from, .. }) = entry.command.effect {
-                scope.controls.extend(source.day_controls(campaign, from)?.into_iter().map(|(id, _)| id));
-            }
         }
         let accounts: BTreeSet<AdvertiserId> = scope.accounts.clone();
         scope.refunds(source, Some(&accounts))?;
         scope.pending_of(source, &accounts)?;
         scope.read(&mut rows, source)?;
+        let ids = self.commands.entries.iter().map(|entry| entry.command.id);
+        gather::read_missing(&mut rows.commands, ids, |ids| source.commands(ids))?;
+        self.read_days(&mut rows, source)?;
         Ok(rows)
     }
 
@@ -63,6 +61,16 @@ impl Operation for Apply<'_> {
 }
 
 impl Apply<'_> {
+    /// Days that a daily limit changes: none is made any more once their accounts are locked.
+    fn read_days<S: Source + ?Sized>(&self, rows: &mut Rows, source: &mut S) -> Result<(), S::Error> {
+        for entry in &self.commands.entries {
+            if let Effect::SetLimit(Limit::CampaignDaily { campaign, from, .. }) = entry.command.effect {
+                rows.controls.add(source.day_controls(campaign, from)?);
+            }
+        }
+        Ok(())
+    }
+
     fn check_inside(&self, entry: &CommandEntry) -> Result<(), Refused> {
         let (at, range) = (entry.position, self.commands.consumed);
         let inside = at.partition == range.partition && (range.from..range.next).contains(&at.offset);

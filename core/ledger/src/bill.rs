@@ -14,7 +14,7 @@ use crate::moves::Till;
 use crate::rollup::{Buyer, Figures, Viewer};
 use crate::rows::{BatchRecord, PartitionKind, Refused, Rows};
 use crate::settle::{Settled, bill_pending, settle};
-use crate::store::{Operation, Source};
+use crate::store::{KeyUse, Operation, Source};
 use crate::terms::Terms;
 
 /// Bills a batch, or is refused where the ledger stands elsewhere than the reader continued from.
@@ -35,7 +35,7 @@ impl Operation for Bill<'_> {
     type Receipt = Billed;
 
     fn read<S: Source + ?Sized>(&self, source: &mut S) -> Result<Rows, S::Error> {
-        let mut rows = gather::begin(source)?;
+        let mut rows = gather::begin(source, self.batch.consumed.iter().map(|c| c.partition), KeyUse::Marks)?;
         self.read_keys(&mut rows, source)?;
         let leases = self.batch.entries.iter().map(|entry| entry.claim.lease).collect();
         rows.leases.fill(&leases, source.leases(&leases)?);

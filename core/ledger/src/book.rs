@@ -13,7 +13,7 @@ use crate::control::{Chain, Control, ControlId};
 use crate::lease::Lease;
 use crate::rollup::{LastClick, OrderId, Rollup, Viewer};
 use crate::rows::{BatchRecord, Partition, Rows, Table};
-use crate::store::{Found, Source, Store};
+use crate::store::{Found, KeyUse, Source, Store};
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Book {
@@ -66,11 +66,11 @@ fn add(kept: &mut Rollup, more: &Rollup) {
 impl Source for Book {
     type Error = Infallible;
 
-    fn partitions(&mut self) -> Result<Found<u16, Partition>, Infallible> {
+    fn partitions(&mut self, _: &BTreeSet<u16>) -> Result<Found<u16, Partition>, Infallible> {
         Ok(self.partitions.iter().map(copied).collect())
     }
 
-    fn keys_dropped(&mut self) -> Result<Option<Day>, Infallible> {
+    fn keys_dropped(&mut self, _: KeyUse) -> Result<Option<Day>, Infallible> {
         Ok(self.keys_dropped)
     }
 
@@ -111,8 +111,12 @@ impl Source for Book {
         find(&self.pending, wanted)
     }
 
-    fn pending_of(&mut self, account: AdvertiserId, per_chain: usize) -> Result<Found<ClaimId, Pending>, Infallible> {
-        let waiting = self.pending.iter().filter(|(_, p)| p.chain.account == account);
+    fn pending_of(
+        &mut self,
+        accounts: &BTreeSet<AdvertiserId>,
+        per_chain: usize,
+    ) -> Result<Found<ClaimId, Pending>, Infallible> {
+        let waiting = self.pending.iter().filter(|(_, p)| accounts.contains(&p.chain.account));
         let mut waiting: Vec<_> = waiting.map(copied).collect();
         waiting.sort_by(|(a, p), (b, q)| (p.chain, p.amount, a).cmp(&(q.chain, q.amount, b)));
         let chains = waiting.chunk_by(|(_, p), (_, q)| p.chain == q.chain);

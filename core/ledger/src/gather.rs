@@ -6,19 +6,23 @@ use litfass_types::{AdvertiserId, TenantId};
 
 use crate::books::LedgerAccount;
 use crate::claim::{ClaimId, Pending, UnbilledId};
-use crate::command::{CommandOutcome, CommandRecord, Effect};
+use crate::command::{CommandId, CommandOutcome, CommandRecord, Effect};
 use crate::control::{Chain, ControlId};
 use crate::rows::{Rows, Table};
-use crate::store::{Found, Source};
+use crate::store::{Found, KeyUse, Source};
 
 /// Pending claims of one chain that a single transaction tries again; the sweep comes back for the rest.
 pub(crate) const RETRY_PER_CHAIN: usize = 256;
 
 /// Positions, and which key tables are gone: the first rows of every operation.
-pub(crate) fn begin<S: Source + ?Sized>(source: &mut S) -> Result<Rows, S::Error> {
+pub(crate) fn begin<S: Source + ?Sized>(
+    source: &mut S,
+    moved: impl IntoIterator<Item = u16>,
+    keys: KeyUse,
+) -> Result<Rows, S::Error> {
     let mut rows = Rows::default();
-    rows.partitions.add(source.partitions()?);
-    rows.keys_dropped = source.keys_dropped()?;
+    rows.partitions.add(source.partitions(&moved.into_iter().collect())?);
+    rows.keys_dropped = source.keys_dropped(keys)?;
     Ok(rows)
 }
 
@@ -31,7 +35,8 @@ pub(crate) struct Scope {
     pub tenants: BTreeSet<TenantId>,
     /// Pending claims found without a lock: read again once all their controls are locked.
     candidates: BTreeSet<ClaimId>,
-    refunds: Found<crate::command::CommandId, CommandRecord>,
+    /// Refunds that waited when nothing was locked: read again likewise.
+    refunds: BTreeSet<CommandId>,
 }
 
 impl Scope {
@@ -47,9 +52,8 @@ impl Scope {
         source: &mut S,
         accounts: &BTreeSet<AdvertiserId>,
     ) -> Result<(), S::Error> {
-        for account in accounts {
-            let found = source.pending_of(*account, RETRY_PER_CHAIN)?;
-            self.candidates(found);
+        if !accounts.is_empty() {
+            self.candidates(source.pending_of(accounts, RETRY_PER_CHAIN)?);
         }
         Ok(())
     }
@@ -69,10 +73,10 @@ impl Scope {
     ) -> Result<BTreeSet<AdvertiserId>, S::Error> {
         let concerns =
             |record: &CommandRecord| accounts.is_none_or(|a| a.contains(&record.entry.command.effect.account()));
-        self.refunds = source.refunds_waiting()?;
-        self.refunds.retain(|(_, record)| record.outcome == CommandOutcome::Waiting && concerns(record));
-        let waiting = self.refunds.clone();
-        for (_, record) in &waiting {
+        let mut waiting = source.refunds_waiting()?;
+        waiting.retain(|(_, record)| record.outcome == CommandOutcome::Waiting && concerns(record));
+        for (id, record) in &waiting {
+            self.refunds.insert(*id);
             if let Effect::Refund { chain, .. } = record.entry.command.effect {
                 self.chain(Some(record.entry.command.tenant), chain);
             }
@@ -89,7 +93,7 @@ impl Scope {
         let campaigns = wanted.iter().filter_map(|id| campaign_of(*id)).collect();
         rows.daily.fill(&campaigns, source.daily_limits(&campaigns)?);
         read_missing(&mut rows.pending, self.candidates, |ids| source.pending(ids))?;
-        rows.commands.add(self.refunds);
+        read_missing(&mut rows.commands, self.refunds, |ids| source.commands(ids))?;
         let books = books(&self.accounts, &self.tenants);
         rows.balances.fill(&books, source.balances(&books)?);
         rows.tallies.fill(&self.chains, source.tallies(&self.chains)?);

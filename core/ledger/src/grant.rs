@@ -11,7 +11,7 @@ use crate::lease::{GrantAnswer, GrantRefusal, GrantRequest, Granted, Lease, Retu
 use crate::moves::Till;
 use crate::rows::{Refused, Rows};
 use crate::settle::{Settled, settle};
-use crate::store::{Operation, Source};
+use crate::store::{KeyUse, Operation, Source};
 use crate::terms::Terms;
 
 /// Grants what is asked for, each wish at every level or not at all.
@@ -27,7 +27,7 @@ impl Operation for Grant<'_> {
     type Receipt = Vec<GrantAnswer>;
 
     fn read<S: Source + ?Sized>(&self, source: &mut S) -> Result<Rows, S::Error> {
-        let mut rows = gather::begin(source)?;
+        let mut rows = gather::begin(source, [], KeyUse::Nothing)?;
         let leases = self.requests.iter().map(|request| request.lease).collect();
         rows.leases.fill(&leases, source.leases(&leases)?);
         let mut scope = Scope::default();
@@ -101,7 +101,7 @@ impl Operation for GiveBack<'_> {
     type Receipt = Settled;
 
     fn read<S: Source + ?Sized>(&self, source: &mut S) -> Result<Rows, S::Error> {
-        let mut rows = gather::begin(source)?;
+        let mut rows = gather::begin(source, [], KeyUse::Nothing)?;
         let leases = self.returns.iter().map(|r| r.lease).collect();
         rows.leases.fill(&leases, source.leases(&leases)?);
         let mut scope = Scope::default();

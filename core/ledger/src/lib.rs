@@ -65,6 +65,6 @@ pub use rollup::{
 pub use rows::{BatchRecord, Change, Partition, PartitionKind, Refused, Rows, Table};
 pub use settle::{Settled, SettledClaim};
 pub use statement::{Account, Charge, Days, Move, MoveKind, Statement, carried};
-pub use store::{Failure, Found, Operation, Source, Store, execute};
+pub use store::{Failure, Found, KeyUse, Operation, Source, Store, execute};
 pub use sweep::{SWEEP_SHARE, Sweep, Swept, sweep};
 pub use terms::Terms;

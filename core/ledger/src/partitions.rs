@@ -3,7 +3,7 @@
 
 use crate::gather;
 use crate::rows::{Partition, PartitionKind, Refused, Rows};
-use crate::store::{Operation, Source};
+use crate::store::{KeyUse, Operation, Source};
 
 /// Opens a partition or seals it; doing so again changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,7 +23,7 @@ impl Operation for &[Membership] {
     type Receipt = ();
 
     fn read<S: Source + ?Sized>(&self, source: &mut S) -> Result<Rows, S::Error> {
-        gather::begin(source)
+        gather::begin(source, self.iter().map(|change| change.partition()), KeyUse::Nothing)
     }
 
     fn plan(&self, rows: &mut Rows) -> Result<(), Refused> {
@@ -32,6 +32,12 @@ impl Operation for &[Membership] {
 }
 
 impl Membership {
+    const fn partition(self) -> u16 {
+        match self {
+            Self::Open { partition, .. } | Self::Seal { partition, .. } => partition,
+        }
+    }
+
     fn apply(self, rows: &mut Rows) -> Result<(), Refused> {
         match self {
             Self::Open { partition, kind } => match rows.partitions.known(&partition) {

@@ -3,6 +3,10 @@
 //! An [`Operation`] reads in one order (position, keys, leases, controls, pending; each sorted), so that databases with row
 //! locks never wait in a circle, then plans without reading, then the rows that changed are written: one transaction, made by
 //! the adapter around [`execute`].
+//!
+//! **An account's control stands for everything of the account**: its other controls, limits, pending claims, counters and
+//! refunds. Each operation asks for it before it reads any of these for its plan, so a database with row locks needs to keep no
+//! other lock on them. What was found without that lock is only a hint and is read again.
 
 use std::collections::BTreeSet;
 
@@ -19,12 +23,22 @@ use crate::rows::{Partition, Refused, Rows};
 /// Rows found; what is absent has none.
 pub type Found<K, V> = Vec<(K, V)>;
 
+/// What an operation does with the keys of claims.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyUse {
+    Nothing,
+    Marks,
+    DropsDays,
+}
+
 /// Reading rows inside one transaction. Sets come sorted and are read (and locked) in that order.
 pub trait Source {
     type Error;
 
-    fn partitions(&mut self) -> Result<Found<u16, Partition>, Self::Error>;
-    fn keys_dropped(&mut self) -> Result<Option<Day>, Self::Error>;
+    /// All of them; the operation writes none but those `moved`.
+    fn partitions(&mut self, moved: &BTreeSet<u16>) -> Result<Found<u16, Partition>, Self::Error>;
+    /// Nobody marks a key while another drops days.
+    fn keys_dropped(&mut self, keys: KeyUse) -> Result<Option<Day>, Self::Error>;
     /// Keys of days whose table was dropped are never asked for.
     fn keys(&mut self, wanted: &BTreeSet<KeyId>) -> Result<Found<KeyId, u64>, Self::Error>;
     fn leases(&mut self, wanted: &BTreeSet<LeaseId>) -> Result<Found<LeaseId, Lease>, Self::Error>;
@@ -36,8 +50,12 @@ pub trait Source {
     fn funding(&mut self, wanted: &BTreeSet<AdvertiserId>) -> Result<Found<AdvertiserId, Funding>, Self::Error>;
     fn daily_limits(&mut self, wanted: &BTreeSet<CampaignId>) -> Result<Found<CampaignId, DailyLimits>, Self::Error>;
     fn pending(&mut self, wanted: &BTreeSet<ClaimId>) -> Result<Found<ClaimId, Pending>, Self::Error>;
-    /// For every chain of the account with pending claims, at most `per_chain` of them, the smallest amounts first.
-    fn pending_of(&mut self, account: AdvertiserId, per_chain: usize) -> Result<Found<ClaimId, Pending>, Self::Error>;
+    /// For every chain of those accounts with pending claims, at most `per_chain` of them, the smallest amounts first.
+    fn pending_of(
+        &mut self,
+        accounts: &BTreeSet<AdvertiserId>,
+        per_chain: usize,
+    ) -> Result<Found<ClaimId, Pending>, Self::Error>;
     /// At most `limit` pending claims with token expiry < `watermark`, the earliest first.
     fn pending_past(&mut self, watermark: Timestamp, limit: usize) -> Result<Found<ClaimId, Pending>, Self::Error>;
     /// At most `limit` accounts with pending claims, in order, after that one.

@@ -11,7 +11,7 @@ use crate::gather::{self, Scope};
 use crate::moves::Till;
 use crate::rows::{Refused, Rows};
 use crate::settle::{Settled, end_past, refuse_overdue, settle};
-use crate::store::{Failure, Operation, Source, Store, execute};
+use crate::store::{Failure, KeyUse, Operation, Source, Store, execute};
 use crate::terms::Terms;
 
 /// Leases closed, claims ended and accounts retried by one transaction, each at most.
@@ -61,7 +61,7 @@ impl Operation for Sweep<'_> {
     type Receipt = Swept;
 
     fn read<S: Source + ?Sized>(&self, source: &mut S) -> Result<Rows, S::Error> {
-        let mut rows = gather::begin(source)?;
+        let mut rows = gather::begin(source, [], KeyUse::DropsDays)?;
         let mut scope = Scope::default();
         if let Some(watermark) = rows.watermark() {
             rows.leases.add(source.leases_due(watermark, SWEEP_SHARE)?);

@@ -4,9 +4,17 @@
 //! every database gives the same ledger. Grants and closes only reserve; what bills comes from the log, and its position is
 //! committed with it.
 
+mod adding;
+mod command;
+mod fields;
 mod port;
+mod reading;
 pub mod report;
+mod rows;
 mod sqlite;
+mod sums;
 
-pub use port::{Accounted, BudgetAuthority, Delivery, LedgerAdmin, LedgerError, LedgerReader, funds, verify};
+pub use port::{
+    Accounted, BudgetAuthority, DatabaseError, Delivery, LedgerAdmin, LedgerError, LedgerReader, funds, verify,
+};
 pub use sqlite::{Clock, SqliteLedger, SqliteLedgerReader};

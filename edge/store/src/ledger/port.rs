@@ -1,6 +1,7 @@
 //! What deciding, billing and administering processes may ask of the ledger.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 
 use litfass_ledger::check::{Audit, Violation, violations};
 use litfass_ledger::{
@@ -19,13 +20,33 @@ pub enum LedgerError {
     /// ours. Asking the same again does not help.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// The database's: busy, full, gone. The same call may be repeated; every operation of these ports changes nothing when
-    /// it has been done before.
+    /// The database's: busy, full, gone, damaged. What was asked for may or may not have happened; every operation of these
+    /// ports changes nothing when it has been done before, so it may be asked for again.
     #[error("the ledger's database: {0}")]
-    Database(#[from] rusqlite::Error),
-    /// The operator's: the file was written by a later version.
+    Database(#[from] DatabaseError),
+    /// The operator's: the tables were written by a later version.
     #[error("the ledger has schema version {found}; this program knows versions up to {known}")]
     NewerSchema { found: u32, known: u32 },
+}
+
+/// What a database's driver reported, and whether asking again may help.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+pub struct DatabaseError {
+    source: Box<dyn Error + Send + Sync>,
+    passes: bool,
+}
+
+impl DatabaseError {
+    pub(super) fn new(source: impl Error + Send + Sync + 'static, passes: bool) -> Self {
+        Self { source: Box::new(source), passes }
+    }
+
+    /// Whether it passes by itself: a lock that somebody holds, a server that restarts. Else somebody has to look after it.
+    #[must_use]
+    pub const fn helps_to_repeat(&self) -> bool {
+        self.passes
+    }
 }
 
 /// Budget for deciding processes, and billing of what they delivered.

@@ -3,11 +3,8 @@
 //! A call blocks its thread until the commit is on disk. Statements are prepared once per connection; rows are looked up and
 //! written one by one, which through this driver costs about a microsecond each.
 
-mod columns;
-mod command;
 mod read;
 mod reader;
-mod report;
 mod rollup;
 mod schema;
 mod write;
@@ -23,11 +20,11 @@ use litfass_ledger::{
 };
 use litfass_types::Timestamp;
 use read::Rows;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 pub use reader::SqliteLedgerReader;
 
-use super::{BudgetAuthority, LedgerAdmin, LedgerError};
+use super::{BudgetAuthority, DatabaseError, LedgerAdmin, LedgerError};
 
 /// How long a call waits for another process's transaction.
 const BUSY_MS: u64 = 10_000;
@@ -78,11 +75,18 @@ impl SqliteLedger {
     }
 }
 
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        let passes = matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked));
+        Self::Database(DatabaseError::new(error, passes))
+    }
+}
+
 impl From<Failure<rusqlite::Error>> for LedgerError {
     fn from(failure: Failure<rusqlite::Error>) -> Self {
         match failure {
             Failure::Refused(refused) => Self::Refused(refused),
-            Failure::Store(error) => Self::Database(error),
+            Failure::Store(error) => error.into(),
         }
     }
 }

@@ -167,9 +167,6 @@ macro_rules! add_figures {
          refunded_lo = (refunded_lo + excluded.refunded_lo) % 1000000000000000000"
     };
 }
-/// What an upsert of figures does where the row is there.
-pub(super) const ADD_FIGURES: &str = add_figures!();
-
 /// The columns of figures, in order.
 macro_rules! figures {
     () => {

@@ -3,19 +3,20 @@
 use std::collections::BTreeSet;
 
 use litfass_ledger::{
-    Amount, BatchRecord, Cause, ClaimId, Control, ControlId, KeyId, Lease, Pending, Posting, Rows as Plan, Store,
+    BatchRecord, ClaimId, CommandRecord, Control, ControlId, KeyId, Lease, Pending, Posting, Rows as Plan, Store,
     Table, key_day,
 };
 use litfass_types::{Day, LeaseId};
-use rusqlite::{Connection, Params, Result, Statement, params};
+use rusqlite::{Connection, Params, Result, Statement, ToSql, params};
 
-use super::columns::{
-    billable_code, chain_columns, control_columns, ledger_account_columns, level_code, outcome_columns,
-    partition_kind_code, posting_kind_code,
-};
-use super::command;
 use super::read::{Rows, key_table};
 use super::rollup;
+use crate::ledger::command;
+use crate::ledger::fields::{billable_code, outcome_columns};
+use crate::ledger::rows::{
+    CONTROL, CONTROL_ID, PENDING_NUMBERS, POSTING, balance_row, control_row, funding_row, lease_row, partition_row,
+    pending_row, posting_command, posting_row, tally_row, unbilled_row,
+};
 
 impl Store for Rows<'_> {
     fn write(&mut self, plan: &Plan) -> Result<()> {
@@ -26,7 +27,7 @@ impl Store for Rows<'_> {
         controls(tx, plan)?;
         limits(tx, plan)?;
         pending(tx, plan)?;
-        plan.commands.changes().filter_map(|change| change.now).try_for_each(|record| command::write(tx, record))?;
+        plan.commands.changes().filter_map(|change| change.now).try_for_each(|record| put_command(tx, record))?;
         books(tx, plan)?;
         counters(tx, plan)?;
         batch(tx, plan)?;
@@ -72,15 +73,7 @@ fn run(tx: &Connection, sql: &str, bind: impl Params) -> Result<()> {
 
 fn partitions(tx: &Connection, plan: &Plan) -> Result<()> {
     let sql = "REPLACE INTO ledger_partition VALUES (?1, ?2, ?3, ?4, ?5)";
-    upsert(tx, &plan.partitions, sql, |statement, partition, row| {
-        statement.execute(params![
-            partition,
-            partition_kind_code(row.kind),
-            row.next.cast_signed(),
-            row.appended.map(|t| t.0),
-            row.sealed.map(u64::cast_signed),
-        ])
-    })
+    upsert(tx, &plan.partitions, sql, |statement, partition, row| statement.execute(partition_row(*partition, row)))
 }
 
 fn keys(tx: &Connection, plan: &Plan) -> Result<()> {
@@ -132,53 +125,33 @@ fn leases(tx: &Connection, plan: &Plan) -> Result<()> {
 
 fn put_lease(tx: &Connection, id: LeaseId, lease: &Lease) -> Result<()> {
     let insert = "INSERT INTO ledger_lease VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
-    let [account, campaign, line_item, day] = chain_columns(&lease.chain);
-    let (granted, spent, returned) = (lease.granted.to_pair(), lease.spent.to_pair(), lease.returned.to_pair());
-    let bind = params![
-        id.0.to_be_bytes(),
-        lease.holder.0.cast_signed(),
-        account,
-        campaign,
-        line_item,
-        day,
-        granted.0,
-        granted.1,
-        spent.0,
-        spent.1,
-        returned.0,
-        returned.1,
-        lease.granted_at.0,
-        lease.expires.0,
-        lease.closed,
-    ];
-    run(tx, insert, bind)
+    let mut statement = tx.prepare_cached(insert)?;
+    statement.raw_bind_parameter(1, id.0.to_be_bytes())?;
+    bind_from(&mut statement, 2, &lease_row(lease))?;
+    statement.raw_execute().map(drop)
+}
+
+/// Binds numbers to the parameters from `first` on.
+fn bind_from(statement: &mut Statement<'_>, first: usize, numbers: &[impl ToSql]) -> Result<()> {
+    (first..).zip(numbers).try_for_each(|(at, number)| statement.raw_bind_parameter(at, number))
 }
 
 fn controls(tx: &Connection, plan: &Plan) -> Result<()> {
-    let insert =
-        "INSERT INTO ledger_control (level, object, day, limit_hi, limit_lo, restored_hi, restored_lo, leased_hi,
-                  leased_lo, spent_hi, spent_lo, ceiling_hi, ceiling_lo)
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    let insert = format!(
+        "INSERT INTO ledger_control ({CONTROL_ID}, {CONTROL})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+    );
     let update = "UPDATE ledger_control SET limit_hi = ?4, limit_lo = ?5, restored_hi = ?6, restored_lo = ?7,
                   leased_hi = ?8, leased_lo = ?9, spent_hi = ?10, spent_lo = ?11, ceiling_hi = ?12, ceiling_lo = ?13
                   WHERE level = ?1 AND object = ?2 AND day = ?3";
-    insert_or_update(tx, &plan.controls, [insert, update], |statement, id: &ControlId, control: &Control| {
-        let [level, object, day] = control_columns(*id);
-        let Control { limit, restored, leased, spent, ceiling } = *control;
-        let [limit, restored, leased, spent, ceiling] = [limit, restored, leased, spent, ceiling].map(Amount::to_pair);
-        statement.execute(params![
-            level, object, day, limit.0, limit.1, restored.0, restored.1, leased.0, leased.1, spent.0, spent.1,
-            ceiling.0, ceiling.1,
-        ])
+    insert_or_update(tx, &plan.controls, [&insert, update], |statement, id: &ControlId, control: &Control| {
+        statement.execute(control_row(*id, control))
     })
 }
 
 fn limits(tx: &Connection, plan: &Plan) -> Result<()> {
     let sql = "REPLACE INTO ledger_funding VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    upsert(tx, &plan.funding, sql, |statement, account, row| {
-        let [added, removed, credit] = [row.added, row.removed, row.credit].map(Amount::to_pair);
-        statement.execute(params![account.0.cast_signed(), added.0, added.1, removed.0, removed.1, credit.0, credit.1])
-    })?;
+    upsert(tx, &plan.funding, sql, |statement, account, row| statement.execute(funding_row(*account, row)))?;
     for change in plan.daily.changes() {
         let campaign = change.key.0.cast_signed();
         run(tx, "DELETE FROM ledger_daily_limit WHERE campaign = ?1", [campaign])?;
@@ -206,113 +179,59 @@ fn pending(tx: &Connection, plan: &Plan) -> Result<()> {
 }
 
 fn put_pending(tx: &Connection, id: &ClaimId, row: &Pending) -> Result<()> {
-    let [account, campaign, line_item, day] = chain_columns(&row.chain);
-    let (hi, lo) = row.amount.to_pair();
-    let sql = "REPLACE INTO ledger_pending
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-               ?23, ?24)";
-    let bind = params![
-        id.decision.0.to_be_bytes(),
-        id.slot,
-        billable_code(id.kind),
-        id.order,
-        row.position.partition,
-        row.position.offset.cast_signed(),
-        row.tenant.0.cast_signed(),
-        account,
-        campaign,
-        line_item,
-        day,
-        hi,
-        lo,
-        row.lease.0.to_be_bytes(),
-        row.hold_expires.0,
-        row.token_expires.0,
-        level_code(row.shortage.level),
-        row.shortage.late,
-        row.facet.quarter.0,
-        row.facet.ad.0.cast_signed(),
-        row.facet.creative.0.cast_signed(),
-        row.facet.placement.0.cast_signed(),
-        row.facet.country.name(),
-        row.facet.traffic.number(),
-    ];
-    run(tx, sql, bind)
+    let sql = format!(
+        "REPLACE INTO ledger_pending (decision, order_id, lease, country, {PENDING_NUMBERS})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+         ?23, ?24)"
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    statement.raw_bind_parameter(1, id.decision.0.to_be_bytes())?;
+    statement.raw_bind_parameter(2, &id.order)?;
+    statement.raw_bind_parameter(3, row.lease.0.to_be_bytes())?;
+    statement.raw_bind_parameter(4, row.facet.country.name())?;
+    bind_from(&mut statement, 5, &pending_row(id, row))?;
+    statement.raw_execute().map(drop)
+}
+
+fn put_command(tx: &Connection, record: &CommandRecord) -> Result<()> {
+    let sql = format!(
+        "INSERT INTO ledger_command ({})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+         ON CONFLICT DO UPDATE SET outcome = excluded.outcome",
+        command::COLUMNS
+    );
+    let (id, note) = (record.entry.command.id, &record.entry.command.note);
+    let mut statement = tx.prepare_cached(&sql)?;
+    statement.raw_bind_parameter(1, id.0.to_be_bytes())?;
+    bind_from(&mut statement, 2, &command::numbers(record))?;
+    statement.raw_bind_parameter(13, command::nanos_text(record))?;
+    statement.raw_bind_parameter(14, &note.by)?;
+    statement.raw_bind_parameter(15, &note.reason)?;
+    statement.raw_execute().map(drop)
 }
 
 fn books(tx: &Connection, plan: &Plan) -> Result<()> {
     plan.postings.iter().try_for_each(|posting| post(tx, posting))?;
     let sql = "REPLACE INTO ledger_balance VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    upsert(tx, &plan.balances, sql, |statement, account, row| {
-        let [kind, owner] = ledger_account_columns(*account);
-        let (debits, credits) = (row.debits.to_pair(), row.credits.to_pair());
-        statement.execute(params![kind, owner, debits.0, debits.1, credits.0, credits.1])
-    })
+    upsert(tx, &plan.balances, sql, |statement, account, row| statement.execute(balance_row(*account, row)))
 }
 
 fn post(tx: &Connection, posting: &Posting) -> Result<()> {
-    let (partition, next, command) = match posting.cause {
-        Cause::Batch { partition, next } => (Some(partition), Some(next.cast_signed()), None),
-        Cause::Command(id) => (None, None, Some(id.0.to_be_bytes())),
-        Cause::Retry => (None, None, None),
-    };
-    let [debit, credit] = [posting.debit, posting.credit].map(ledger_account_columns);
-    let (hi, lo) = posting.amount.to_pair();
-    let chain = posting.chain.as_ref().map(chain_columns);
-    let level = |at: usize| chain.and_then(|columns| columns.get(at).copied());
-    let sql = "INSERT INTO ledger_posting
-               VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
-    let bind = params![
-        posting_kind_code(posting.kind),
-        partition,
-        next,
-        command,
-        posting.tenant.0.cast_signed(),
-        debit[0],
-        debit[1],
-        credit[0],
-        credit[1],
-        hi,
-        lo,
-        posting.events.cast_signed(),
-        level(0),
-        level(1),
-        level(2),
-        level(3),
-        posting.restores_day,
-    ];
-    run(tx, sql, bind)
+    let sql = format!(
+        "INSERT INTO ledger_posting ({POSTING})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    bind_from(&mut statement, 1, &posting_row(posting))?;
+    statement.raw_bind_parameter(17, posting_command(posting).map(u128::to_be_bytes))?;
+    statement.raw_execute().map(drop)
 }
 
 fn counters(tx: &Connection, plan: &Plan) -> Result<()> {
     let sql = "REPLACE INTO ledger_tally VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
-    upsert(tx, &plan.tallies, sql, |statement, chain, row| {
-        let [account, campaign, line_item, day] = chain_columns(chain);
-        let [billed, repeated, expired] =
-            [row.billed, row.repeated, row.expired].map(|count| (count.events.cast_signed(), count.amount.to_pair()));
-        statement.execute(params![
-            account,
-            campaign,
-            line_item,
-            day,
-            billed.0,
-            billed.1.0,
-            billed.1.1,
-            repeated.0,
-            repeated.1.0,
-            repeated.1.1,
-            expired.0,
-            expired.1.0,
-            expired.1.1,
-        ])
-    })?;
+    upsert(tx, &plan.tallies, sql, |statement, chain, row| statement.execute(tally_row(chain, row)))?;
     let sql = "REPLACE INTO ledger_unbilled VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-    upsert(tx, &plan.unbilled, sql, |statement, id, count| {
-        let [account, campaign, line_item, day] = chain_columns(&id.chain);
-        let (level, (hi, lo)) = (level_code(id.shortage.level), count.amount.to_pair());
-        let events = count.events.cast_signed();
-        statement.execute(params![account, campaign, line_item, day, level, id.shortage.late, events, hi, lo])
-    })
+    upsert(tx, &plan.unbilled, sql, |statement, id, count| statement.execute(unbilled_row(id, *count)))
 }
 
 fn batch(tx: &Connection, plan: &Plan) -> Result<()> {
@@ -321,7 +240,7 @@ fn batch(tx: &Connection, plan: &Plan) -> Result<()> {
     }
     let sql = "REPLACE INTO ledger_outcome VALUES (?1, ?2, ?3, ?4, ?5)";
     for (position, outcome) in &plan.outcomes {
-        let (code, level, late) = outcome_columns(*outcome);
+        let [code, level, late] = outcome_columns(*outcome);
         run(tx, sql, (position.partition, position.offset.cast_signed(), code, level, late))?;
     }
     Ok(())
