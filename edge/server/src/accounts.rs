@@ -3,9 +3,10 @@
 //! An idempotency key names the commands, so that a wish sent twice is one wish; without a key every wish is its own, except a
 //! refund of an event, which its event names. Blocks on the database and the log where it says so.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use litfass_catalog::{AdvertiserRow, Catalog};
 use litfass_events::{EventKind, PartitionKey, delivery_id};
 use litfass_ledger::{
@@ -16,7 +17,7 @@ use litfass_store::wire::{self, Body};
 use litfass_types::{AdvertiserId, Day, DecisionId, EventId, Position, TenantId, Timestamp, Unit};
 
 use crate::api::accounts::Refunded;
-use crate::decider::WRITER;
+use crate::desk::ADMIN;
 use crate::desk::named;
 use crate::node::Node;
 use crate::problem::{Code, Problem};
@@ -163,11 +164,29 @@ impl Node {
     /// The budget day of the slot's billed event.
     fn delivered(&self, decision: DecisionId, slot: u8, kinds: &[EventKind], key: PartitionKey) -> Result<Option<Day>> {
         let ids: Vec<EventId> = kinds.iter().map(|kind| delivery_id(decision, slot, *kind)).collect();
-        let partition = self.log.partition(WRITER, key).context("this process does not write the event log")?;
-        let mut from = self.log.find(decision)?.map_or(Position { partition, offset: 0 }, |entry| entry.position);
-        if from.partition != partition {
-            from = Position { partition, offset: 0 };
+        for partition in self.partitions_of(key)? {
+            let from = self.log.since(partition, decision.time())?;
+            if let Some(day) = self.delivered_in(from, &ids)? {
+                return Ok(Some(day));
+            }
         }
+        Ok(None)
+    }
+
+    /// One of every process that may have taken the event.
+    fn partitions_of(&self, key: PartitionKey) -> Result<Vec<u16>> {
+        let mut by_writer: BTreeMap<String, Vec<u16>> = BTreeMap::new();
+        for (partition, writer) in self.log.writers()?.into_iter().filter(|(_, writer)| writer != ADMIN) {
+            by_writer.entry(writer).or_default().push(partition);
+        }
+        let one = |partitions: &Vec<u16>| {
+            let count = u16::try_from(partitions.len()).ok()?;
+            partitions.get(usize::from(key.index(count))).copied()
+        };
+        Ok(by_writer.values().filter_map(one).collect())
+    }
+
+    fn delivered_in(&self, mut from: Position, ids: &[EventId]) -> Result<Option<Day>> {
         loop {
             let batch = self.log.read(from, READ_BYTES)?;
             for entry in batch.entries.iter().filter(|entry| ids.contains(&entry.id)) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use litfass_store::migrate;
-use litfass_store::storage::{Disk, ensure_dir, read_whole, write_atomic};
+use litfass_store::storage::{Disk, Storage as _, ensure_dir, read_whole, write_atomic};
 use rustix::fs::Access;
 
 /// The layout that this version writes. A newer one is refused, an older one is brought forward when it is opened.
@@ -14,6 +14,8 @@ pub const FORMAT: u32 = 2;
 
 /// Lies in a data directory while it is being restored.
 pub const RESTORING: &str = "RESTORING";
+
+const SNAPSHOTS: &str = "snapshots";
 
 #[derive(Clone, Debug)]
 pub struct DataDir(PathBuf);
@@ -104,10 +106,29 @@ impl DataDir {
         self.0.join("log")
     }
 
-    /// Folded state.
+    /// What the process of that name has folded. The folder of the one that needs no name has none either.
     #[must_use]
-    pub fn snapshots(&self) -> PathBuf {
-        self.0.join("snapshots")
+    pub fn snapshots(&self, process: &str) -> PathBuf {
+        match process {
+            "server" => self.0.join(SNAPSHOTS),
+            name => self.0.join(format!("{SNAPSHOTS}-{name}")),
+        }
+    }
+
+    /// What every process has folded.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn all_snapshots(&self) -> Result<Vec<PathBuf>> {
+        let names = Disk.list(&self.0)?;
+        let folded = |name: &String| name.as_str() == SNAPSHOTS || name.starts_with(&format!("{SNAPSHOTS}-"));
+        Ok(names.iter().filter(|name| folded(name)).map(|name| self.0.join(name)).collect())
+    }
+
+    /// Which process bills which partition just now.
+    #[must_use]
+    pub fn billing(&self) -> PathBuf {
+        self.0.join("billing")
     }
 
     /// Rank profiles, each in a folder of its own.

@@ -21,12 +21,10 @@ use crate::live_rows::decision_row;
 use crate::metrics::Metrics;
 use crate::metrics::label::{DecisionResult, Step};
 use crate::promises::Promises;
+use crate::roles::ProcessName;
 use crate::secrets::{SecretError, random};
 use crate::tokens::Tokens;
 use crate::world::SwappedWorld;
-
-/// The writer whose partitions decisions and events go to.
-pub const WRITER: &str = "server";
 
 #[derive(Debug)]
 pub struct Decider {
@@ -35,6 +33,8 @@ pub struct Decider {
     pub promises: Arc<Promises>,
     pub tokens: Arc<Tokens>,
     pub log: Arc<dyn EventLog>,
+    /// The log's writer that this process is.
+    pub writer: ProcessName,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
     pub live: Arc<Live>,
@@ -100,7 +100,7 @@ impl Decider {
         let (now, seed) = (self.clock.now(), Seed(seed));
         let world = self.world.at(now);
         let key = request.user.map_or(PartitionKey(random), PartitionKey::of_user);
-        let partition = self.log.partition(WRITER, key).unwrap_or_default();
+        let partition = self.log.partition(&self.writer, key).unwrap_or_default();
         let observed = self.gather.observe(request, &world.catalog, partition, now, seed);
         watch.lap_stage(StageName::Gather, Step::Gather, &self.metrics);
         let shortlist = self.shortlist(&world, &observed);

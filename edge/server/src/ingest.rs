@@ -22,9 +22,9 @@ use serde_json::Value;
 use crate::access::Caller;
 use crate::api::events::{ConversionAsk, EventAsk, EventResult, ItemAsk, TokenAsk, ViewAsk};
 use crate::api::invalid::Invalid;
-use crate::decider::WRITER;
 use crate::metrics::{Metrics, label};
 use crate::problem::{Code, Problem};
+use crate::roles::ProcessName;
 use crate::secrets::UserKeys;
 use crate::tokens::{Opened, Tokens, UnknownToken};
 use crate::world::SwappedWorld;
@@ -35,6 +35,8 @@ const CLOCK_SKEW_MS: i64 = 60_000;
 #[derive(Debug)]
 pub struct Ingest {
     pub log: Arc<dyn EventLog>,
+    /// The log's writer that this process is.
+    pub writer: ProcessName,
     pub tokens: Arc<Tokens>,
     pub users: Arc<UserKeys>,
     pub seen: SeenEvents,
@@ -329,7 +331,7 @@ impl Ingest {
                 self.count(taken.kind, label::EventResult::Expired);
                 Sorted::Done(EventResult::Expired { event_id })
             }
-            Seen::First => match self.log.partition(WRITER, taken.key) {
+            Seen::First => match self.log.partition(&self.writer, taken.key) {
                 Some(partition) => {
                     let entry = wire::entry(partition, taken.id, taken.at, taken.key, &taken.body);
                     Sorted::New(Box::new(entry), taken.id, taken.kind)

@@ -37,6 +37,7 @@ pub mod promises;
 pub mod readiness;
 pub mod recount;
 pub mod replay;
+pub mod roles;
 pub mod secrets;
 pub mod serve;
 pub mod telemetry;

@@ -8,6 +8,7 @@ use litfass_catalog::{AdvertiserRow, Catalog};
 use litfass_events::PartitionKey;
 use litfass_ledger::{Amount, Command, CommandId, Effect, Limit, Note};
 use litfass_store::catalog::{Limit as StatedLimit, LimitField};
+use litfass_store::ledger::LedgerReader;
 use litfass_store::log::{Clock, EventLog};
 use litfass_store::wire::{self, Body};
 use litfass_types::{AdvertiserId, CampaignId, LineItemId, Position};
@@ -19,6 +20,63 @@ const READ_BYTES: usize = 1 << 20;
 
 /// Commands appended at once.
 const CHUNK: usize = 1_000;
+
+/// How limits come into force before the catalog that states them is served.
+#[derive(Debug)]
+pub enum Limiting {
+    /// This process sends them.
+    Here(LimitSender),
+    /// The process with the role `admin` does.
+    Elsewhere,
+}
+
+/// What the ledger has to have taken first.
+#[derive(Debug)]
+pub enum Limited {
+    /// The commands up to there; none were needed.
+    UpTo(Option<Position>),
+    /// Each of these.
+    Commands(Vec<CommandId>),
+}
+
+impl Limiting {
+    /// # Errors
+    /// When the log does not take the commands.
+    pub fn begin(&mut self, limits: &[StatedLimit], catalog: &Catalog) -> Result<Limited> {
+        match self {
+            Self::Here(sender) => sender.send(limits, catalog).map(Limited::UpTo),
+            Self::Elsewhere => {
+                let commands = limits.iter().filter_map(|limit| command(limit, catalog));
+                Ok(Limited::Commands(commands.map(|command| command.id).collect()))
+            }
+        }
+    }
+}
+
+impl Limited {
+    /// Whether the ledger has taken everything. What it has is not asked for again.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn is_in_force(&mut self, ledger: &dyn LedgerReader) -> Result<bool> {
+        match self {
+            Self::UpTo(None) => Ok(true),
+            Self::UpTo(Some(last)) => {
+                let positions = ledger.positions()?;
+                Ok(positions.iter().any(|(partition, row)| *partition == last.partition && row.next > last.offset))
+            }
+            Self::Commands(ids) => {
+                while let Some(id) = ids.last() {
+                    if ledger.command(*id)?.is_none() {
+                        return Ok(false);
+                    }
+                    ids.pop();
+                }
+                Ok(true)
+            }
+        }
+    }
+}
 
 #[derive(Debug)]
 pub struct LimitSender {

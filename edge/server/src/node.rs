@@ -1,4 +1,4 @@
-//! One process with every role: opens the data directory, catches up with the log, and starts the workers.
+//! One process: opens the data directory, catches up with the log, and starts the workers of its roles.
 //!
 //! Opening order is part of the safety: the log first (so that what was committed is known), then commands and bills that
 //! the ledger has not seen, then folds, and only then decisions.
@@ -22,7 +22,7 @@ use litfass_store::fold::{
     CapCounters, Choices, Fold, FoldOptions, FoldRunner, FoldThread, Progress, SignalCounts, SignalsAt, Viewers,
 };
 use litfass_store::ledger::{SqliteLedger, SqliteLedgerReader};
-use litfass_store::log::{Clock, EventLog, LogOptions, SegmentLog};
+use litfass_store::log::{Clock, EventLog, LogOptions, SegmentLog, Shares};
 use litfass_store::storage::Disk;
 use litfass_store::wire::{self, Body};
 use litfass_types::{DecisionId, Timestamp};
@@ -32,18 +32,19 @@ use crate::access::Keys;
 use crate::access::rate::Allowance;
 use crate::config::Config;
 use crate::data_dir::DataDir;
-use crate::decider::{Decider, WRITER};
+use crate::decider::Decider;
 use crate::desk::{ADMIN, Desk};
 use crate::editor::Editor;
 use crate::gateway::Gateway;
 use crate::gather::Gather;
 use crate::ingest::Ingest;
 use crate::learning::Learning;
-use crate::limits::LimitSender;
+use crate::limits::{LimitSender, Limited, Limiting};
 use crate::live::{Live, Truth};
 use crate::metrics::Metrics;
 use crate::promises::Promises;
 use crate::readiness::Readiness;
+use crate::roles::ProcessRole;
 use crate::secrets::{Secrets, UserKeys, random};
 use crate::tokens::{KeyRing, Tokens};
 use crate::workers::admin::AdminWorker;
@@ -57,7 +58,7 @@ use crate::workers::signals::SignalsWorker;
 use crate::workers::{self, Urgency, Workers};
 use crate::world::{SwappedWorld, first_world};
 
-/// Partitions that this process writes events and decisions to.
+/// Partitions that a process writes events and decisions to.
 const EVENT_PARTITIONS: u16 = 4;
 const PACING_INTERVAL: Duration = Duration::from_secs(1);
 const SIGNALS_INTERVAL: Duration = Duration::from_secs(2);
@@ -119,9 +120,10 @@ struct Stores {
 
 /// Commands that were in the log are in the ledger, and the catalog's limits are commands.
 struct Money {
-    admin: AdminWorker<SqliteLedger, SqliteLedgerReader>,
+    /// Where this process applies commands.
+    admin: Option<AdminWorker<SqliteLedger, SqliteLedgerReader>>,
     follower: Follower,
-    limits: LimitSender,
+    limits: Limiting,
     catalog: Arc<Catalog>,
 }
 
@@ -158,7 +160,8 @@ impl Running {
             sweep_interval: span(node.config.ledger.sweep_interval),
             swept: Instant::now(),
         };
-        let mut pacing = pacing_worker(&node, stores)?;
+        let does = |role| node.config.server.roles.include(role);
+        let mut workers = Workers::watched(Arc::clone(&node.readiness.pulse));
         let mut signals = SignalsWorker {
             counts: folded.signals,
             world: Arc::clone(&node.world),
@@ -166,10 +169,19 @@ impl Running {
             interval: SIGNALS_INTERVAL,
             published: SignalsAt::default(),
         };
-        // Decisions before the first table would find nobody with funds.
-        pacing.step()?;
-        signals.step()?;
-        let mut billing = billing_worker(&node, stores)?;
+        if does(ProcessRole::Decide) {
+            let mut pacing = pacing_worker(&node, stores)?;
+            // Decisions before the first table would find nobody with funds.
+            pacing.step()?;
+            signals.step()?;
+            workers.spawn("pacing", Urgency::Background, move || pacing.step())?;
+            workers.spawn("signals", Urgency::Background, move || signals.step())?;
+        }
+        if does(ProcessRole::Events) {
+            let (mut billing, log) = (billing_worker(&node, stores)?, stores.log());
+            workers.spawn("billing", Urgency::Prompt, move || billing.step())?;
+            workers.spawn("stand-ins", Urgency::Prompt, move || workers::tend(&*log))?;
+        }
         workers::catalog::tell(&node.metrics, &node.world.load().catalog);
         let mut catalog = catalog_worker(&node, stores, money.follower, money.limits)?;
         let mut profile = ProfileWorker {
@@ -182,13 +194,11 @@ impl Running {
             refused: BTreeSet::new(),
         };
         profile.step()?;
-        let (mut admin, mut lease_worker, keys) = (money.admin, leases(), Arc::clone(&node.keys));
-        let mut workers = Workers::watched(Arc::clone(&node.readiness.pulse));
-        workers.spawn("billing", Urgency::Prompt, move || billing.step())?;
-        workers.spawn("admin", Urgency::Prompt, move || admin.step())?;
+        let (mut lease_worker, keys) = (leases(), Arc::clone(&node.keys));
+        if let Some(mut admin) = money.admin {
+            workers.spawn("admin", Urgency::Prompt, move || admin.step())?;
+        }
         workers.spawn("leases", Urgency::Prompt, move || lease_worker.step())?;
-        workers.spawn("pacing", Urgency::Background, move || pacing.step())?;
-        workers.spawn("signals", Urgency::Background, move || signals.step())?;
         workers.spawn("profile", Urgency::Background, move || profile.step())?;
         workers.spawn("keys", Urgency::Prompt, move || workers::keys::step(&keys))?;
         workers.spawn("catalog", Urgency::Background, move || catalog.step())?;
@@ -218,10 +228,10 @@ impl Stores {
         let data = DataDir::open(&config.server.data_dir)?;
         let (clock, terms) = (system_clock(), terms(config));
         let secrets = Secrets::open(data.path())?;
-        let options = LogOptions {
-            segment_bytes: config.log.segment_bytes,
-            ..LogOptions::new(&[(WRITER, EVENT_PARTITIONS), (ADMIN, 1)])
-        };
+        let (own, admin) = ((&*config.server.name, EVENT_PARTITIONS), (ADMIN, 1));
+        let does_admin = config.server.roles.include(ProcessRole::Admin);
+        let writers = if does_admin { vec![own, admin] } else { vec![own] };
+        let options = LogOptions { segment_bytes: config.log.segment_bytes, ..LogOptions::new(&writers) };
         let opened = SegmentLog::open(Arc::new(Disk), &data.log(), &options, &clock)?;
         for tail in &opened.truncated {
             tracing::warn!(?tail, "the end of a partition was cut off: it had not been committed");
@@ -242,24 +252,22 @@ impl Stores {
 
 impl Money {
     fn catch_up(stores: &Stores, config: &Config) -> Result<Self> {
-        let mut admin = AdminWorker {
-            log: stores.log(),
-            ledger: Arc::clone(&stores.ledger),
-            reader: SqliteLedgerReader::open(&stores.data.database())?,
-            metrics: Arc::clone(&stores.metrics),
-            partition: own_partition(&*stores.log, ADMIN)?,
-            position: None,
-            applied: watch::Sender::new(0),
-        };
+        let mut admin = admin_worker(stores)?;
         let named = || stores.data.database().display().to_string();
         let store = CatalogStore::open(&stores.data.database()).with_context(named)?;
         let (follower, loaded) =
             Follower::open(store, size(config.catalog.overlay_objects_max.into())).with_context(named)?;
-        let mut limits = LimitSender::open(stores.log(), stores.clock.clone())?;
-        limits.send(&loaded.limits, &loaded.catalog)?;
-        admin
-            .catch_up()
-            .with_context(|| format!("the ledger in {} could not take the commands in the log", named()))?;
+        let mut limits = match &admin {
+            Some(_) => Limiting::Here(LimitSender::open(stores.log(), stores.clock.clone())?),
+            None => Limiting::Elsewhere,
+        };
+        let limited = limits.begin(&loaded.limits, &loaded.catalog)?;
+        match &mut admin {
+            Some(admin) => admin
+                .catch_up()
+                .with_context(|| format!("the ledger in {} could not take the commands in the log", named()))?,
+            None => wait_until_limited(limited, &SqliteLedgerReader::open(&stores.data.database())?)?,
+        }
         Ok(Self { admin, follower, limits, catalog: loaded.catalog })
     }
 }
@@ -296,7 +304,7 @@ impl Folded {
             snapshot_interval: span(config.fold.snapshot_interval),
             ..FoldOptions::default()
         };
-        let runner = FoldRunner::open(stores.log(), Arc::new(Disk), &stores.data.snapshots(), folds, options)?;
+        let runner = FoldRunner::open(stores.log(), Arc::new(Disk), &stores.data.snapshots(&config.server.name), folds, options)?;
         Ok(runner)
     }
 }
@@ -316,6 +324,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         promises: Arc::new(promises),
         tokens: Arc::clone(&tokens),
         log: Arc::clone(&log),
+        writer: config.server.name.clone(),
         clock: clock.clone(),
         metrics: Arc::clone(&metrics),
         live: Arc::clone(&folded.live),
@@ -324,6 +333,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
     };
     let ingest = Ingest {
         log: Arc::clone(&log),
+        writer: config.server.name.clone(),
         tokens,
         users: Arc::clone(&users),
         seen: runner.seen_events(),
@@ -334,7 +344,8 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
     };
     let database = stores.data.database();
     let (ledger, editor) = (SqliteLedgerReader::open(&database)?, Arc::new(Editor::open(&database)?));
-    let desk = Desk { log: Arc::clone(&log), clock: clock.clone(), applied: money.admin.applied.subscribe() };
+    let applied = money.admin.as_ref().map_or_else(|| watch::channel(0).1, |admin| admin.applied.subscribe());
+    let desk = Desk { log: Arc::clone(&log), clock: clock.clone(), applied };
     let (keys, audit, gateway) = entrance(&database, &config)?;
     let (live, data) = (Arc::clone(&folded.live), stores.data.clone());
     let (pacing, learning, folds, began) = (Arc::default(), Arc::default(), runner.progress(), Instant::now());
@@ -389,7 +400,7 @@ fn catalog_worker(
     node: &Node,
     stores: &Stores,
     follower: Follower,
-    limits: LimitSender,
+    limits: Limiting,
 ) -> Result<CatalogWorker<SqliteLedgerReader>> {
     Ok(CatalogWorker {
         follower,
@@ -408,6 +419,7 @@ fn catalog_worker(
 fn pacing_worker(node: &Node, stores: &Stores) -> Result<PacingWorker<SqliteLedgerReader>> {
     Ok(PacingWorker {
         log: Arc::clone(&node.log),
+        writer: node.config.server.name.clone(),
         ledger: SqliteLedgerReader::open(&stores.data.database())?,
         world: Arc::clone(&node.world),
         board: Arc::clone(&node.pacing),
@@ -419,11 +431,11 @@ fn pacing_worker(node: &Node, stores: &Stores) -> Result<PacingWorker<SqliteLedg
 }
 
 fn billing_worker(node: &Node, stores: &Stores) -> Result<BillingWorker<SqliteLedger, SqliteLedgerReader>> {
-    let partitions = (0..EVENT_PARTITIONS).map(|k| node.log.partition(WRITER, PartitionKey(k.into())));
-    let partitions = partitions.collect::<Option<_>>().context("this process does not write the event log")?;
+    let own = (0..EVENT_PARTITIONS).filter_map(|k| node.log.partition(&node.config.server.name, PartitionKey(k.into())));
+    let share = Box::new(Shares::open(Arc::new(Disk), &node.data.billing(), own.collect())?);
     let reader = SqliteLedgerReader::open(&stores.data.database())?;
     let (log, ledger, metrics) = (Arc::clone(&node.log), Arc::clone(&stores.ledger), Arc::clone(&node.metrics));
-    Ok(BillingWorker::new(log, ledger, reader, metrics, partitions))
+    Ok(BillingWorker::new(log, ledger, reader, metrics, share))
 }
 
 /// None where everything is kept.
@@ -437,7 +449,8 @@ fn retention_worker(node: &Node, stores: &Stores) -> Result<Option<RetentionWork
     Ok(Some(RetentionWorker {
         log: Arc::clone(&stores.log),
         ledger: SqliteLedgerReader::open(&stores.data.database())?,
-        snapshots: node.data.snapshots(),
+        writer: node.config.server.name.clone(),
+        data: node.data.clone(),
         clock: node.clock.clone(),
         metrics: Arc::clone(&node.metrics),
         age,
@@ -446,8 +459,35 @@ fn retention_worker(node: &Node, stores: &Stores) -> Result<Option<RetentionWork
     }))
 }
 
-fn own_partition(log: &dyn EventLog, writer: &str) -> Result<u16> {
-    log.partition(writer, PartitionKey(0)).with_context(|| format!("this process is not the log's writer {writer:?}"))
+/// In the one process that has the partition of commands.
+fn admin_worker(stores: &Stores) -> Result<Option<AdminWorker<SqliteLedger, SqliteLedgerReader>>> {
+    let Some(partition) = stores.log.partition(ADMIN, PartitionKey(0)) else { return Ok(None) };
+    Ok(Some(AdminWorker {
+        log: stores.log(),
+        ledger: Arc::clone(&stores.ledger),
+        reader: SqliteLedgerReader::open(&stores.data.database())?,
+        metrics: Arc::clone(&stores.metrics),
+        partition,
+        position: None,
+        applied: watch::Sender::new(0),
+    }))
+}
+
+/// How often a process without the role `admin` looks whether the one with it has sent the limits.
+const LIMITS_LOOK: Duration = Duration::from_millis(100);
+const LIMITS_TOLD: Duration = Duration::from_secs(10);
+
+/// Nothing is decided on budgets whose limits are not in force.
+fn wait_until_limited(mut limited: Limited, ledger: &SqliteLedgerReader) -> Result<()> {
+    let mut told = Instant::now();
+    while !limited.is_in_force(ledger)? {
+        if told.elapsed() >= LIMITS_TOLD {
+            tracing::warn!("waiting for the process with the role `admin` to bring the catalog's limits into force");
+            told = Instant::now();
+        }
+        std::thread::sleep(LIMITS_LOOK);
+    }
+    Ok(())
 }
 
 fn terms(config: &Config) -> Terms {
@@ -459,6 +499,7 @@ fn terms(config: &Config) -> Terms {
         key_life: config.ledger.token_ttl + litfass_types::Duration::days(1),
         conversion_window: config.ledger.conversion_window,
         order_life: order_life(config),
+        holders: config.ledger.holders,
         ..Terms::default()
     }
 }

@@ -1,8 +1,9 @@
 //! Pacing tables in the log: what is written of each, and what any of them said, read again.
 //!
 //! Invariants: a table's entries are in the log before it is in force; a table is what the one before said, changed, or, at a
-//! process's start and hourly, everything; so whoever reads from an hour before a decision on knows the table it names. Table
-//! 0 is the one before the first: nobody is held back, and nobody has funds.
+//! process's start and hourly, everything; so whoever reads from an hour before a decision on knows the table it names. Each
+//! deciding process has a series of its own, which its tables' numbers tell. Table 0 is the one before the first: nobody is
+//! held back, and nobody has funds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +23,24 @@ pub const FULL_EVERY: Duration = Duration::hours(1);
 const ROWS_MAX: usize = 100_000;
 /// Tables come a little late where the machine is busy.
 const LATE: Duration = Duration::minutes(5);
+
+/// Bits of a number that say whose series it is: the partition that the table is written to. A log has fewer partitions.
+const SERIES_BITS: u32 = 10;
+/// What came before there were series: plain milliseconds.
+const FIRST_WITH_SERIES: u64 = 1 << 42;
+
+/// The number of the table after that one: it carries the time, so that it goes on where the process before left off, and the
+/// partition it is written to.
+#[must_use]
+pub fn number_after(before: u64, now: Timestamp, partition: u16) -> u64 {
+    let ms = (before >> SERIES_BITS).saturating_add(1).max(now.0.unsigned_abs());
+    ms << SERIES_BITS | u64::from(partition) & ((1 << SERIES_BITS) - 1)
+}
+
+/// Whose table it is.
+const fn series(number: u64) -> u64 {
+    if number < FIRST_WITH_SERIES { u64::MAX } else { number & ((1 << SERIES_BITS) - 1) }
+}
 
 /// The entries that say `after` to whoever knows `before`; all of it where `full`.
 #[must_use]
@@ -79,8 +98,8 @@ impl Default for State {
 pub struct PacingHistory {
     /// By number: whether the table says who has funds.
     tables: BTreeMap<u64, bool>,
-    /// By line item: from which table on it was what; ascending.
-    changes: BTreeMap<LineItemId, Vec<(u64, State)>>,
+    /// By series and line item: from which table on it was what; ascending.
+    changes: BTreeMap<u64, BTreeMap<LineItemId, Vec<(u64, State)>>>,
 }
 
 impl PacingHistory {
@@ -137,16 +156,18 @@ impl PacingHistory {
     }
 
     fn state(&self, line_item: LineItemId, number: u64) -> State {
-        let changes = self.changes.get(&line_item).map_or(&[][..], Vec::as_slice);
+        let series = self.changes.get(&series(number));
+        let changes = series.and_then(|changes| changes.get(&line_item)).map_or(&[][..], Vec::as_slice);
         let after = changes.partition_point(|(from, _)| *from <= number);
         after.checked_sub(1).map_or_else(State::default, |at| changes[at].1)
     }
 
-    /// Tables come in the order of their numbers, the parts of one behind each other.
+    /// The tables of a series come in the order of their numbers, the parts of one behind each other.
     fn take(&mut self, table: &PacingTable) {
         self.tables.insert(table.number, table.funds.is_some());
         if table.full {
-            let known: Vec<LineItemId> = self.changes.keys().copied().collect();
+            let series = self.changes.entry(series(table.number)).or_default();
+            let known: Vec<LineItemId> = series.keys().copied().collect();
             known.into_iter().for_each(|id| self.change(table.number, id, |state| *state = State::default()));
         }
         for (id, ppm) in &table.multipliers_ppm {
@@ -158,7 +179,7 @@ impl PacingHistory {
     }
 
     fn change(&mut self, number: u64, line_item: LineItemId, change: impl FnOnce(&mut State)) {
-        let changes = self.changes.entry(line_item).or_default();
+        let changes = self.changes.entry(series(number)).or_default().entry(line_item).or_default();
         let before = changes.last().map_or_else(State::default, |(_, state)| *state);
         let mut after = before;
         change(&mut after);
@@ -205,6 +226,25 @@ mod tests {
                 }
             }
             prop_assert_eq!(history.of(LineItemId(1), 5), None);
+        }
+
+        #[test]
+        fn processes_do_not_disturb_each_others_tables(tables in vec((pacing(), 0..3_u16, any::<bool>()), 1..20)) {
+            let mut history = PacingHistory::default();
+            let mut before: BTreeMap<u16, Pacing> = BTreeMap::new();
+            let mut made = Vec::new();
+            for (at, (table, partition, full)) in (1_700_000_000_000_i64..).zip(tables) {
+                let last = before.entry(partition).or_default();
+                let table = Pacing { number: number_after(last.number, Timestamp(at), partition), ..table };
+                entries(last, &table, full || last.number == 0).iter().for_each(|entry| history.take(entry));
+                *last = table.clone();
+                made.push(table);
+            }
+            for (table, id) in made.iter().flat_map(|table| (0..12).map(move |id| (table, LineItemId(id)))) {
+                let ppm = table.multipliers_ppm.get(&id).copied().unwrap_or(PPM);
+                let said = Paced { multiplier_ppm: ppm, funded: Some(table.funded.contains(&id)) };
+                prop_assert_eq!(history.of(id, table.number), Some(said), "table {}", table.number);
+            }
         }
     }
 

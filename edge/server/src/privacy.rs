@@ -8,7 +8,6 @@ use litfass_store::log::{AppendError, Until};
 use litfass_store::wire::{self, Body};
 use litfass_types::Timestamp;
 
-use crate::decider::WRITER;
 use crate::node::Node;
 use crate::problem::{Code, Problem};
 use crate::secrets::random;
@@ -43,7 +42,7 @@ pub async fn obey(node: Arc<Node>, who: String, privacy: Privacy) -> Result<(), 
 async fn append(node: &Node, privacy: &Privacy, now: Timestamp) -> Result<(), Problem> {
     let name: [u8; 16] = random().map_err(|e| internal(&e))?;
     let (id, key) = (named_id("privacy", &name), PartitionKey::of_user(privacy.user));
-    let partition = node.log.partition(WRITER, key).ok_or(AppendError::Closed)?;
+    let partition = node.log.partition(&node.config.server.name, key).ok_or(AppendError::Closed)?;
     let entry = wire::entry(partition, id, now, key, &Body::Privacy(*privacy));
     let appended = node.log.append(vec![entry], Until::Committed).await;
     appended.into_iter().try_for_each(|result| result.map(|_| ())).map_err(Problem::from)

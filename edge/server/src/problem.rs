@@ -71,6 +71,8 @@ codes! {
     RequestIdReused = 409, "request-id-reused", "This request_id stands for another request";
     OptedOut = 409, "opted-out", "This user has opted out";
     TooLarge = 413, "too-large", "The body is larger than this address takes";
+    /// Another process with the role in `detail` answers there.
+    AnotherRole = 421, "another-role", "This process does not answer here";
     Expired = 410, "expired", "This can no longer be counted";
     TooManyRequests = 429, "too-many-requests", "This key sends more requests than it may";
     /// An object of the catalog that does not fit by itself or beside others; `field` says where.

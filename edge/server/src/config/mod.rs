@@ -17,6 +17,7 @@ use toml::{Table, Value};
 
 use crate::gateway::address::ForwardedBy;
 use crate::gateway::{AskedBy, Service};
+use crate::roles::{ProcessName, ProcessRoles};
 use crate::telemetry::LogFormat;
 pub use setting::{FilePath, NetworkList, Origins};
 use setting::{Setting, checked, toml_text};
@@ -85,7 +86,9 @@ settings! {
     /// Where it listens and keeps its state.
     Server "server" as server {
         listen: SocketAddr = "127.0.0.1:8080", "server", "Where HTTP is served. An address other than loopback is refused until there is an API key. Port 0 picks a free one.";
-        data_dir: PathBuf = "data", "server", "The folder with all state. One process at a time.";
+        data_dir: PathBuf = "data", "server", "The folder with all state. Several processes may share it, each under a name of its own.";
+        name: ProcessName = "server", "server", "The name of this process among those that share its data directory; it names its partitions of the log, so it stays from one start to the next.";
+        roles: ProcessRoles = "decide, events, admin", "server", "What this process does: `decide` answers requests for ads, `events` takes what comes back and bills it, `admin` changes the catalog, takes commands of money and shows the pages. Exactly one process has `admin`.";
         body_bytes_max: u64 = "2097152" in "1024", "67108864", "server", "Largest request body.";
         drain_timeout: Duration = "10s" in "1ms", "10m", "server", "How long requests that were begun may go on once the process is asked to stop.";
         disk_free_min: u64 = "67108864" in "0", "1099511627776", "server", "With fewer bytes free on the disk of the data directory the server says that it is not ready.";
@@ -131,6 +134,7 @@ settings! {
         hold_ttl_cpc: Duration = "2m" in "1s", "1h", "ledger", "The same where it is paid per click.";
         token_ttl: Duration = "24h" in "1s", "30d", "ledger", "How long an event can still bill. The redirect works for ever.";
         conversion_window: Duration = "7d" in "1s", "90d", "ledger", "How long after a click a conversion is attributed to it.";
+        holders: u32 = "1" in "1", "1024", "ledger", "How many processes decide: what is left of a budget near its end is shared among so many.";
         sweep_interval: Duration = "5s" in "50ms", "5m", "ledger", "How often due leases are closed and waiting events retried.";
     }
     /// How changes of the catalog come to be served.

@@ -9,6 +9,7 @@ use toml::Value;
 use crate::gateway::address::ForwardedBy;
 use crate::gateway::networks::Networks;
 use crate::gateway::{AskedBy, Service};
+use crate::roles::{ProcessName, ProcessRoles};
 use crate::telemetry::LogFormat;
 
 /// A type that a setting can have. Bounds are compared after reading, so `Ord` is part of it.
@@ -196,6 +197,32 @@ impl Setting for FilePath {
 
     fn text(&self) -> String {
         self.0.as_ref().map(PathBuf::text).unwrap_or_default()
+    }
+}
+
+impl Setting for ProcessName {
+    const TYPE: &'static str = "a name";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| "1 to 32 of a-z, 0-9 and _, and not \"admin\"".to_owned())
+    }
+
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Setting for ProcessRoles {
+    const TYPE: &'static str = "a list of roles";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| "one or more of decide, events and admin, separated by commas".to_owned())
+    }
+
+    fn text(&self) -> String {
+        Self::text(self)
     }
 }
 

@@ -31,6 +31,7 @@ use crate::access::middleware::identified;
 use crate::metrics::label::{Route, StatusClass};
 use crate::node::Node;
 use crate::problem::{Code, Problem};
+use crate::roles::ProcessRole;
 
 /// Bodies beyond this are refused with 413 before they are read to their end.
 pub(crate) fn router(node: Arc<Node>) -> Router {
@@ -84,10 +85,21 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
 async fn measured(State(node): State<Arc<Node>>, request: Request, next: Next) -> Response {
     let route = route_of(request.extensions().get::<MatchedPath>());
     let began = Instant::now();
-    let response = next.run(request).await;
+    let response = match elsewhere(&node, route) {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
+    };
     node.metrics.http_latency.observe(route, began.elapsed());
     node.metrics.http_requests.add((route, StatusClass::of(response.status().as_u16())), 1);
     response
+}
+
+/// Who answers there, where it is not this process.
+fn elsewhere(node: &Node, route: Route) -> Option<Problem> {
+    let role = ProcessRole::answering(route)?;
+    let roles = &node.config.server.roles;
+    let detail = || format!("this process has the roles {}: ask one with the role {}", roles.text(), role.name());
+    (!roles.include(role)).then(|| Problem::new(Code::AnotherRole, detail()))
 }
 
 fn route_of(path: Option<&MatchedPath>) -> Route {

@@ -2,17 +2,19 @@
 //!
 //! A batch that fails is read again from where the ledger stands. Nothing else bills.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use litfass_ledger::{Amount, Batch, Billed, Consumed, Membership, Outcome, PartitionKind, Settled};
 use litfass_store::ledger::{BudgetAuthority, LedgerAdmin, LedgerReader};
-use litfass_store::log::EventLog;
+use litfass_store::log::{EventLog, Share};
 use litfass_store::wire;
 use litfass_types::Position;
 
 use super::reading;
+use crate::desk::ADMIN;
 use crate::metrics::{Metrics, label::BillingOutcome};
 
 /// Read of one partition at once.
@@ -25,6 +27,8 @@ const GATHER: Duration = Duration::from_millis(20);
 const MANY: usize = 10_000;
 /// How long the ledger's positions may stay behind where there is nothing to bill.
 const QUIET: Duration = Duration::from_secs(1);
+/// How often to look which partitions there are.
+const LOOK: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub struct BillingWorker<L, R> {
@@ -32,8 +36,10 @@ pub struct BillingWorker<L, R> {
     ledger: Arc<L>,
     reader: R,
     metrics: Arc<Metrics>,
-    /// Event partitions of the log.
-    pub partitions: Vec<u16>,
+    /// Which partitions are this process's to bill.
+    share: Box<dyn Share>,
+    pub partitions: BTreeSet<u16>,
+    looked: Option<Instant>,
     /// Where the ledger goes on in each; unknown at first and after a failure.
     positions: Option<Vec<Position>>,
     /// Read and not billed yet.
@@ -43,16 +49,24 @@ pub struct BillingWorker<L, R> {
 }
 
 impl<L: BudgetAuthority + LedgerAdmin, R: LedgerReader> BillingWorker<L, R> {
-    /// Bills what is in `partitions` of the log, from where the ledger stands.
+    /// Bills what is in its share of the log, from where the ledger stands.
     #[must_use]
-    pub fn new(log: Arc<dyn EventLog>, ledger: Arc<L>, reader: R, metrics: Arc<Metrics>, partitions: Vec<u16>) -> Self {
-        let gathered = Batch::default();
-        Self { log, ledger, reader, metrics, partitions, positions: None, gathered, billed: None }
+    pub fn new(
+        log: Arc<dyn EventLog>,
+        ledger: Arc<L>,
+        reader: R,
+        metrics: Arc<Metrics>,
+        share: Box<dyn Share>,
+    ) -> Self {
+        let (partitions, gathered) = (BTreeSet::new(), Batch::default());
+        let (looked, positions, billed) = (None, None, None);
+        Self { log, ledger, reader, metrics, share, partitions, looked, positions, gathered, billed }
     }
 
     /// # Errors
     /// When the log or the ledger fails; the next step asks the ledger where it stands.
     pub fn step(&mut self) -> Result<Duration> {
+        self.look_for_partitions()?;
         let mut batch = std::mem::take(&mut self.gathered);
         let mut next = match self.positions.take() {
             Some(positions) => positions,
@@ -73,6 +87,21 @@ impl<L: BudgetAuthority + LedgerAdmin, R: LedgerReader> BillingWorker<L, R> {
         }
         self.positions = Some(next);
         Ok(GATHER)
+    }
+
+    /// Partitions come and go with the processes that write and bill them.
+    fn look_for_partitions(&mut self) -> Result<()> {
+        if self.looked.is_some_and(|looked| looked.elapsed() < LOOK) {
+            return Ok(());
+        }
+        let written = self.log.writers()?.into_iter().filter(|(_, writer)| writer != ADMIN);
+        let ours = self.share.look(&written.map(|(partition, _)| partition).collect::<Vec<_>>())?;
+        if ours != self.partitions {
+            tracing::debug!(partitions = ?ours, "billing");
+            (self.partitions, self.positions) = (ours, None);
+        }
+        self.looked = Some(Instant::now());
+        Ok(())
     }
 
     /// Claims are billed at once; a stretch without any only moves the positions, which can wait.

@@ -9,18 +9,17 @@ use litfass_catalog::Catalog;
 use litfass_store::catalog::{Follower, Update};
 use litfass_store::ledger::LedgerReader;
 use litfass_store::log::Clock;
-use litfass_types::Position;
 
 use super::pacing::PacingBoard;
 use crate::editor::Told;
-use crate::limits::LimitSender;
+use crate::limits::{Limited, Limiting};
 use crate::metrics::Metrics;
 use crate::world::SwappedWorld;
 
 #[derive(Debug)]
 pub struct CatalogWorker<R> {
     pub follower: Follower,
-    pub limits: LimitSender,
+    pub limits: Limiting,
     pub ledger: R,
     pub world: Arc<SwappedWorld>,
     pub pacing: Arc<PacingBoard>,
@@ -36,8 +35,8 @@ pub struct CatalogWorker<R> {
 #[derive(Debug)]
 pub struct Waiting {
     update: Update,
-    /// The admin partition's position that the ledger must have passed; unknown until the limits are sent.
-    limited_at: Option<Option<Position>>,
+    /// What the ledger must have taken; unknown until the limits are sent.
+    limited: Option<Limited>,
 }
 
 /// How often the ledger is asked whether it has taken the limits.
@@ -50,29 +49,23 @@ impl<R: LedgerReader> CatalogWorker<R> {
     /// When the store cannot be read or a limit not be sent; the next step goes on where this one stopped.
     pub fn step(&mut self) -> Result<Duration> {
         if self.waiting.is_none() {
-            self.waiting = self.follower.poll()?.map(|update| Waiting { update, limited_at: None });
+            self.waiting = self.follower.poll()?.map(|update| Waiting { update, limited: None });
         }
         let Some(waiting) = &mut self.waiting else {
             self.told.wait(self.poll_interval);
             return Ok(Duration::ZERO);
         };
-        let limited_at = match waiting.limited_at {
-            Some(sent) => sent,
-            None => *waiting.limited_at.insert(self.limits.send(&waiting.update.limits, &waiting.update.catalog)?),
+        let limited = match &mut waiting.limited {
+            Some(limited) => limited,
+            None => waiting.limited.insert(self.limits.begin(&waiting.update.limits, &waiting.update.catalog)?),
         };
-        if !self.has_taken(limited_at)? {
+        if !limited.is_in_force(&self.ledger)? {
             return Ok(SOON);
         }
         if let Some(waiting) = self.waiting.take() {
             self.publish(waiting.update);
         }
         Ok(Duration::ZERO)
-    }
-
-    fn has_taken(&self, last: Option<Position>) -> Result<bool> {
-        let Some(last) = last else { return Ok(true) };
-        let positions = self.ledger.positions()?;
-        Ok(positions.iter().any(|(partition, row)| *partition == last.partition && row.next > last.offset))
     }
 
     fn publish(&self, update: Update) {

@@ -21,6 +21,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use litfass_store::log::EventLog;
 use pulse::{Pulse, State};
 
 /// Asks threads to stop, and wakes those that wait.
@@ -47,6 +48,16 @@ impl Stop {
         drop(waited);
         !self.is_stopped()
     }
+}
+
+/// How often partitions without a writer are looked for.
+const TEND: Duration = Duration::from_secs(1);
+
+/// # Errors
+/// As `EventLog::tend`.
+pub fn tend(log: &dyn EventLog) -> anyhow::Result<Duration> {
+    log.tend()?;
+    Ok(TEND)
 }
 
 /// Whether decisions wait for what a worker does.

@@ -18,9 +18,9 @@ use litfass_store::log::{Clock, EventLog, Until};
 use litfass_store::wire::{self, Body};
 use litfass_types::{LineItemId, LineItemIx, PPM, Timestamp};
 
-use crate::decider::WRITER;
 use crate::pacing_tables::{self, FULL_EVERY};
 use crate::promises::Promises;
+use crate::roles::ProcessName;
 use crate::world::{Pacing, SwappedWorld};
 
 /// The table in force, for whoever lays it out by another catalog's numbers.
@@ -43,6 +43,8 @@ impl PacingBoard {
 #[derive(Debug)]
 pub struct PacingWorker<R> {
     pub log: Arc<dyn EventLog>,
+    /// The log's writer that this process is.
+    pub writer: ProcessName,
     pub ledger: R,
     pub world: Arc<SwappedWorld>,
     pub board: Arc<PacingBoard>,
@@ -95,22 +97,22 @@ impl<R: LedgerReader> PacingWorker<R> {
         funded: BTreeSet<LineItemId>,
         now: Timestamp,
     ) -> Result<()> {
-        // Numbers go on counting where the process before left off: they carry the time.
-        let number = (before.number + 1).max(now.0.unsigned_abs());
+        let key = PartitionKey(0);
+        let partition =
+            self.log.partition(&self.writer, key).context("this process does not write the event log")?;
+        let number = pacing_tables::number_after(before.number, now, partition);
         let pacing = Pacing { number, multipliers_ppm, funded };
-        self.record(before, &pacing, now)?;
+        self.record(before, &pacing, now, partition)?;
         let pacing = self.board.replace(pacing);
         self.world.publish_pacing(&pacing);
         Ok(())
     }
 
-    fn record(&mut self, before: &Pacing, pacing: &Pacing, now: Timestamp) -> Result<()> {
-        let key = PartitionKey(0);
-        let partition = self.log.partition(WRITER, key).context("this process does not write the event log")?;
+    fn record(&mut self, before: &Pacing, pacing: &Pacing, now: Timestamp, partition: u16) -> Result<()> {
         let full = before.number == 0 || now - self.last_full >= FULL_EVERY;
         let entries = pacing_tables::entries(before, pacing, full).into_iter().zip(0_u64..).map(|(table, part)| {
             let name = [table.number.to_be_bytes(), part.to_be_bytes()].concat();
-            wire::entry(partition, named_id("pacing", &name), now, key, &Body::Pacing(table))
+            wire::entry(partition, named_id("pacing", &name), now, PartitionKey(0), &Body::Pacing(table))
         });
         // Where an append fails nobody knows what came through: then the next table says everything.
         let last_full = std::mem::replace(&mut self.last_full, Timestamp(i64::MIN));

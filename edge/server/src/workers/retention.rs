@@ -3,7 +3,6 @@
 //! Only the partitions of events and decisions get shorter. Commands are few, and say for ever what may be spent.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,14 +12,18 @@ use litfass_store::ledger::LedgerReader;
 use litfass_store::log::{Clock, Retention, SegmentLog};
 use litfass_store::storage::Disk;
 
-use crate::decider::WRITER;
+use crate::data_dir::DataDir;
 use crate::metrics::Metrics;
+use crate::roles::ProcessName;
 
 #[derive(Debug)]
 pub struct RetentionWorker<R> {
     pub log: Arc<SegmentLog>,
+    /// The log's writer that this process is: every process shortens its own partitions.
+    pub writer: ProcessName,
     pub ledger: R,
-    pub snapshots: PathBuf,
+    /// Of every process that folds the log.
+    pub data: DataDir,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
     /// `None`: for ever.
@@ -35,7 +38,7 @@ impl<R: LedgerReader> RetentionWorker<R> {
     /// When the log, a snapshot or the ledger cannot be read, or a segment not be removed.
     pub fn step(&mut self) -> Result<Duration> {
         let retention = Retention { before: self.age.map(|age| self.clock.now() - age), bytes_max: self.bytes_max };
-        let retired = self.log.retire(WRITER, retention, || self.needed_from())?;
+        let retired = self.log.retire(&self.writer, retention, || self.needed_from())?;
         if retired.segments > 0 {
             self.metrics.log_retired.add((), retired.bytes);
             tracing::info!(
@@ -49,11 +52,13 @@ impl<R: LedgerReader> RetentionWorker<R> {
 
     /// What the ledger and every kept snapshot have passed.
     fn needed_from(&self) -> Result<BTreeMap<u16, u64>> {
-        let folded = snapshots_from(Arc::new(Disk), &self.snapshots)?;
-        let ledger = self.ledger.positions()?;
-        let both = ledger
-            .into_iter()
-            .map(|(partition, row)| (partition, row.next.min(folded.get(&partition).copied().unwrap_or(0))));
-        Ok(both.collect())
+        let mut needed: BTreeMap<u16, u64> = self.ledger.positions()?.into_iter().map(|(p, row)| (p, row.next)).collect();
+        for folder in self.data.all_snapshots()? {
+            let folded = snapshots_from(Arc::new(Disk), &folder)?;
+            for (partition, next) in &mut needed {
+                *next = (*next).min(folded.get(partition).copied().unwrap_or(0));
+            }
+        }
+        Ok(needed)
     }
 }

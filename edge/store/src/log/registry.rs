@@ -8,6 +8,8 @@ use crate::storage::{Storage, StorageError, ensure_dir, read_whole, write_atomic
 
 pub(super) const FILE: &str = "partitions";
 const PARTITIONS_MAX: u16 = 256;
+/// Partitions of all writers together: tables of pacing carry a number in ten bits.
+const NUMBERS_MAX: u16 = 1_024;
 const NAME_BYTES_MAX: usize = 32;
 
 /// One line.
@@ -53,7 +55,8 @@ pub(super) fn register(
         return Err(OpenError::Shrunk { writer: writer.to_owned(), registered: known, asked: partitions });
     }
     for index in known..partitions {
-        let number = u16::try_from(all.len()).map_err(|_| OpenError::TooManyPartitions)?;
+        let number = u16::try_from(all.len()).ok().filter(|number| *number < NUMBERS_MAX);
+        let number = number.ok_or(OpenError::TooManyPartitions)?;
         all.push(Registered { writer: writer.to_owned(), index, number });
     }
     if known < partitions {

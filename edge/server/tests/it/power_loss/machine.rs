@@ -18,7 +18,7 @@ use litfass_ledger::check::nothing_pending_fits;
 use litfass_server::workers::admin::AdminWorker;
 use litfass_server::workers::billing::BillingWorker;
 use litfass_store::ledger::{BudgetAuthority, LedgerReader, SqliteLedger, SqliteLedgerReader, verify};
-use litfass_store::log::{Clock, Entry, EventLog, LogOptions, NewEntry, SegmentLog, Until};
+use litfass_store::log::{Alone, Clock, Entry, EventLog, LogOptions, NewEntry, SegmentLog, Until};
 use litfass_store::storage::{SimDisk, SyncSite};
 use litfass_types::{EventId, Position, Seed, Timestamp};
 use tempfile::TempDir;
@@ -81,6 +81,7 @@ struct Running {
     hasty: Option<Arc<Hasty>>,
     ledger: Arc<SqliteLedger>,
     reader: SqliteLedgerReader,
+    events: Vec<u16>,
     billing: BillingWorker<SqliteLedger, SqliteLedgerReader>,
     admin: AdminWorker<SqliteLedger, SqliteLedgerReader>,
 }
@@ -167,9 +168,9 @@ impl Machine {
         let (database, clock) = (self.folder.path().join("litfass.db"), self.clock());
         let ledger = Arc::new(SqliteLedger::open(&database, traffic::terms(), Box::new(move || clock.now()))?);
         let reader = || SqliteLedgerReader::open(&database);
-        let partitions = (0..PARTITIONS).filter_map(|key| log.partition("server", PartitionKey(key.into())));
-        let (events, metrics) = (partitions.collect(), Arc::default());
-        let billing = BillingWorker::new(Arc::clone(&log), Arc::clone(&ledger), reader()?, metrics, events);
+        let events = (0..PARTITIONS).filter_map(|key| log.partition("server", PartitionKey(key.into()))).collect();
+        let (share, metrics) = (Box::new(Alone), Arc::default());
+        let billing = BillingWorker::new(Arc::clone(&log), Arc::clone(&ledger), reader()?, metrics, share);
         let admin = AdminWorker {
             log: Arc::clone(&log),
             ledger: Arc::clone(&ledger),
@@ -179,7 +180,7 @@ impl Machine {
             position: None,
             applied: tokio::sync::watch::Sender::new(0),
         };
-        Ok(Running { log, hasty, ledger, reader: reader()?, billing, admin })
+        Ok(Running { log, hasty, ledger, reader: reader()?, events, billing, admin })
     }
 
     /// One step of work. `Ok(false)` where the process ended in it.
@@ -384,7 +385,7 @@ impl Machine {
     }
 
     fn event_partitions(&self) -> Vec<u16> {
-        self.running.as_ref().map_or_else(Vec::new, |running| running.billing.partitions.clone())
+        self.running.as_ref().map_or_else(Vec::new, |running| running.events.clone())
     }
 
     fn clock(&self) -> Clock {
@@ -428,7 +429,7 @@ impl Running {
     fn is_behind(&self) -> anyhow::Result<bool> {
         let stands: BTreeMap<u16, u64> = self.reader.positions()?.into_iter().map(|(p, row)| (p, row.next)).collect();
         let heads = self.log.wait(&[], Duration::ZERO)?;
-        let ours = heads.iter().filter(|head| self.billing.partitions.contains(&head.next.partition));
+        let ours = heads.iter().filter(|head| self.events.contains(&head.next.partition));
         Ok(ours.map(|head| head.next).any(|next| next.offset > stands.get(&next.partition).copied().unwrap_or(0)))
     }
 }
