@@ -231,7 +231,11 @@ impl Stores {
         let (own, admin) = ((&*config.server.name, EVENT_PARTITIONS), (ADMIN, 1));
         let does_admin = config.server.roles.include(ProcessRole::Admin);
         let writers = if does_admin { vec![own, admin] } else { vec![own] };
-        let options = LogOptions { segment_bytes: config.log.segment_bytes, ..LogOptions::new(&writers) };
+        let options = LogOptions {
+            segment_bytes: config.log.segment_bytes,
+            stand_in_after: span(config.server.stand_in_after),
+            ..LogOptions::new(&writers)
+        };
         let opened = SegmentLog::open(Arc::new(Disk), &data.log(), &options, &clock)?;
         for tail in &opened.truncated {
             tracing::warn!(?tail, "the end of a partition was cut off: it had not been committed");
@@ -304,7 +308,13 @@ impl Folded {
             snapshot_interval: span(config.fold.snapshot_interval),
             ..FoldOptions::default()
         };
-        let runner = FoldRunner::open(stores.log(), Arc::new(Disk), &stores.data.snapshots(&config.server.name), folds, options)?;
+        let runner = FoldRunner::open(
+            stores.log(),
+            Arc::new(Disk),
+            &stores.data.snapshots(&config.server.name),
+            folds,
+            options,
+        )?;
         Ok(runner)
     }
 }
@@ -316,21 +326,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         Arc::new(SwappedWorld::new(first_world(Arc::clone(&money.catalog), rules(&config), rules_hash, clock.now())));
     let tokens = Arc::new(Tokens::new(&KeyRing::open(&stores.secrets)?));
     let users = Arc::new(UserKeys::new(stores.secrets.clone()));
-    let holder = HolderId(u64::from_le_bytes(random()?));
-    let promises = Promises::new(holder, stores.terms, Arc::clone(&folded.caps), Arc::clone(&metrics));
-    let decider = Decider {
-        world: Arc::clone(&world),
-        gather: folded.gather(runner),
-        promises: Arc::new(promises),
-        tokens: Arc::clone(&tokens),
-        log: Arc::clone(&log),
-        writer: config.server.name.clone(),
-        clock: clock.clone(),
-        metrics: Arc::clone(&metrics),
-        live: Arc::clone(&folded.live),
-        token_ttl: config.ledger.token_ttl,
-        workspaces: Mutex::default(),
-    };
+    let decider = decider(&config, stores, folded, runner, (&world, &tokens))?;
     let ingest = Ingest {
         log: Arc::clone(&log),
         writer: config.server.name.clone(),
@@ -372,6 +368,31 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         learning,
         began,
         readiness,
+    })
+}
+
+/// The request path, holding budget under a name of its own.
+fn decider(
+    config: &Config,
+    stores: &Stores,
+    folded: &Folded,
+    runner: &FoldRunner,
+    (world, tokens): (&Arc<SwappedWorld>, &Arc<Tokens>),
+) -> Result<Decider> {
+    let holder = HolderId(u64::from_le_bytes(random()?));
+    let promises = Promises::new(holder, stores.terms, Arc::clone(&folded.caps), Arc::clone(&stores.metrics));
+    Ok(Decider {
+        world: Arc::clone(world),
+        gather: folded.gather(runner),
+        promises: Arc::new(promises),
+        tokens: Arc::clone(tokens),
+        log: stores.log(),
+        writer: config.server.name.clone(),
+        clock: stores.clock.clone(),
+        metrics: Arc::clone(&stores.metrics),
+        live: Arc::clone(&folded.live),
+        token_ttl: config.ledger.token_ttl,
+        workspaces: Mutex::default(),
     })
 }
 
@@ -431,7 +452,8 @@ fn pacing_worker(node: &Node, stores: &Stores) -> Result<PacingWorker<SqliteLedg
 }
 
 fn billing_worker(node: &Node, stores: &Stores) -> Result<BillingWorker<SqliteLedger, SqliteLedgerReader>> {
-    let own = (0..EVENT_PARTITIONS).filter_map(|k| node.log.partition(&node.config.server.name, PartitionKey(k.into())));
+    let own =
+        (0..EVENT_PARTITIONS).filter_map(|k| node.log.partition(&node.config.server.name, PartitionKey(k.into())));
     let share = Box::new(Shares::open(Arc::new(Disk), &node.data.billing(), own.collect())?);
     let reader = SqliteLedgerReader::open(&stores.data.database())?;
     let (log, ledger, metrics) = (Arc::clone(&node.log), Arc::clone(&stores.ledger), Arc::clone(&node.metrics));

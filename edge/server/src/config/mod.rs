@@ -88,6 +88,7 @@ settings! {
         listen: SocketAddr = "127.0.0.1:8080", "server", "Where HTTP is served. An address other than loopback is refused until there is an API key. Port 0 picks a free one.";
         data_dir: PathBuf = "data", "server", "The folder with all state. Several processes may share it, each under a name of its own.";
         name: ProcessName = "server", "server", "The name of this process among those that share its data directory; it names its partitions of the log, so it stays from one start to the next.";
+        stand_in_after: Duration = "10s" in "1s", "1h", "server", "How long another process's partitions of the log may be quiet before this one, if it has the role `events`, takes them for abandoned and stands in for their writer.";
         roles: ProcessRoles = "decide, events, admin", "server", "What this process does: `decide` answers requests for ads, `events` takes what comes back and bills it, `admin` changes the catalog, takes commands of money and shows the pages. Exactly one process has `admin`.";
         body_bytes_max: u64 = "2097152" in "1024", "67108864", "server", "Largest request body.";
         drain_timeout: Duration = "10s" in "1ms", "10m", "server", "How long requests that were begun may go on once the process is asked to stop.";

@@ -98,8 +98,7 @@ impl<R: LedgerReader> PacingWorker<R> {
         now: Timestamp,
     ) -> Result<()> {
         let key = PartitionKey(0);
-        let partition =
-            self.log.partition(&self.writer, key).context("this process does not write the event log")?;
+        let partition = self.log.partition(&self.writer, key).context("this process does not write the event log")?;
         let number = pacing_tables::number_after(before.number, now, partition);
         let pacing = Pacing { number, multipliers_ppm, funded };
         self.record(before, &pacing, now, partition)?;

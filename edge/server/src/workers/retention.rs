@@ -52,7 +52,8 @@ impl<R: LedgerReader> RetentionWorker<R> {
 
     /// What the ledger and every kept snapshot have passed.
     fn needed_from(&self) -> Result<BTreeMap<u16, u64>> {
-        let mut needed: BTreeMap<u16, u64> = self.ledger.positions()?.into_iter().map(|(p, row)| (p, row.next)).collect();
+        let mut needed: BTreeMap<u16, u64> =
+            self.ledger.positions()?.into_iter().map(|(p, row)| (p, row.next)).collect();
         for folder in self.data.all_snapshots()? {
             let folded = snapshots_from(Arc::new(Disk), &folder)?;
             for (partition, next) in &mut needed {

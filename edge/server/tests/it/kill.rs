@@ -49,15 +49,7 @@ impl Promises {
 
 /// One page view with everything that becomes of it; none where the server went away.
 fn visit(caller: &mut Caller, dice: &mut Dice, promises: &Promises) -> Option<()> {
-    let request = page(HOME, 1 + dice.below(5), &format!("user {}", dice.below(USERS)));
-    let response = caller.try_send("POST", "/v1/decisions", &request.to_string()).ok()?;
-    if response.status != 200 {
-        return Some(());
-    }
-    let answer = response.json();
-    let decision: DecisionId = answer["decision_id"].as_str().unwrap().parse().unwrap();
-    promises.note(|promised| promised.decisions.extend([decision]));
-    for ad in ads(&answer) {
+    for ad in look(caller, dice, promises)? {
         if dice.percent(70) {
             report(caller, dice, promises, &ad)?;
         }
@@ -65,8 +57,21 @@ fn visit(caller: &mut Caller, dice: &mut Dice, promises: &Promises) -> Option<()
     Some(())
 }
 
+/// The ads of one page view.
+pub(crate) fn look(caller: &mut Caller, dice: &mut Dice, promises: &Promises) -> Option<Vec<Ad>> {
+    let request = page(HOME, 1 + dice.below(5), &format!("user {}", dice.below(USERS)));
+    let response = caller.try_send("POST", "/v1/decisions", &request.to_string()).ok()?;
+    if response.status != 200 {
+        return Some(Vec::new());
+    }
+    let answer = response.json();
+    let decision: DecisionId = answer["decision_id"].as_str().unwrap().parse().unwrap();
+    promises.note(|promised| promised.decisions.extend([decision]));
+    Some(ads(&answer))
+}
+
 /// An ad was rendered: some of that by beacons, some in a batch, some of it twice.
-fn report(caller: &mut Caller, dice: &mut Dice, promises: &Promises, ad: &Ad) -> Option<()> {
+pub(crate) fn report(caller: &mut Caller, dice: &mut Dice, promises: &Promises, ad: &Ad) -> Option<()> {
     if dice.percent(40) {
         batch(caller, promises, ad)?;
     }
@@ -237,10 +242,10 @@ pub(crate) fn ledger_and_log_agree(home: &Home, logged: &Logged) {
 }
 
 /// Micros that each limited seller may spend; one limit each, so the sums need no care for overlaps.
-const LIMITS: [(u64, i128); 5] =
+pub(crate) const LIMITS: [(u64, i128); 5] =
     [(1_001, 60_000), (1_002, 40_000), (1_003, 15_000), (1_004, 20_000), (1_006, 5_000_000)];
 
-fn budgets_are_used_and_kept(home: &Home, logged: &Logged) {
+pub(crate) fn budgets_are_used_and_kept(home: &Home, logged: &Logged) {
     let (ended, _) = books::ended(&home.data());
     let mut exhausted = 0;
     for (line_item, ended) in &ended {

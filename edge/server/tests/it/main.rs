@@ -28,6 +28,7 @@ mod operator;
 mod operator_browser;
 mod power_loss;
 mod process;
+mod processes;
 mod refusals;
 mod replay;
 mod replay_fixture;

@@ -59,6 +59,11 @@ impl Home {
         fs::write(self.folder.path().join("litfass.toml"), format!("{CONFIG}{more}")).unwrap();
     }
 
+    /// Another configuration.
+    pub(crate) fn configure_whole(&self, config: &str) {
+        fs::write(self.folder.path().join("litfass.toml"), config).unwrap();
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -110,6 +115,11 @@ impl Home {
     /// Starts serving and waits until it listens.
     pub(crate) fn serve(&self) -> Litfass {
         self.start(&mut self.serving())
+    }
+
+    /// Starts a process of that name and roles and waits until it listens.
+    pub(crate) fn serve_as(&self, name: &str, roles: &str) -> Litfass {
+        self.start(self.serving().env("LITFASS_SERVER_NAME", name).env("LITFASS_SERVER_ROLES", roles))
     }
 
     /// Starts serving on an address of its own choice.
