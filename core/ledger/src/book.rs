@@ -57,9 +57,11 @@ fn write<K: Ord + Clone, V: Clone + PartialEq>(rows: &mut BTreeMap<K, V>, table:
 
 /// A book holds more than any test counts to; what would not fit is left out, and the checks say so.
 fn add(kept: &mut Rollup, more: &Rollup) {
-    let before = kept.clone();
-    if kept.add(more).is_err() {
-        *kept = before;
+    for (slice, figures) in &more.delivered {
+        kept.deliver(*slice, figures).unwrap_or_default();
+    }
+    for (spot, asked) in &more.asked {
+        kept.ask(*spot, asked).unwrap_or_default();
     }
 }
 

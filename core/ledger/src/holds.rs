@@ -7,7 +7,7 @@
 //!
 //! `now` is milliseconds of a monotonic clock in every function here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use litfass_types::{Day, Duration, LeaseId, LineItemId, Price, Probability, Timestamp, Unit};
 
@@ -86,7 +86,9 @@ pub struct Holds {
     index: Index,
     rows: Vec<Row>,
     asked: BTreeMap<LeaseId, u32>,
-    /// Of leases that were granted after they were given up.
+    /// Lately given up or refused, the oldest first: what is granted under such an id yet goes back whole. Any other id that
+    /// is not asked for is one that was answered before.
+    vain: VecDeque<(Monotonic, LeaseId)>,
     strays: Vec<Return>,
 }
 
@@ -139,6 +141,7 @@ impl Holds {
             index: Index::default(),
             rows: Vec::new(),
             asked: BTreeMap::new(),
+            vain: VecDeque::new(),
             strays: Vec::new(),
         }
     }
@@ -220,6 +223,7 @@ impl Holds {
         for (at, row) in self.rows.iter_mut().enumerate() {
             if let Some(lease) = row.give_up(now, lease_ms) {
                 self.asked.remove(&lease);
+                self.vain.push_back((now, lease));
             }
             if row.asked.is_none() && row.needs_more(now, lease_ms) {
                 let lease = id();
@@ -231,14 +235,21 @@ impl Holds {
         requests
     }
 
-    /// Takes in the answers to [`Holds::wanted`].
+    /// Takes in the answers to [`Holds::wanted`]. What was sent again may be answered again.
     pub fn granted(&mut self, answers: &[GrantAnswer], now: Monotonic) {
         for answer in answers {
             let row = self.asked.remove(&answer.lease).and_then(|at| self.rows.get_mut(at as usize));
             match (row, answer.result) {
                 (Some(row), Ok(granted)) => row.open(answer.lease, granted),
-                (Some(row), Err(_)) => row.refused(now),
-                (None, Ok(granted)) => self.strays.push(Return { lease: answer.lease, total: granted.amount }),
+                (Some(row), Err(_)) => {
+                    row.refused(now);
+                    self.vain.push_back((now, answer.lease));
+                }
+                (None, Ok(granted)) => {
+                    let stray = Return { lease: answer.lease, total: granted.amount };
+                    let vain = self.vain.iter().position(|(_, lease)| *lease == answer.lease);
+                    self.strays.extend(vain.and_then(|at| self.vain.remove(at)).map(|_| stray));
+                }
                 (None, Err(_)) => {}
             }
         }
@@ -259,6 +270,9 @@ impl Holds {
 
     /// Forgets days that are over and line items that stopped, once they are the larger half.
     fn forget(&mut self, now: Monotonic) {
+        while self.vain.front().is_some_and(|(since, _)| now >= since + self.lease_ms) {
+            self.vain.pop_front();
+        }
         let horizon = self.lease_ms.saturating_mul(REMEMBERED_LEASES);
         let idle = |row: &Row| row.is_idle() && now.saturating_sub(row.wanted_at) > horizon;
         if self.rows.iter().filter(|row| idle(row)).count() * 2 <= self.rows.len() {

@@ -12,6 +12,7 @@ pub(crate) enum Purpose {
     Shoppers,
     Walk,
     Behaviour,
+    Budget,
 }
 
 /// A stream of draws.

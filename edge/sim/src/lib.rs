@@ -4,6 +4,7 @@
 //! Invariants: the same seed gives the same shop and, per stream, the same requests, whatever the server answers; nothing
 //! here is read by the server, so what `truth` knows cannot leak into what is learned.
 
+pub mod budget;
 mod catalog;
 mod crowd;
 mod demand;

@@ -119,6 +119,29 @@ fn an_unanswered_grant_is_sent_again_under_its_id_until_its_time_is_over() {
     assert_eq!(table.holds.returns(LEASE_MS), [returned(1, 700)], "what was granted after all goes back whole");
 }
 
+/// A grant that was sent twice is answered twice.
+#[test]
+fn a_lease_that_is_granted_once_more_is_not_given_back_while_it_is_held() {
+    let mut table = Table::with_lease(2_500);
+    assert_eq!(table.hold(1_000, 10), Ok(LeaseId(1)));
+    table.grant(1, 2_500, 20);
+    assert_eq!(table.holds.returns(30), []);
+    assert_eq!(table.holds.returns(LEASE_MS), [returned(1, 1_500)]);
+    table.grant(1, 2_500, LEASE_MS + 1);
+    assert_eq!(table.holds.returns(LEASE_MS + 2), [], "nor afterwards");
+}
+
+#[test]
+fn a_lease_that_is_granted_after_it_was_refused_goes_back_whole_and_once() {
+    let mut table = Table::new();
+    table.holds.want(&entrant(1), 0);
+    table.wanted(0);
+    table.holds.granted(&[GrantAnswer { lease: LeaseId(1), result: Err(GrantRefusal::DayClosed) }], 10);
+    table.grant(1, 700, 20);
+    table.grant(1, 700, 30);
+    assert_eq!(table.holds.returns(40), [returned(1, 700)]);
+}
+
 #[test]
 fn a_grant_counts_from_its_first_send_however_late_the_answer() {
     let mut table = Table::new();
@@ -212,9 +235,8 @@ proptest! {
                 }
                 Act::Answer(at, amount) => {
                     let Some(lease) = sent.keys().nth(at % sent.len().max(1)).copied() else { continue };
-                    if granted.contains_key(&lease) {
-                        continue;
-                    }
+                    // What was granted once is granted for good, however often it is said.
+                    let amount = granted.get(&lease).map(|n| i64::try_from(*n).unwrap()).or(amount);
                     let result = amount.map(|n| Granted { amount: nanos(n), at: Timestamp(0) });
                     granted.extend(amount.map(|n| (lease, i128::from(n))));
                     let result = result.ok_or(GrantRefusal::DayClosed);

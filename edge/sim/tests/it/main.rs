@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose helpers cannot go on fails here")]
 
+mod budget;
 mod catalog_file;
 mod driving;
 mod replaying;

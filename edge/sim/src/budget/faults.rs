@@ -1,0 +1,70 @@
+//! Faults as they strike.
+
+use litfass_ledger::check::Violation;
+
+use super::agenda::{Due, Instant};
+use super::log::{ADMIN, off};
+use super::network::Call;
+use super::serve::no_plan;
+use super::setting::{DECIDERS, Fault};
+use super::world::World;
+
+impl World {
+    pub(super) fn fault(&mut self, number: usize) -> Result<(), Violation> {
+        let Some((_, fault)) = self.setting.faults.get(number).copied() else { return Ok(()) };
+        let now = self.now;
+        match fault {
+            Fault::Crash { process, down } => self.crash(process, down),
+            Fault::Cut { process, lasts } => {
+                self.network.cut(process, now + lasts);
+                self.seen.cuts += 1;
+            }
+            Fault::Stall { partition, lasts } => {
+                self.log.partitions[usize::from(partition)].stalled_until = now + lasts;
+            }
+            Fault::DatabaseDown { lasts } => self.database.down_until = now + lasts,
+            Fault::ReplicaLags { commits } => self.database.lag(commits),
+            Fault::Seal { partition } => return self.seal(partition),
+        }
+        Ok(())
+    }
+
+    fn crash(&mut self, process: usize, down: Instant) {
+        if process < DECIDERS {
+            self.deciders[process].crash();
+        } else {
+            self.billers[process - DECIDERS].crash();
+        }
+        self.seen.crashes += 1;
+        self.agenda.note(self.now + down, Due::Restart { process });
+    }
+
+    /// The writer is fenced, another partition opened, then this one sealed. Not while the database cannot take it.
+    fn seal(&mut self, partition: u16) -> Result<(), Violation> {
+        if !self.database.serves(&Call::Stands, self.now) || self.log.partitions[usize::from(partition)].sealed {
+            return Ok(());
+        }
+        self.log.partitions[usize::from(partition)].sealed = true;
+        let opened = self.log.open(&mut self.clocks);
+        let known = self.known();
+        self.database.run(&known.as_slice()).map_err(|refused| no_plan(&refused))?;
+        self.agenda.note(self.now, Due::Heartbeat { partition: opened });
+        self.seen.seals += 1;
+        Ok(())
+    }
+
+    pub(super) fn fail_over(&mut self) {
+        let ahead = off(&mut self.clocks, self.setting.skew);
+        let now = self.now;
+        self.log.mark_admin(now);
+        // The next entry of a partition that is not sealed is one appended after the promotion.
+        let events = self.log.partitions.iter().map(|p| (p.number, p.end() + u64::from(!p.sealed))).collect();
+        let open: Vec<u16> = self.log.open_partitions().collect();
+        open.into_iter().for_each(|partition| {
+            self.log.heartbeat(partition, now);
+        });
+        let known = self.known();
+        self.database.promote(ahead, &known, (ADMIN, self.log.admin_end().0), events);
+        self.seen.failovers += 1;
+    }
+}

@@ -1,0 +1,41 @@
+//! A seeded world in which the shipped ledger has to keep its promises.
+//!
+//! Three decide processes hold leases of the shipped [`litfass_ledger::Holds`], two events processes bill from an event log
+//! of several partitions and an admin partition, and one database runs the shipped operations. Clocks are skewed; messages
+//! are lost, copied, delayed and cut off; processes crash and start again at any time, losing their memory; the database goes
+//! down, and fails over to a replica that lacks its last commits. What money.md promises is checked after every commit, and
+//! once everything is at rest against the log alone.
+//!
+//! The same seed gives the same world, to the last outcome.
+
+mod agenda;
+mod crew;
+mod database;
+mod decide;
+mod desk;
+mod faults;
+mod figures;
+mod log;
+mod market;
+mod network;
+mod process;
+mod rest;
+mod seen;
+mod serve;
+mod setting;
+mod token;
+mod watch;
+mod world;
+
+pub use crew::simulate;
+pub use figures::{Failed, Figures, Worst};
+use litfass_ledger::check::Violation;
+pub use seen::{Campaign, Seen};
+
+/// What a seed's world came to.
+///
+/// # Errors
+/// The first invariant that did not hold.
+pub fn live(seed: u64) -> Result<Seen, Violation> {
+    world::World::new(setting::Setting::of(seed)).live()
+}
