@@ -4,9 +4,11 @@
 //! leaves the tree as it was unless it says otherwise.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a developer's tool talks on its terminal")]
 
+mod apt;
 mod bench;
 mod browser;
 mod codegen;
+mod postgres;
 mod quickstart;
 mod step;
 mod suite;

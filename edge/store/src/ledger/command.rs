@@ -7,6 +7,9 @@ use litfass_types::{AdvertiserId, CampaignId, Day, LineItemId, Position, TenantI
 
 use super::fields::{Fields, day, id, narrow, time};
 
+/// What [`numbers`] gives.
+pub(super) const NUMBERS: &str =
+    "partition, at, appended, tenant, effect, account, campaign, line_item, day, day_ends, outcome";
 pub(super) const COLUMNS: &str = "id, partition, at, appended, tenant, effect, account, campaign, line_item, day, day_ends, outcome, nanos, by_whom, reason";
 
 /// The columns that differ from effect to effect.
@@ -47,7 +50,7 @@ fn parts(effect: &Effect) -> Parts {
     }
 }
 
-/// The numbers of [`COLUMNS`], in their order: without the id, `nanos` and the note.
+/// [`NUMBERS`].
 pub(super) fn numbers(record: &CommandRecord) -> [Option<i64>; 11] {
     let entry = &record.entry;
     let parts = parts(&entry.command.effect);

@@ -1,4 +1,4 @@
-//! The ledger's ports and the SQLite adapter behind them.
+//! The ledger's ports and the adapters behind them: SQLite, and PostgreSQL behind a feature.
 //!
 //! What a transaction reads and writes is planned by `litfass_ledger`; an adapter finds rows, writes rows and commits, and
 //! every database gives the same ledger. Grants and closes only reserve; what bills comes from the log, and its position is
@@ -8,6 +8,8 @@ mod adding;
 mod command;
 mod fields;
 mod port;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod reading;
 pub mod report;
 mod rows;
@@ -15,6 +17,8 @@ mod sqlite;
 mod sums;
 
 pub use port::{
-    Accounted, BudgetAuthority, DatabaseError, Delivery, LedgerAdmin, LedgerError, LedgerReader, funds, verify,
+    Accounted, BudgetAuthority, Clock, DatabaseError, Delivery, LedgerAdmin, LedgerError, LedgerReader, funds, verify,
 };
-pub use sqlite::{Clock, SqliteLedger, SqliteLedgerReader};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresLedger, PostgresLedgerReader};
+pub use sqlite::{SqliteLedger, SqliteLedgerReader};

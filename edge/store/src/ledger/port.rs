@@ -9,9 +9,12 @@ use litfass_ledger::{
     ControlId, Count, GrantAnswer, GrantRequest, LedgerAccount, Membership, Outcome, Partition, Refused, Return,
     Settled, Swept, Tally, UnbilledId,
 };
-use litfass_types::{AdvertiserId, Position};
+use litfass_types::{AdvertiserId, Position, Timestamp};
 
 use super::report::{Report, ReportAsk};
+
+/// The database's clock, as an adapter is told it.
+pub type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Why the ledger did not do what it was asked. Nothing was changed.
 #[derive(Debug, thiserror::Error)]

@@ -18,13 +18,12 @@ use litfass_ledger::{
     Applied, Apply, Batch, Bill, Billed, CommandId, CommandRecord, Commands, Failure, GiveBack, Grant, GrantAnswer,
     GrantRequest, Membership, Operation, Return, Settled, Source, Swept, Terms, execute, sweep,
 };
-use litfass_types::Timestamp;
 use read::Rows;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 pub use reader::SqliteLedgerReader;
 
-use super::{BudgetAuthority, DatabaseError, LedgerAdmin, LedgerError};
+use super::{BudgetAuthority, Clock, DatabaseError, LedgerAdmin, LedgerError};
 
 /// How long a call waits for another process's transaction.
 const BUSY_MS: u64 = 10_000;
@@ -33,12 +32,10 @@ const CHECKPOINT_PAGES: i64 = 16_384;
 const PAGE_CACHE_KIB: i64 = 16_384;
 const STATEMENTS_CACHED: usize = 128;
 
-/// The database's clock: of the machine that holds the file.
-pub type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
-
 pub struct SqliteLedger {
     connection: Mutex<Connection>,
     terms: Terms,
+    /// Of the machine that holds the file.
     clock: Clock,
 }
 

@@ -1,14 +1,18 @@
 //! What every database behind the ledger's ports has to show. `open` gives another process's view of one and the same ledger,
 //! empty at first; the terms are those of `ids::terms`.
 
+use std::collections::BTreeMap;
 use std::thread;
 
+use litfass_ledger::check::nothing_pending_fits;
 use litfass_ledger::{
-    Batch, Command, CommandEntry, CommandId, CommandOutcome, Commands, Consumed, ControlId, Effect, Entry,
-    GrantRequest, HolderId, Limit, Membership, Note, Outcome, PartitionKind, Refused,
+    Asked, Batch, Billable, Buyer, ClaimId, Command, CommandEntry, CommandId, CommandOutcome, Commands, Consumed,
+    ControlId, Country, Effect, Entry, Forgotten, GrantRequest, HolderId, Limit, Membership, Note, Order, OrderId,
+    Outcome, PartitionKind, Quarter, Refused, Sighting, Spot, Viewer,
 };
+use litfass_store::ledger::report::{Bucket, Cell, Dimension, ReportAsk, Stretch};
 use litfass_store::ledger::{LedgerError, funds, verify};
-use litfass_types::{AdvertiserId, Duration, LeaseId, LineItemId, Position};
+use litfass_types::{AdvertiserId, Duration, LeaseId, LineItemId, PlacementId, Position, Timestamp, Traffic, UserHash};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -16,6 +20,33 @@ use super::driven::{Driven, InMemory};
 use super::ids::{ADMIN_PARTITION, FIRST_DAY, START, TENANT, chain, claim, nanos, price, terms, window};
 use super::ports::Ports;
 use super::steps::{World, same, steps};
+
+/// The suite's tests, each on a ledger that `$on` makes.
+macro_rules! suite {
+    ($on:path) => {
+        #[test]
+        fn random_worlds_end_like_those_in_memory() {
+            let mut runner = proptest::test_runner::TestRunner::deterministic();
+            for _ in 0..12 {
+                $on(|open| $crate::ledger::conformance::answers_like_the_ledger_in_memory(&mut runner, open));
+            }
+        }
+        $crate::ledger::conformance::suite! {
+            $on: concurrent_processes_stay_within_the_budget, a_batch_is_billed_by_one_of_its_readers,
+            what_is_committed_is_seen_by_every_process, a_dropped_day_stays_dropped,
+            whatever_happens_at_the_same_time_the_books_are_exact, events_requests_and_orders_are_reported
+        }
+    };
+    ($on:path: $($name:ident),*) => {
+        $(
+            #[test]
+            fn $name() {
+                $on($crate::ledger::conformance::$name);
+            }
+        )*
+    };
+}
+pub(super) use suite;
 
 pub(super) type Open<'a> = &'a (dyn Fn() -> Ports + Sync);
 
@@ -33,7 +64,7 @@ pub(super) fn answers_like_the_ledger_in_memory(runner: &mut TestRunner, open: O
     both.iter_mut().for_each(|ledger| ledger.check());
 }
 
-fn set_up(ports: &mut Ports, line_item_limit: i64) {
+pub(super) fn set_up(ports: &mut Ports, line_item_limit: i64) {
     ports.partitions(&[
         Membership::Open { partition: 0, kind: PartitionKind::Events },
         Membership::Open { partition: 1, kind: PartitionKind::Events },
@@ -77,6 +108,13 @@ fn request(lease: u128, holder: u64) -> GrantRequest {
         bid: price(1, 1_000),
         demand: nanos(2_000),
     }
+}
+
+/// A request on the day of `at`.
+#[cfg(feature = "postgres")]
+pub(super) fn request_at(at: Timestamp) -> GrantRequest {
+    let day = super::ids::day_of(at);
+    GrantRequest { chain: chain(1, day), window: window(day), ..request(1, 1) }
 }
 
 /// Processes that lease, bill and give back at the same time stay within the budget and leave the books exact.
@@ -169,4 +207,183 @@ pub(super) fn a_dropped_day_stays_dropped(open: Open<'_>) {
     let mut second = open();
     assert_eq!(second.bill(&batch).unwrap().outcomes, [Outcome::Expired; 2]);
     assert_eq!(verify(second.reader.as_ref()).unwrap(), []);
+}
+
+const COPIES: u64 = 40;
+
+/// Two partitions carry copies of the same events while limits move, refunds come and leases go: every event is billed once.
+pub(super) fn whatever_happens_at_the_same_time_the_books_are_exact(open: Open<'_>) {
+    set_up(&mut open(), 100_000);
+    thread::scope(|scope| {
+        for partition in 0..2_u16 {
+            scope.spawn(move || bill_copies(&open(), partition));
+        }
+        for holder in 1..=2_u64 {
+            scope.spawn(move || lease_and_return(&mut open(), holder));
+        }
+        scope.spawn(|| {
+            let ports = open();
+            (0..12).for_each(|_| drop(ports.authority.sweep().unwrap()));
+        });
+        scope.spawn(|| edit(&open()));
+    });
+    let mut ports = open();
+    ports.apply(&commands(2 + 3 * EDITS, &[Effect::SetLimit(daily(None))])).unwrap();
+    ports.sweep();
+    ports.check();
+    let audit = ports.reader.audit().unwrap();
+    assert_eq!(nothing_pending_fits(&audit), Ok(()));
+    let tally = audit.kept().tallies[&chain(1, FIRST_DAY)];
+    assert_eq!((tally.billed.events, tally.repeated.events), (COPIES, COPIES));
+    let control = audit.kept().controls[&ControlId::LineItem(LineItemId(1))];
+    assert_eq!((control.spent, control.leased), (nanos(1_000 * COPIES as i64), nanos(0)));
+    let funding = audit.kept().funding[&AdvertiserId(1)];
+    assert_eq!(funding.added, nanos(500 * EDITS as i64));
+}
+
+fn bill_copies(ports: &Ports, partition: u16) {
+    for from in (0..COPIES).step_by(5) {
+        let mut batch = impressions(partition, from, 5);
+        for entry in &mut batch.entries {
+            entry.claim = claim(1, START, entry.position.offset, 0, 1_000);
+        }
+        ports.authority.bill(&batch).unwrap();
+    }
+}
+
+fn lease_and_return(ports: &mut Ports, holder: u64) {
+    for lease in 0..10_u128 {
+        let lease = lease << 8 | u128::from(holder);
+        if let Ok(granted) = ports.authority.grant(&[request(lease, holder)]).unwrap()[0].result {
+            ports.give_back(&[litfass_ledger::Return { lease: LeaseId(lease), total: granted.amount }]);
+        }
+    }
+}
+
+const EDITS: u64 = 8;
+
+fn daily(limit: Option<i64>) -> Limit {
+    let chain = chain(1, FIRST_DAY);
+    let limit = limit.map(nanos);
+    Limit::CampaignDaily { account: chain.account, campaign: chain.campaign, from: FIRST_DAY, limit }
+}
+
+/// A daily limit that falls and rises, refunds, deposits.
+fn edit(ports: &Ports) {
+    for round in 0..EDITS {
+        let chain = chain(1, FIRST_DAY);
+        let effects = [
+            Effect::SetLimit(daily((round % 2 == 0).then_some(10_000))),
+            Effect::Refund { chain, day_ends: window(FIRST_DAY).ends, amount: nanos(500) },
+            Effect::Deposit { account: AdvertiserId(1), amount: nanos(500) },
+        ];
+        let outcomes = ports.admin.apply(&commands(2 + 3 * round, &effects)).unwrap().outcomes;
+        assert_eq!((outcomes[0], outcomes[2]), (CommandOutcome::Applied, CommandOutcome::Applied));
+    }
+}
+
+/// The same figures as in memory, whatever is asked: events that bill nothing, requests, and orders attributed to clicks.
+pub(super) fn events_requests_and_orders_are_reported(open: Open<'_>) {
+    let mut memory = InMemory::new(terms());
+    let mut ports = open();
+    for ledger in [&mut memory as &mut dyn Driven, &mut ports] {
+        ledger.partitions(&[
+            Membership::Open { partition: 0, kind: PartitionKind::Events },
+            Membership::Open { partition: ADMIN_PARTITION, kind: PartitionKind::Admin },
+        ]);
+        let credit = Limit::Credit { account: AdvertiserId(1), limit: nanos(1_000_000) };
+        ledger.apply(&commands(0, &[Effect::SetLimit(credit)])).unwrap();
+        for number in 0..6 {
+            ledger.bill(&journey(number)).unwrap();
+        }
+    }
+    let twin = super::memory::book(memory.book);
+    let mut rows = 0;
+    for ask in asks() {
+        let (report, expected) = (ports.reader.report(&ask).unwrap(), twin.reader.report(&ask).unwrap());
+        rows += expected.as_ref().map_or(0, |report| report.rows.len());
+        assert_eq!(report, expected, "{ask:?}");
+    }
+    assert!(rows > 50, "{rows} rows");
+    assert_eq!(ports.reader.accounted().unwrap(), twin.reader.accounted().unwrap());
+    assert_eq!(ports.reader.account(AdvertiserId(1)).unwrap(), twin.reader.account(AdvertiserId(1)).unwrap());
+    assert_eq!(ports.reader.delivery().unwrap(), twin.reader.delivery().unwrap());
+}
+
+/// One batch: impressions that bill, clicks that do not, orders with and without a click, a viewer forgotten, requests.
+fn journey(number: u64) -> Batch {
+    let from = number * 20;
+    let appended = START + Duration::minutes(number as i64 * 10);
+    let position = |nth: u64| Position { partition: 0, offset: from + nth };
+    let viewer = |nth: u64| Viewer { tenant: TENANT, user: UserHash { key_version: 1, hash: u128::from(nth % 3) } };
+    let shown = |nth: u64| {
+        let mut claim = claim(1, appended, from + nth, (nth % 40) as u8, 1_000 + nth as i64);
+        claim.facet.placement = PlacementId(1 + nth % 2);
+        claim.facet.country = Country::of(["DE", "", "US"][nth as usize % 3]);
+        claim.facet.traffic = if nth == 4 { Traffic::ALL[1] } else { Traffic::Human };
+        claim
+    };
+    let entry = |nth: u64| Entry { position: position(nth), appended, claim: shown(nth) };
+    let sighting = |nth: u64| {
+        let claim = shown(nth);
+        let id = ClaimId { kind: Billable::Click, ..claim.id.clone() };
+        let (slice, viewer) = (claim.slice(), Some(viewer(nth).user));
+        Sighting { position: position(6 + nth), appended, id, slice, viewer, token_expires: claim.token_expires }
+    };
+    let order = |nth: u64| Order {
+        position: position(12 + nth),
+        appended,
+        id: OrderId { buyer: Buyer::Viewer(viewer(nth)), order: format!("order {}", (number + nth) % 5) },
+        click: (nth == 2).then(|| shown(1).slice()),
+        at: appended,
+        value_micros: 7_000_000 - 5_000_000 * nth as i64,
+    };
+    let spot = |nth: u64| Spot {
+        tenant: TENANT,
+        quarter: Quarter::of(appended),
+        placement: PlacementId(1 + nth),
+        country: Country::of("DE"),
+        traffic: Traffic::Human,
+    };
+    let asked = |nth: u64| Asked { requests: 3 + nth, eligible: 2, slots: 4 + nth, filled: 1 };
+    Batch {
+        consumed: vec![Consumed { partition: 0, from, next: from + 20, appended }],
+        entries: (0..6).map(entry).collect(),
+        sightings: (0..6).map(sighting).collect(),
+        orders: (0..4).map(order).collect(),
+        forgotten: vec![Forgotten { position: position(18), appended, viewer: viewer(number) }],
+        asked: (0..2).map(|nth| (spot(nth), asked(nth))).collect(),
+    }
+}
+
+/// Every bucket by every dimension, and with filters, net of other traffic, and too large.
+fn asks() -> Vec<ReportAsk> {
+    let noon = Quarter::of(START);
+    let stretches = vec![
+        Stretch { from: Quarter(noon.0 - 8), to: Quarter(noon.0 + 2), ahead: 4 },
+        Stretch { from: Quarter(noon.0 + 2), to: Quarter(noon.0 + 200), ahead: -3 },
+    ];
+    let ask = |bucket, dimensions| ReportAsk {
+        stretches: stretches.clone(),
+        bucket,
+        dimensions,
+        filters: BTreeMap::new(),
+        net: false,
+        requests: true,
+        rows_max: 1_000,
+    };
+    let mut asks = vec![ask(Bucket::All, Vec::new()), ask(Bucket::Hour, Dimension::ALL.to_vec())];
+    for bucket in [Bucket::Hour, Bucket::Day, Bucket::All] {
+        asks.extend(Dimension::ALL.iter().map(|dimension| ask(bucket, vec![*dimension])));
+    }
+    let by_place = || ask(Bucket::Hour, vec![Dimension::Placement, Dimension::Country]);
+    asks.push(ReportAsk { net: true, ..by_place() });
+    asks.push(ReportAsk { requests: false, ..by_place() });
+    asks.push(ReportAsk { rows_max: 2, ..by_place() });
+    let filters = BTreeMap::from([
+        (Dimension::Country, vec![Cell::Text("DE".to_owned()), Cell::Text(String::new())]),
+        (Dimension::Placement, vec![Cell::Id(1)]),
+    ]);
+    asks.push(ReportAsk { filters, ..by_place() });
+    asks
 }

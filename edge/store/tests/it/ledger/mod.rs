@@ -9,6 +9,11 @@ mod ids;
 #[path = "../../../../../core/ledger/tests/it/steps.rs"]
 mod steps;
 
+#[cfg(feature = "postgres")]
+mod cluster;
 mod conformance;
+mod memory;
 mod ports;
+#[cfg(feature = "postgres")]
+mod real_postgres;
 mod sqlite;

@@ -29,33 +29,7 @@ fn on_a_file(suite: impl FnOnce(conformance::Open<'_>)) {
     suite(&|| open(&path));
 }
 
-#[test]
-fn random_worlds_end_like_those_in_memory() {
-    let mut runner = TestRunner::deterministic();
-    for _ in 0..12 {
-        on_a_file(|open| conformance::answers_like_the_ledger_in_memory(&mut runner, open));
-    }
-}
-
-#[test]
-fn concurrent_processes_stay_within_the_budget() {
-    on_a_file(conformance::concurrent_processes_stay_within_the_budget);
-}
-
-#[test]
-fn a_batch_is_billed_by_one_of_its_readers() {
-    on_a_file(conformance::a_batch_is_billed_by_one_of_its_readers);
-}
-
-#[test]
-fn what_is_committed_is_seen_by_every_process() {
-    on_a_file(conformance::what_is_committed_is_seen_by_every_process);
-}
-
-#[test]
-fn a_dropped_day_stays_dropped() {
-    on_a_file(conformance::a_dropped_day_stays_dropped);
-}
+conformance::suite!(on_a_file);
 
 /// A ledger that is cut at every statement of every operation before the operation succeeds.
 struct Cut {

@@ -1,0 +1,199 @@
+//! Connections: opened when they are needed, kept while they work, each with its prepared statements.
+//!
+//! A connection that was idle may be dead without anybody knowing, because the server was restarted; that shows when a
+//! transaction begins, where nothing has happened yet, so another one is opened.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use postgres::config::SslMode;
+use postgres::fallible_iterator::FallibleIterator;
+use postgres::types::ToSql;
+use postgres::{Client, Config, NoTls, Row, Statement};
+
+use super::error::Fault;
+use crate::ledger::{DatabaseError, LedgerError};
+
+/// How long a call waits for another process's lock, as with the other database.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
+/// A process that hangs within a transaction keeps others from its accounts no longer than that.
+const IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '30s'";
+/// Rows are looked up by their keys, some thousands at once, in tables of any size: an index, always. A plan that was made while
+/// a table was empty would read it from end to end for ever.
+const BY_KEY: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; \
+                      SET enable_mergejoin = off; SET enable_bitmapscan = off; SET jit = off";
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const IDLE_MAX: usize = 8;
+/// Statements of a key table are of no use once its day was dropped.
+const STATEMENTS_MAX: usize = 512;
+
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Use {
+    Writing,
+    Reading,
+}
+
+impl Use {
+    const fn begins(self) -> &'static str {
+        match self {
+            Self::Writing => "START TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            Self::Reading => "START TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+}
+
+/// Connections to one database for one use.
+pub(super) struct Pool {
+    config: Config,
+    purpose: Use,
+    idle: Mutex<Vec<Session>>,
+}
+
+/// A connection with its prepared statements; between being taken from its pool and given back it has a transaction.
+pub(super) struct Session {
+    client: Client,
+    statements: HashMap<String, Statement>,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("purpose", &self.purpose).finish_non_exhaustive()
+    }
+}
+
+/// Reads a connection's address.
+///
+/// # Errors
+/// Where it is none, or asks for TLS, which this program does not speak.
+pub(super) fn config(url: &str) -> Result<Config, LedgerError> {
+    let wrong = |error: Unusable| LedgerError::Database(DatabaseError::new(error, false));
+    let mut config = Config::from_str(url).map_err(|error| wrong(Unusable::Url(error)))?;
+    if config.get_ssl_mode() == SslMode::Require {
+        return Err(wrong(Unusable::Tls));
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_TIMEOUT);
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("litfass");
+    }
+    Ok(config)
+}
+
+/// The operator's: an address that cannot be connected to.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error("the address of the database: {0}")]
+    Url(#[source] postgres::Error),
+    #[error(
+        "the address of the database asks for TLS, which this program does not speak: connect over a socket, a private network or a local proxy"
+    )]
+    Tls,
+}
+
+impl Pool {
+    pub(super) const fn new(config: Config, purpose: Use) -> Self {
+        Self { config, purpose, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// Runs one transaction and commits it where `run` succeeds; else nothing has happened, unless the connection broke while
+    /// committing: then nobody knows.
+    pub(super) fn transact<T, E: From<Fault>>(&self, run: impl FnOnce(&mut Session) -> Result<T, E>) -> Result<T, E> {
+        let mut session = self.begin()?;
+        let done = run(&mut session);
+        if done.is_ok() {
+            session.client.batch_execute("COMMIT").map_err(Fault::from)?;
+            self.keep(session);
+        } else if session.client.batch_execute("ROLLBACK").is_ok() {
+            self.keep(session);
+        }
+        done
+    }
+
+    /// A connection on which a transaction has begun.
+    fn begin(&self) -> Result<Session, Fault> {
+        while let Some(mut session) = self.pop() {
+            if session.client.batch_execute(self.purpose.begins()).is_ok() {
+                return Ok(session);
+            }
+        }
+        let mut session = self.connect()?;
+        session.client.batch_execute(self.purpose.begins())?;
+        Ok(session)
+    }
+
+    fn pop(&self) -> Option<Session> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn connect(&self) -> Result<Session, Fault> {
+        let mut client = self.config.connect(NoTls)?;
+        client.batch_execute(&format!("{LOCK_TIMEOUT}; {IDLE_TIMEOUT}"))?;
+        if self.purpose == Use::Writing {
+            client.batch_execute(BY_KEY)?;
+        }
+        Ok(Session { client, statements: HashMap::new() })
+    }
+
+    fn keep(&self, session: Session) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_MAX && session.statements.len() < STATEMENTS_MAX {
+            idle.push(session);
+        }
+    }
+}
+
+/// Saying goodbye to the server blocks, and whoever drops the last owner may be a thread that must not.
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let idle = std::mem::take(self.idle.get_mut().unwrap_or_else(PoisonError::into_inner));
+        if !idle.is_empty() {
+            drop(std::thread::spawn(move || drop(idle)));
+        }
+    }
+}
+
+impl Session {
+    fn prepare(&mut self, sql: &str) -> Result<Statement, Fault> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(sql)?;
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    pub(super) fn query(&mut self, sql: &str, bind: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
+        let statement = self.prepare(sql)?;
+        Ok(self.client.query(&statement, bind)?)
+    }
+
+    /// Row by row, without keeping them.
+    pub(super) fn each(
+        &mut self,
+        sql: &str,
+        bind: &[&(dyn ToSql + Sync)],
+        mut take: impl FnMut(&Row) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let statement = self.prepare(sql)?;
+        let mut rows = self.client.query_raw(&statement, bind.iter().copied())?;
+        while let Some(row) = rows.next()? {
+            take(&row)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn execute(&mut self, sql: &str, bind: &[&(dyn ToSql + Sync)]) -> Result<u64, Fault> {
+        let statement = self.prepare(sql)?;
+        Ok(self.client.execute(&statement, bind)?)
+    }
+
+    /// Statements without parameters.
+    pub(super) fn script(&mut self, sql: &str) -> Result<(), Fault> {
+        Ok(self.client.batch_execute(sql)?)
+    }
+}
