@@ -31,13 +31,6 @@ impl Builder {
         Self::default()
     }
 
-    /// For a few objects that are to be judged as if they stood in `catalog`: its tenants' exclusion groups are known.
-    #[must_use]
-    pub fn beside(catalog: &Catalog) -> Self {
-        let around = Surroundings { groups: catalog.around.groups.clone(), ..Surroundings::default() };
-        Self { around, ..Self::default() }
-    }
-
     /// For a segment on top of what `around` has already; `problems` are known already.
     pub(crate) fn within(around: Surroundings, problems: Problems) -> Self {
         Self { around, problems, ..Self::default() }

@@ -16,6 +16,7 @@ use crate::model::{Ad, Advertiser, Campaign, Creative, LineItem, Object};
 use crate::orders::AdOrder;
 use crate::problem::{ObjectKind, ObjectRef, Problem, Problems};
 use crate::segment::{AdvertiserIx, CampaignIx, CreativeIx};
+use crate::surroundings::Surroundings;
 use crate::validate;
 
 type Objects = BTreeMap<ObjectRef, Object>;
@@ -43,7 +44,7 @@ impl Catalog {
         }
         let fresh = self.replaced(&objects);
         self.add_rows(&fresh, &mut objects);
-        let mut builder = Builder::within((*self.around).clone(), problems);
+        let mut builder = Builder::within(self.around_without_unused_groups(&fresh), problems);
         objects.into_values().for_each(|object| builder.replace(object));
         let (overlay, around) = builder.segment(&self.base, AdOrder::ByLineItem)?;
         Ok(Self::assemble(version, Arc::clone(&self.base), overlay, self.dead.with(&fresh), Arc::new(around)))
@@ -150,6 +151,19 @@ impl Catalog {
             created: row.created,
             caps: self.local_ad(ad).segment.ad_caps.of(row.id.0).collect(),
         }
+    }
+
+    /// The overlay's line items are all made again, so where a tenant has used up its bits, those of groups that no row of the base
+    /// is in are free.
+    fn around_without_unused_groups(&self, fresh: &Dead) -> Surroundings {
+        let mut around = (*self.around).clone();
+        let full: Vec<_> = around.groups.full().collect();
+        for tenant in full {
+            let dead = |row: u32| self.dead.line_items.contains(row) || fresh.line_items.contains(row);
+            let rows = (0_u32..).zip(&self.base.line_items).filter(|(at, row)| row.tenant == tenant && !dead(*at));
+            around.groups.keep(tenant, rows.fold(0, |mask, (_, row)| mask | row.exclusions));
+        }
+        around
     }
 
     /// The rows of the base that die with these changes: what changed and everything beneath it, and with each ad its line

@@ -35,6 +35,8 @@ pub const MIME_TYPES_PER_VIDEO_MAX: usize = 16;
 
 pub const CATEGORIES_PER_AD_MAX: usize = 64;
 pub const EXCLUSION_GROUPS_PER_TENANT_MAX: usize = 64;
+/// Of those, how many the line items of one advertiser may name between them where an edit adds one: no advertiser takes them all.
+pub const EXCLUSION_GROUPS_PER_ADVERTISER_MAX: usize = 16;
 pub const FORMATS_PER_PLACEMENT_MAX: usize = 64;
 pub const BLOCKED_PER_PLACEMENT_MAX: usize = 1_000;
 pub const SLOTS_PER_PLACEMENT_MAX: u8 = 20;

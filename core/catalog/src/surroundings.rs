@@ -18,26 +18,45 @@ pub(crate) struct Surroundings {
     pub(crate) groups: ExclusionGroups,
 }
 
-/// The bit of each exclusion group among its tenant's.
+/// The bit of each exclusion group among its tenant's; a bit without a name is free.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ExclusionGroups(BTreeMap<TenantId, Vec<String>>);
+pub(crate) struct ExclusionGroups(BTreeMap<TenantId, Vec<Option<String>>>);
 
 impl ExclusionGroups {
     /// `None` where the tenant has no bit left.
     pub(crate) fn intern(&mut self, tenant: TenantId, name: &str) -> Option<u64> {
         let names = self.0.entry(tenant).or_default();
-        if let Some(bit) = names.iter().position(|known| known == name) {
+        if let Some(bit) = names.iter().position(|known| known.as_deref() == Some(name)) {
+            return Some(1 << bit);
+        }
+        if let Some(bit) = names.iter().position(Option::is_none) {
+            names[bit] = Some(name.to_owned());
             return Some(1 << bit);
         }
         if names.len() == EXCLUSION_GROUPS_PER_TENANT_MAX {
             return None;
         }
-        names.push(name.to_owned());
+        names.push(Some(name.to_owned()));
         Some(1 << (names.len() - 1))
+    }
+
+    /// Tenants with no bit left.
+    pub(crate) fn full(&self) -> impl Iterator<Item = TenantId> {
+        let is_full = |names: &Vec<Option<String>>| {
+            names.len() == EXCLUSION_GROUPS_PER_TENANT_MAX && names.iter().all(Option::is_some)
+        };
+        self.0.iter().filter(move |(_, names)| is_full(names)).map(|(tenant, _)| *tenant)
+    }
+
+    /// Frees every bit of the tenant that is not in the mask.
+    pub(crate) fn keep(&mut self, tenant: TenantId, mask: u64) {
+        for (bit, name) in self.0.entry(tenant).or_default().iter_mut().enumerate() {
+            *name = name.take().filter(|_| mask & (1 << bit) != 0);
+        }
     }
 
     pub(crate) fn names(&self, tenant: TenantId, mask: u64) -> impl Iterator<Item = &str> {
         let names = self.0.get(&tenant).map_or(&[][..], Vec::as_slice);
-        crate::bitset::ones(mask).filter_map(|bit| names.get(bit as usize).map(String::as_str))
+        crate::bitset::ones(mask).filter_map(|bit| names.get(bit as usize)?.as_deref())
     }
 }

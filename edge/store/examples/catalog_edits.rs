@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use litfass_catalog::{Catalog, ObjectKind};
+use litfass_catalog::ObjectKind;
 use litfass_store::catalog::{Answer, CatalogStore, Edit, Edited, Follower, ROWS_MAX, RowEdit, Target};
 use litfass_store::keys::Scope;
 use litfass_types::Timestamp;
@@ -32,7 +32,7 @@ fn main() -> anyhow::Result<()> {
 
     let start = Instant::now();
     for n in 0..SINGLE_EDITS {
-        edit(&mut store, &first.catalog, vec![row(n, 2_000_000)])?;
+        edit(&mut store, vec![row(n, 2_000_000)])?;
     }
     let seconds = start.elapsed().as_secs_f64();
     println!(
@@ -44,7 +44,7 @@ fn main() -> anyhow::Result<()> {
 
     let mut took: Vec<f64> = Vec::new();
     for round in 0..ROUNDS {
-        edit(&mut store, &first.catalog, vec![row(round, 3_000_000)])?;
+        edit(&mut store, vec![row(round, 3_000_000)])?;
         let start = Instant::now();
         anyhow::ensure!(follower.poll()?.is_some(), "the edit is a new version");
         took.push(start.elapsed().as_secs_f64() * 1e3);
@@ -59,7 +59,7 @@ fn main() -> anyhow::Result<()> {
     let count = u64::from(first.catalog.line_items()).min(ROWS_MAX as u64);
     let rows = (0..count).map(|n| row(n, 4_000_000)).collect();
     let start = Instant::now();
-    edit(&mut store, &first.catalog, rows)?;
+    edit(&mut store, rows)?;
     println!("{count} rows in one call in {:.2} s", start.elapsed().as_secs_f64());
     let start = Instant::now();
     follower.poll()?;
@@ -74,7 +74,7 @@ fn row(n: u64, micros: i64) -> RowEdit {
     RowEdit { target: Target::Named, members, seen: None }
 }
 
-fn edit(store: &mut CatalogStore, served: &Catalog, rows: Vec<RowEdit>) -> anyhow::Result<()> {
+fn edit(store: &mut CatalogStore, rows: Vec<RowEdit>) -> anyhow::Result<()> {
     let edit = Edit {
         scope: Scope::Platform,
         kind: ObjectKind::LineItem,
@@ -84,7 +84,6 @@ fn edit(store: &mut CatalogStore, served: &Catalog, rows: Vec<RowEdit>) -> anyho
         dry_run: false,
         repeatable: None,
         now: Timestamp(1_790_000_000_000),
-        served,
     };
     let answer = |_: &[_]| Answer { status: 200, version: None, body: String::new() };
     let Edited::Fresh { rows, .. } = store.edit(&edit, &answer)? else { anyhow::bail!("no key was given") };

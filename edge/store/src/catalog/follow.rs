@@ -1,12 +1,13 @@
 //! A served catalog that keeps up with the store: small changes go into the overlay at once, and when those have piled up a
 //! thread of its own makes a new base.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use litfass_catalog::model::Object;
-use litfass_catalog::{AdOrder, Catalog};
-use litfass_types::CatalogVersion;
+use litfass_catalog::{AdOrder, Catalog, ObjectKind, ObjectRef};
+use litfass_types::{AdvertiserId, CampaignId, CatalogVersion, LineItemId};
 
 use super::CatalogError;
 use super::limit::Limit;
@@ -17,7 +18,8 @@ use super::store::CatalogStore;
 #[derive(Clone, Debug)]
 pub struct Update {
     pub catalog: Arc<Catalog>,
-    /// To be sent as commands before the new objects are of use.
+    /// To be sent as commands before the new objects are of use. All are of objects in the catalog; that of an object which was left
+    /// out comes with the version that has it.
     pub limits: Vec<Limit>,
 }
 
@@ -26,6 +28,10 @@ pub struct Update {
 pub struct Follower {
     store: CatalogStore,
     current: Arc<Catalog>,
+    /// What did not fit the last version: it is tried again with every next one.
+    left_out: BTreeSet<ObjectRef>,
+    /// Limits of objects that no version had yet.
+    kept_back: Vec<Limit>,
     /// Objects that have changed since the base was made.
     since_base: usize,
     overlay_objects_max: usize,
@@ -33,14 +39,18 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Reads the catalog as it stands; the update holds every limit in force.
+    /// Reads the catalog as it stands, without what does not fit it; the update holds every limit in force.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn open(mut store: CatalogStore, overlay_objects_max: usize) -> Result<(Self, Update), CatalogError> {
-        let current = Arc::new(store.read_catalog()?);
-        let update = Update { catalog: Arc::clone(&current), limits: store.limits()? };
-        Ok((Self { store, current, since_base: 0, overlay_objects_max, merging: None }, update))
+        let (current, left_out) = store.read_fitting()?;
+        let (current, limits) = (Arc::new(current), store.limits()?);
+        let kept_back = Vec::new();
+        let mut follower =
+            Self { store, current, left_out, kept_back, since_base: 0, overlay_objects_max, merging: None };
+        let update = follower.update(limits);
+        Ok((follower, update))
     }
 
     /// The newest version, where it is newer than the last one given, or the same on a new base.
@@ -70,10 +80,24 @@ impl Follower {
         let base = merged.unwrap_or(&self.current);
         let changes = self.store.changes_since(base.version().sequence)?;
         self.since_base = since_base + changes.objects.len();
-        self.current = Arc::new(taking(base, changes.version, changes.objects)?);
+        let (mut objects, mut again) = (changes.objects, self.left_out.clone());
+        again.retain(|left_out| !objects.iter().any(|object| object.reference() == *left_out));
+        objects.extend(self.store.current(&again)?);
+        let (current, left_out) = taking(base, changes.version, objects, &self.left_out)?;
+        (self.current, self.left_out) = (Arc::new(current), left_out);
         // A merged base lies behind: limits that came since then were given before.
         let limits = changes.limits.into_iter().filter(|limit| limit.sequence > seen.sequence).collect();
-        Ok(Update { catalog: Arc::clone(&self.current), limits })
+        Ok(self.update(limits))
+    }
+
+    /// The current version with those of these limits, and of what was kept back, that can be set now.
+    fn update(&mut self, limits: Vec<Limit>) -> Update {
+        let of = |limit: &Limit| (limit.object, limit.field);
+        self.kept_back.retain(|kept| !limits.iter().any(|limit| of(limit) == of(kept)));
+        let all = self.kept_back.drain(..).chain(limits);
+        let (limits, kept_back) = all.partition(|limit| has(&self.current, limit.object));
+        self.kept_back = kept_back;
+        Update { catalog: Arc::clone(&self.current), limits }
     }
 
     fn take_merged(&mut self) -> Option<Catalog> {
@@ -90,27 +114,48 @@ impl Follower {
     }
 }
 
+/// Whether the object is in the catalog; of those that have limits.
+fn has(catalog: &Catalog, object: ObjectRef) -> bool {
+    match object.kind {
+        ObjectKind::Advertiser => catalog.advertiser_by_id(AdvertiserId(object.id)).is_some(),
+        ObjectKind::Campaign => catalog.campaign_by_id(CampaignId(object.id)).is_some(),
+        ObjectKind::LineItem => catalog.line_item_by_id(LineItemId(object.id)).is_some(),
+        ObjectKind::Tenant | ObjectKind::Creative | ObjectKind::Ad | ObjectKind::Placement | ObjectKind::Segment => {
+            false
+        }
+    }
+}
+
 /// The next version with every object that fits. What is in the store was validated when it was written; should one not fit all the
-/// same, it keeps its former self, and no other waits for it.
-fn taking(base: &Catalog, version: CatalogVersion, mut objects: Vec<Object>) -> Result<Catalog, CatalogError> {
+/// same, it keeps its former self, and no other waits for it. Also what was left out, said once of each.
+fn taking(
+    base: &Catalog,
+    version: CatalogVersion,
+    mut objects: Vec<Object>,
+    known: &BTreeSet<ObjectRef>,
+) -> Result<(Catalog, BTreeSet<ObjectRef>), CatalogError> {
+    let mut left_out = BTreeSet::new();
     loop {
         let problems = match base.with_changes(version, objects.iter().cloned()) {
-            Ok(next) => return Ok(next),
+            Ok(next) => return Ok((next, left_out)),
             Err(problems) => problems,
         };
+        let misfits: BTreeSet<_> = problems.iter().map(|problem| problem.object).collect();
         let before = objects.len();
-        objects.retain(|object| !problems.iter().any(|problem| problem.object == object.reference()));
+        objects.retain(|object| !misfits.contains(&object.reference()));
         if objects.len() == before {
             return Err(inconsistent(&problems));
         }
-        problems.iter().for_each(|problem| tracing::error!("left out of the served catalog: {problem}"));
+        let news = problems.iter().filter(|problem| !known.contains(&problem.object));
+        news.for_each(|problem| tracing::error!("left out of the served catalog: {problem}"));
+        left_out.extend(misfits);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use litfass_catalog::model::{Advertiser, Campaign, Flight, Status, Tenant};
-    use litfass_types::{AdvertiserId, CampaignId, TenantId, Timestamp};
+    use litfass_types::{TenantId, Timestamp};
 
     use super::*;
 
@@ -153,9 +198,9 @@ mod tests {
             caps: Vec::new(),
         };
         let changes = vec![advertiser(1, 1, "new"), advertiser(9, 77, "nobody's"), Object::Campaign(campaign)];
-        let next = taking(&base, version(4), changes).unwrap();
+        let (next, left_out) = taking(&base, version(4), changes, &BTreeSet::new()).unwrap();
         let names = next.live_advertisers().map(|row| next.advertiser(row).name.to_owned());
         assert_eq!((names.collect::<Vec<_>>(), next.version().sequence), (vec!["new".to_owned()], 4));
-        assert_eq!(next.campaign_by_id(CampaignId(5)), None);
+        assert_eq!((next.campaign_by_id(CampaignId(5)), left_out.len()), (None, 2));
     }
 }

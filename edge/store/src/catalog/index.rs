@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 
 use super::CatalogError;
 use super::beside::Beside;
+use super::groups;
 use super::load::parent;
 use super::owner::Owner;
 use super::payload::kind_number;
@@ -93,6 +94,7 @@ fn put(transaction: &Transaction<'_>, change: &RawChange) -> Result<(), CatalogE
     let beside = Beside::of(&change.payload).map_err(|e| change.damaged(&e))?;
     let above = parent(&object);
     let owner = owner(transaction, &object, above)?;
+    groups::put(transaction, &object, owner)?;
     let mut put = transaction.prepare_cached(
         "INSERT INTO catalog_index VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (kind, id) DO UPDATE SET
          sequence = ?3, tenant = ?4, advertiser = ?5, parent = ?6, status = ?7, name = ?8, external_id = ?9",

@@ -9,6 +9,7 @@ mod beside;
 mod edit;
 mod file;
 mod follow;
+mod groups;
 mod index;
 mod limit;
 mod load;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::CatalogError;
 use super::payload::kind_number;
-use super::read::{RawChange, inconsistent};
+use super::read::{RawChange, fitting};
 use super::store::CatalogStore;
 
 /// What a partial catalog is wanted for. Its owners, creatives and whatever else its objects name come along.
@@ -54,7 +54,7 @@ impl CatalogStore {
     /// When the database fails or a change cannot be read.
     pub fn catalog_at(&self, version: CatalogVersion) -> Result<Catalog, CatalogError> {
         let objects = self.objects(ALL_AT, params![version.sequence.cast_signed()])?;
-        Catalog::build(version, objects).map_err(|problems| inconsistent(&problems))
+        built(version, &objects)
     }
 
     /// The objects that changed after `since` and up to `version`, each once, as it was then.
@@ -73,7 +73,7 @@ impl CatalogStore {
         let (connection, sequence, open) = (&self.connection, version.sequence, wanted.references());
         let mut part = Part { connection, sequence, found: BTreeMap::new(), open };
         part.collect()?;
-        Catalog::build(version, part.found.into_values().flatten()).map_err(|problems| inconsistent(&problems))
+        built(version, &part.found.into_values().flatten().collect::<Vec<_>>())
     }
 
     /// Every change there ever was of what is wanted and of all that it ever stood on.
@@ -103,6 +103,15 @@ impl CatalogStore {
         }
         Ok(objects)
     }
+}
+
+/// Of what is valid together, as it was served.
+fn built(version: CatalogVersion, objects: &[Object]) -> Result<Catalog, CatalogError> {
+    let each = |visit: &mut (dyn FnMut(Object) + Send)| {
+        objects.iter().cloned().for_each(visit);
+        Ok(())
+    };
+    Ok(fitting(version, each)?.0)
 }
 
 /// Part of the catalog at any version, read again only where something in it has changed.

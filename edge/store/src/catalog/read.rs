@@ -1,16 +1,18 @@
 //! From the tables to a catalog in memory, and what has changed since.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use litfass_catalog::model::Object;
-use litfass_catalog::{AdOrder, Builder, Catalog, ObjectRef, Problem};
+use litfass_catalog::{AdOrder, Builder, Catalog, ObjectKind, ObjectRef, Problem};
 use litfass_types::{CatalogVersion, Timestamp};
 use rusqlite::{Row, Transaction};
 
 use super::CatalogError;
 use super::limit::Limit;
+use super::load::parent;
 use super::payload::{BadPayload, decode};
-use super::store::{CatalogStore, kind_of, limits_since, version};
+use super::store::{CatalogStore, kind_of, limits_since, stored, version};
 
 /// What has changed after some sequence number.
 #[derive(Clone, PartialEq, Debug)]
@@ -76,6 +78,27 @@ impl CatalogStore {
         builder.finish(at, AdOrder::ByLineItem).map_err(|problems| inconsistent(&problems))
     }
 
+    /// The catalog as it stands without the objects that do not fit it and what hangs on those, and which they are. What is in
+    /// the store was validated when it was written; should something not fit all the same, no other waits for it.
+    ///
+    /// # Errors
+    /// When the database fails or a change cannot be read.
+    pub fn read_fitting(&mut self) -> Result<(Catalog, BTreeSet<ObjectRef>), CatalogError> {
+        let transaction = self.connection.transaction()?;
+        let at = version(&transaction)?;
+        fitting(at, |visit| each_current(&transaction, visit))
+    }
+
+    /// The objects as they are now; what is not there is left out.
+    ///
+    /// # Errors
+    /// When the database fails or a change cannot be read.
+    pub(super) fn current(&self, objects: &BTreeSet<ObjectRef>) -> Result<Vec<Object>, CatalogError> {
+        let read =
+            |object: &ObjectRef| stored(&self.connection, *object)?.map(|stored| stored.object(*object)).transpose();
+        objects.iter().filter_map(|object| read(object).transpose()).collect()
+    }
+
     /// Everything that changed after `since`.
     ///
     /// # Errors
@@ -99,6 +122,40 @@ impl CatalogStore {
     pub fn limits(&self) -> Result<Vec<Limit>, CatalogError> {
         limits_since(&self.connection, 0)
     }
+}
+
+/// Builds what `each` visits, parents before what hangs on them, again and again without what does not fit.
+pub(super) fn fitting(
+    at: CatalogVersion,
+    mut each: impl FnMut(&mut (dyn FnMut(Object) + Send)) -> Result<(), CatalogError>,
+) -> Result<(Catalog, BTreeSet<ObjectRef>), CatalogError> {
+    let mut left_out = BTreeSet::new();
+    loop {
+        let mut builder = Builder::new();
+        each(&mut |object| {
+            if left_out.contains(&object.reference()) || stands_on(&object).any(|above| left_out.contains(&above)) {
+                left_out.insert(object.reference());
+            } else {
+                builder.push(object);
+            }
+        })?;
+        let problems = match builder.finish(at, AdOrder::ByLineItem) {
+            Ok(catalog) => return Ok((catalog, left_out)),
+            Err(problems) => problems,
+        };
+        problems.iter().for_each(|problem| tracing::error!("left out of the catalog: {problem}"));
+        let before = left_out.len();
+        left_out.extend(problems.iter().map(|problem| problem.object));
+        if left_out.len() == before {
+            return Err(inconsistent(&problems));
+        }
+    }
+}
+
+/// What has to be in a catalog for this object to be in it.
+fn stands_on(object: &Object) -> impl Iterator<Item = ObjectRef> {
+    let shows = if let Object::Ad(ad) = object { Some(ad.creative.0) } else { None };
+    parent(object).into_iter().chain(shows.map(|id| ObjectRef { kind: ObjectKind::Creative, id }))
 }
 
 pub(super) fn inconsistent(problems: &[Problem]) -> CatalogError {

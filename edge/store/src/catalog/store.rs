@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::CatalogError;
 use super::beside::Beside;
+use super::groups;
 use super::index;
 use super::limit::{Limit, LimitField, StatedLimit};
 use super::payload::{BadPayload, decode, kind_number, kind_numbered};
@@ -111,6 +112,7 @@ impl CatalogStore {
         let transaction = store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(SCHEMA)?;
         transaction.execute_batch(index::SCHEMA)?;
+        groups::create(&transaction)?;
         transaction.execute_batch(repeats::SCHEMA)?;
         transaction.commit()?;
         Ok(store)

@@ -63,8 +63,7 @@ impl Call {
         let (repeatable, scope) = (self.repeatable()?, scope(&self.caller, self.options.tenant)?);
         let (node, dry_run, who, action) = (self.node, self.options.dry_run, self.caller.who(), self.action);
         let outcome = blocking(move || {
-            let (now, served) = (node.clock.now(), &node.world.load().catalog);
-            let edit = Edit { scope, kind, rows, dry_run, repeatable, now, served, who: &who, action };
+            let edit = Edit { scope, kind, rows, dry_run, repeatable, now: node.clock.now(), who: &who, action };
             let edited = node.editor.writing().edit(&edit, &answer);
             node.editor.told.tell();
             Ok(edited.map(|edited| match edited {

@@ -9,7 +9,7 @@ mod neighbours;
 mod row;
 mod stage;
 
-use litfass_catalog::{Catalog, ObjectKind, ObjectRef};
+use litfass_catalog::{ObjectKind, ObjectRef};
 use litfass_types::{CatalogVersion, Timestamp};
 use rusqlite::TransactionBehavior;
 use serde_json::{Map, Value};
@@ -44,8 +44,6 @@ pub struct Edit<'a> {
     pub dry_run: bool,
     pub repeatable: Option<Repeatable>,
     pub now: Timestamp,
-    /// The catalog being served: what a tenant's exclusion groups are called.
-    pub served: &'a Catalog,
 }
 
 #[derive(Clone, PartialEq, Debug)]

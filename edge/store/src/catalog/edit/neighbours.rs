@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use litfass_catalog::model::{LineItem, Object, Placement};
-use litfass_catalog::{AdOrder, Builder, Catalog, ObjectKind, ObjectRef, Problem, Targeting};
+use litfass_catalog::{AdOrder, Builder, ObjectKind, ObjectRef, Problem, Targeting};
 use litfass_types::{CatalogVersion, TenantId, TermKind};
 use rusqlite::Connection;
 
 use crate::catalog::CatalogError;
+use crate::catalog::groups;
 use crate::catalog::index;
 use crate::catalog::load::parent;
 use crate::catalog::read::inconsistent;
@@ -20,17 +21,17 @@ use crate::keys::Scope;
 pub(super) fn problems(
     connection: &Connection,
     scope: Scope,
-    served: &Catalog,
     objects: &[&Object],
 ) -> Result<BTreeMap<ObjectRef, Problem>, CatalogError> {
     let mut around = Neighbours { connection, scope, objects: BTreeMap::new() };
     objects.iter().try_for_each(|object| around.add_of(object))?;
     let mut refused = BTreeMap::new();
     claim_names(connection, objects, &mut refused)?;
+    groups::claim(connection, objects, &mut refused)?;
     loop {
         let taken = objects.iter().filter(|object| !refused.contains_key(&object.reference()));
         let taken: BTreeMap<_, _> = taken.map(|object| (object.reference(), *object)).collect();
-        let mut builder = Builder::beside(served);
+        let mut builder = Builder::new();
         let neighbours = around.objects.iter().filter(|(reference, _)| !taken.contains_key(reference));
         neighbours.for_each(|(_, object)| builder.push(object.clone()));
         taken.values().for_each(|object| builder.push((*object).clone()));

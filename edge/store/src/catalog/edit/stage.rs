@@ -66,7 +66,7 @@ impl<'a> Stager<'a> {
             }
         }
         let objects: Vec<_> = candidates.iter().map(|candidate| &candidate.object).collect();
-        let problems = neighbours::problems(self.reader.connection, edit.scope, edit.served, &objects)?;
+        let problems = neighbours::problems(self.reader.connection, edit.scope, &objects)?;
         candidates.retain(|candidate| match problems.get(&candidate.object.reference()) {
             None => true,
             Some(problem) => {
