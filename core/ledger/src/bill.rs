@@ -165,7 +165,10 @@ impl Bill<'_> {
             return Ok(Outcome::Repeated);
         }
         match rows.spend(claim.chain, claim.amount(), (!late).then_some(claim.lease))? {
-            None => till.ring(claim.tenant, claim.chain, claim.facet, claim.amount()).map(|()| Outcome::Billed),
+            None => {
+                till.ring(rows, (claim.tenant, claim.chain), claim.facet, claim.amount())?;
+                Ok(Outcome::Billed)
+            }
             Some(level) => Ok(self.wait(rows, entry, Shortage { level, late })),
         }
     }

@@ -45,6 +45,7 @@ pub struct Audit {
     sides: BTreeMap<LedgerAccount, (i128, i128)>,
     moved: BTreeMap<AdvertiserId, (i128, i128)>,
     billed: BTreeMap<Chain, (u64, i128)>,
+    refunded: BTreeMap<Chain, (u64, i128)>,
     effects: BTreeMap<CommandId, u64>,
     claims: u64,
     billed_at_once: u64,
@@ -126,6 +127,8 @@ impl Audit {
     }
 
     fn refund(&mut self, chain: Chain, restores_day: bool, nanos: i128) {
+        let refunded = self.refunded.entry(chain).or_default();
+        *refunded = (refunded.0 + 1, refunded.1 + nanos);
         for id in chain.controls().into_iter().filter(|id| restores_day || id.level() != Level::CampaignDay) {
             self.sums.entry(id).or_default().restored += nanos;
         }
@@ -352,6 +355,20 @@ pub fn postings_are_folds_of_outcomes(audit: &Audit) -> Result<(), Violation> {
     same(name, "the number of unbilled claims", unbilled, audit.outcomes.unbilled)
 }
 
+/// No day of a line item gives back more than it took, and what it gave back is what was posted.
+pub fn refunds_of_a_chain_are_within_its_bills(audit: &Audit) -> Result<(), Violation> {
+    let name = "refunds of a chain ≤ its bills";
+    let chains = audit.kept.tallies.keys().chain(audit.refunded.keys());
+    chains.copied().try_for_each(|chain| {
+        let Tally { billed, refunded, .. } = audit.kept.tallies.get(&chain).copied().unwrap_or_default();
+        let (refunds, nanos) = audit.refunded.get(&chain).copied().unwrap_or_default();
+        same(name, format!("refunds of {chain:?}"), refunded.events, refunds)?;
+        same(name, format!("nanos refunded of {chain:?}"), refunded.amount.nanos(), nanos)?;
+        let within = refunded.amount <= billed.amount;
+        ensure(name, within, || format!("{} of {} of {chain:?} were refunded", refunded.amount, billed.amount))
+    })
+}
+
 /// Reports show what was billed and refunded of every line item, to the nano.
 pub fn reports_are_folds_of_postings(audit: &Audit) -> Result<(), Violation> {
     let name = "reports are folds of postings";
@@ -388,7 +405,7 @@ pub fn nothing_pending_fits(audit: &Audit) -> Result<(), Violation> {
 type Check = fn(&Audit) -> Result<(), Violation>;
 
 /// What holds after every transaction.
-pub const ALWAYS: [Check; 12] = [
+pub const ALWAYS: [Check; 13] = [
     spent_and_leased_within_ceiling_and_restored,
     levels_agree,
     open_leases_are_what_is_leased,
@@ -401,6 +418,7 @@ pub const ALWAYS: [Check; 12] = [
     postings_are_folds_of_outcomes,
     commands_take_effect_once,
     reports_are_folds_of_postings,
+    refunds_of_a_chain_are_within_its_bills,
 ];
 
 /// Every invariant that does not hold, the first place of each.

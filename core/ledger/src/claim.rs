@@ -205,6 +205,14 @@ pub struct Tally {
     pub billed: Count,
     pub repeated: Count,
     pub expired: Count,
+    /// At most what was billed.
+    pub refunded: Count,
+}
+
+impl Tally {
+    pub(crate) fn can_refund(&self, amount: Amount) -> bool {
+        self.refunded.amount.plus(amount).is_ok_and(|refunded| refunded <= self.billed.amount)
+    }
 }
 
 /// Names a counter of claims that were delivered and never billed.

@@ -150,7 +150,15 @@ impl Till {
         Self { cause, sums: BTreeMap::new(), spent: Rollup { delivered: BTreeMap::new(), asked: BTreeMap::new() } }
     }
 
-    pub(crate) fn ring(&mut self, tenant: TenantId, chain: Chain, facet: Facet, amount: Amount) -> Result<(), Refused> {
+    /// Counted at once, because a refund that waits may ask in the same transaction.
+    pub(crate) fn ring(
+        &mut self,
+        rows: &mut Rows,
+        (tenant, chain): (TenantId, Chain),
+        facet: Facet,
+        amount: Amount,
+    ) -> Result<(), Refused> {
+        rows.tally(chain, |tally| tally.billed.add(1, amount))?;
         let figures = Figures { spent: amount, ..Figures::default() };
         self.spent.deliver(Slice::new(tenant, &chain, facet), &figures)?;
         Ok(self.sums.entry((tenant, chain)).or_default().add(1, amount)?)
@@ -160,7 +168,6 @@ impl Till {
         let Self { cause, sums, spent } = self;
         rows.rollup.add(&spent)?;
         for ((tenant, chain), Count { events, amount }) in sums {
-            rows.tally(chain, |tally| tally.billed.add(events, amount))?;
             rows.post(Posting {
                 kind: PostingKind::Bill,
                 cause,

@@ -81,9 +81,13 @@ fn end_refund(rows: &mut Rows, id: CommandId, outcome: CommandOutcome, settled: 
     Ok(())
 }
 
-/// Restores every level it concerns and posts it, or does nothing where less was spent.
+/// Restores every level it concerns and posts it, or does nothing where less was billed of its chain: the levels may have been
+/// spent by other days, other line items or other time zones.
 pub(crate) fn refund(rows: &mut Rows, entry: &CommandEntry) -> Result<bool, Refused> {
     let Effect::Refund { chain, day_ends, amount } = entry.command.effect else { return Ok(false) };
+    if !rows.tallies.get(&chain)?.is_some_and(|tally| tally.can_refund(amount)) {
+        return Ok(false);
+    }
     let restores_day = entry.appended < day_ends;
     let levels = chain.controls().into_iter().filter(|id| restores_day || !matches!(id, ControlId::CampaignDay(..)));
     for id in levels.clone() {
@@ -94,6 +98,7 @@ pub(crate) fn refund(rows: &mut Rows, entry: &CommandEntry) -> Result<bool, Refu
     for id in levels {
         rows.change(id, |control| control.restore(amount))?;
     }
+    rows.tally(chain, |tally| tally.refunded.add(1, amount))?;
     let tenant = entry.command.tenant;
     let figures = Figures { refunded: amount, ..Figures::default() };
     rows.rollup.deliver(Slice::of_refund(tenant, &chain, entry.appended), &figures)?;
@@ -137,7 +142,7 @@ pub(crate) fn bill_pending(
     settled: &mut Settled,
 ) -> Result<(), Refused> {
     let Some(pending) = rows.pending.slot(id)?.take() else { return Ok(()) };
-    till.ring(pending.tenant, pending.chain, pending.facet, pending.amount)?;
+    till.ring(rows, (pending.tenant, pending.chain), pending.facet, pending.amount)?;
     end_pending(rows, id, &pending, Outcome::Billed, settled);
     Ok(())
 }

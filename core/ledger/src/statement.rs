@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use litfass_types::{AdvertiserId, CampaignId, Day, LineItemId, Timestamp};
 
-use crate::amount::{Amount, Overflow};
+use crate::amount::Amount;
 use crate::claim::Count;
 use crate::command::{CommandId, CommandRecord, Effect, Funding, Note};
 use crate::control::{Chain, Control};
@@ -161,10 +161,8 @@ impl Account {
     }
 
     /// What was billed and not refunded, per line item and budget day, where anything is left.
-    ///
-    /// # Errors
-    /// Where more was refunded than billed: the ledger is damaged.
-    pub fn refundable(&self, wanted: impl Fn(&Chain) -> bool) -> Result<Vec<(Chain, Amount)>, Overflow> {
+    #[must_use]
+    pub fn refundable(&self, wanted: impl Fn(&Chain) -> bool) -> Vec<(Chain, Amount)> {
         let mut back: BTreeMap<Chain, i128> = BTreeMap::new();
         for refund in self.moves.iter().filter_map(Move::of) {
             if let Some(chain) = refund.chain {
@@ -173,11 +171,12 @@ impl Account {
         }
         let mut left = Vec::new();
         for (chain, count) in self.billed.iter().filter(|(chain, _)| wanted(chain)) {
-            let rest = count.amount.minus(Amount::new(back.get(chain).copied().unwrap_or(0))?)?;
+            let rest = (count.amount.nanos() - back.get(chain).copied().unwrap_or(0)).max(0);
+            let rest = Amount::new(rest).unwrap_or(Amount::ZERO);
             if !rest.is_zero() {
                 left.push((*chain, rest));
             }
         }
-        Ok(left)
+        left
     }
 }

@@ -9,9 +9,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use litfass_catalog::{AdvertiserRow, Catalog};
 use litfass_events::{EventKind, PartitionKey, delivery_id};
-use litfass_ledger::{
-    Account, Amount, Chain, Command, CommandId, CommandRecord, Effect, Limit, Note, Outcome, Overflow,
-};
+use litfass_ledger::{Account, Amount, Chain, Command, CommandId, CommandRecord, Days, Effect, Limit, Note, Outcome};
 use litfass_store::ledger::LedgerReader;
 use litfass_store::wire::{self, Body};
 use litfass_types::{AdvertiserId, Day, DecisionId, EventId, Position, TenantId, Timestamp, Unit};
@@ -102,28 +100,40 @@ impl Node {
                         && campaign.is_none_or(|id| id == chain.campaign.0)
                         && line_item.is_none_or(|id| id == chain.line_item.0)
                 };
-                self.period_refunds(wish, wanted).map_err(|e| internal(&e))?.map_err(|e| internal(&e.into()))
+                self.period_refunds(wish, &what_for(campaign, line_item, days), wanted)
             }
         }
     }
 
-    fn period_refunds(&self, wish: &Wish, wanted: impl Fn(&Chain) -> bool) -> Result<Result<Vec<Command>, Overflow>> {
-        let account = self.ledger.account(wish.account)?;
+    /// Under a key that was used for the same period: what was wished then.
+    fn period_refunds(
+        &self,
+        wish: &Wish,
+        what_for: &[u8],
+        wanted: impl Fn(&Chain) -> bool,
+    ) -> Result<Vec<Command>, Problem> {
+        let account = self.ledger.account(wish.account).map_err(|e| internal(&e.into()))?;
+        let round = PeriodIds::new(wish, what_for).map_err(|e| internal(&e))?;
+        if wish.key.is_some() {
+            let before = self.wished(&account, &round, &wanted).map_err(|e| internal(&e))?;
+            if !before.is_empty() {
+                return Ok(before);
+            }
+            if account.moves.iter().any(|record| round.is_of_the_key(record.entry.command.id)) {
+                let detail = "this idempotency key was used for another period: take a new one for a new wish";
+                return Err(Problem::new(Code::KeyReused, detail).at("Idempotency-Key"));
+            }
+        }
         let catalog = &self.world.load().catalog;
-        let left = match account.refundable(wanted) {
-            Ok(left) => left,
-            Err(overflow) => return Ok(Err(overflow)),
-        };
-        let round = match &wish.key {
-            Some(key) => key.as_bytes().to_vec(),
-            None => random::<16>()?.to_vec(),
-        };
-        let command = |(chain, amount): (Chain, Amount)| {
-            let name = [format!("{chain:?}").into_bytes(), round.clone()].concat();
-            let id = named(wish.tenant, wish.account, "refund of a period", &name);
-            wish.command(id, refund(catalog, chain, amount))
-        };
-        Ok(Ok(left.into_iter().map(command).collect()))
+        let command = |(chain, amount)| wish.command(round.id(&chain), refund(catalog, chain, amount));
+        Ok(account.refundable(wanted).into_iter().map(command).collect())
+    }
+
+    /// The commands that were made of this wish before.
+    fn wished(&self, account: &Account, round: &PeriodIds, wanted: impl Fn(&Chain) -> bool) -> Result<Vec<Command>> {
+        let chains = account.billed.iter().map(|(chain, _)| *chain).filter(|chain| wanted(chain));
+        let found = chains.map(|chain| Ok(self.ledger.command(round.id(&chain))?.map(|record| record.entry.command)));
+        found.filter_map(Result::transpose).collect()
     }
 
     fn event_refund(&self, wish: &Wish, decision: DecisionId, slot: u8) -> Result<Command, Problem> {
@@ -134,7 +144,7 @@ impl Node {
         }
         let (chain, amount) = self.charged(wish.account, decision, slot)?;
         let account = self.ledger.account(wish.account).map_err(|e| internal(&e.into()))?;
-        let left = account.refundable(|of| *of == chain).map_err(|e| internal(&e.into()))?;
+        let left = account.refundable(|of| *of == chain);
         if !left.iter().any(|(_, left)| *left >= amount) {
             return Err(nothing("what was charged on that day is refunded already"));
         }
@@ -222,6 +232,44 @@ impl Node {
         let until = self.complete_until()?;
         Ok((self.ledger.account(id)?, until))
     }
+}
+
+/// Names the commands of one refund of a period: the first half of each is the key's, the second the period's and the chain's.
+struct PeriodIds {
+    key: u128,
+    wish: Vec<u8>,
+    tenant: TenantId,
+    account: AdvertiserId,
+}
+
+/// The half of an id that an idempotency key names.
+const KEY_HALF: u128 = !0 << 64;
+
+impl PeriodIds {
+    fn new(wish: &Wish, what_for: &[u8]) -> Result<Self> {
+        let key = match &wish.key {
+            Some(key) => key.as_bytes().to_vec(),
+            None => random::<16>()?.to_vec(),
+        };
+        let &Wish { tenant, account, .. } = wish;
+        let half = named(tenant, account, "refund of a period", &key).0 & KEY_HALF;
+        Ok(Self { key: half, wish: [key, what_for.to_vec()].concat(), tenant, account })
+    }
+
+    fn id(&self, chain: &Chain) -> CommandId {
+        let name = [self.wish.clone(), format!("{chain:?}").into_bytes()].concat();
+        let rest = named(self.tenant, self.account, "refund of a period's day", &name).0 & !KEY_HALF;
+        CommandId(self.key | rest)
+    }
+
+    const fn is_of_the_key(&self, id: CommandId) -> bool {
+        id.0 & KEY_HALF == self.key
+    }
+}
+
+/// A refund's period in words of its own, for the ids of its commands.
+fn what_for(campaign: Option<u64>, line_item: Option<u64>, days: Days) -> Vec<u8> {
+    format!("{campaign:?} {line_item:?} {days:?}").into_bytes()
 }
 
 /// # Errors

@@ -301,6 +301,21 @@ fn a_refund_restores_its_day_only_if_it_was_appended_before_midnight() {
 }
 
 #[test]
+fn a_day_gives_back_no_more_than_was_billed_of_it_though_its_levels_spent_more() {
+    let mut desk = Desk::with_credit(10_000);
+    desk.bill(&[shown(1, 1), shown(2, 1)]);
+    // As if the advertiser's calendar had moved: the same line item was billed on the day after, too.
+    let later = Claim { chain: chain(1, Day(FIRST_DAY.0 + 1)), ..shown(1, 2) };
+    assert_eq!(desk.outcome(&later), Outcome::Billed);
+    assert_eq!(desk.refund(1, FIRST_DAY, 600), CommandOutcome::Applied);
+    assert_eq!(desk.refund(1, FIRST_DAY, 600), CommandOutcome::Waiting, "400 are left of that day");
+    assert_eq!(desk.refund(1, FIRST_DAY, 400), CommandOutcome::Applied);
+    assert_eq!(desk.refund(1, Day(FIRST_DAY.0 + 2), 1), CommandOutcome::Waiting, "nothing was billed on that one");
+    assert_eq!(desk.control(LINE_ITEM).restored, nanos(1_000));
+    assert_eq!(desk.broken(), [""; 0]);
+}
+
+#[test]
 fn a_refund_of_more_than_was_spent_waits_for_billing_and_is_refused_once_the_watermark_is_past_it() {
     let mut desk = Desk::with_credit(10_000);
     assert_eq!(desk.refund(1, FIRST_DAY, 1_000), CommandOutcome::Waiting);

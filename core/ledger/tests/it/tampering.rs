@@ -1,7 +1,7 @@
 //! Every invariant notices what it is there for.
 
 use litfass_ledger::check::{Audit, nothing_pending_fits};
-use litfass_ledger::{Book, CommandId, ControlId, Level, Limit, Outcome};
+use litfass_ledger::{Book, CommandId, ControlId, Level, Limit, Outcome, PostingKind};
 use litfass_types::{AdvertiserId, Duration, LeaseId, LineItemId, Position};
 
 use super::desk::Desk;
@@ -74,6 +74,20 @@ fn a_command_with_two_effects_or_none_is_noticed() {
     let twice = after(|book| book.postings.extend(book.postings.last().copied()));
     assert!(twice.contains(&"a command takes effect at most once"));
     assert!(after(|book| book.commands.remove(&CommandId(2))).contains(&"a command takes effect at most once"));
+}
+
+#[test]
+fn a_day_that_gave_back_more_than_it_took_is_noticed() {
+    let name = "refunds of a chain ≤ its bills";
+    let mut desk = desk();
+    let tally = desk.ledger.book.tallies.get_mut(&chain(1, FIRST_DAY)).unwrap();
+    tally.refunded.amount = nanos(1);
+    assert!(desk.broken().contains(&name), "not what was posted");
+    let (tally, posted) = (desk.ledger.book.tallies.get_mut(&chain(1, FIRST_DAY)).unwrap(), nanos(3_001));
+    tally.refunded.amount = posted;
+    let refund = desk.ledger.book.postings.iter_mut().find(|posting| posting.kind == PostingKind::Refund).unwrap();
+    refund.amount = posted;
+    assert!(desk.broken().contains(&name), "more than was billed");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use litfass_ledger::{Amount, Command, CommandId, CommandRecord, Effect, Limit, Note};
+use litfass_ledger::{Amount, Command, CommandId, CommandOutcome, CommandRecord, Effect, Limit, Note};
 use litfass_store::ledger::LedgerReader;
 use litfass_types::{AdvertiserId, Calendar, Timestamp};
 use serde::Deserialize;
@@ -149,6 +149,9 @@ pub(super) async fn refund(
 
 /// What the first of the commands with this id gives back.
 fn refunded(command: &Command, record: Option<&CommandRecord>) -> i128 {
+    if record.is_some_and(|record| matches!(record.outcome, CommandOutcome::Refused(_))) {
+        return 0;
+    }
     let effect = record.map_or(command.effect, |record| record.entry.command.effect);
     if let Effect::Refund { amount, .. } = effect { Amount::nanos(amount) } else { 0 }
 }

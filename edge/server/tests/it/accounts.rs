@@ -160,8 +160,16 @@ fn refunds_of_an_event_and_of_a_period_give_back_what_was_charged_once() {
     assert_eq!(post(&mut caller, "refunds", &unseen).status, 409);
     let period = |line_item: u64| json!({ "reason": "outage", "period": { "line_item_id": line_item, "from": "2020-01-01", "to": "2100-01-01" } });
     assert_eq!(post(&mut caller, "refunds", &period(999)).status, 409, "another line item has no charges");
-    let rest = post(&mut caller, "refunds", &period(shown[0].line_item)).json();
+    let keyed = |caller: &mut Caller, body: &Value| {
+        let key = [("Idempotency-Key", "outage-7")];
+        caller.send_with("POST", &format!("{ACCOUNT}/refunds"), &key, &body.to_string())
+    };
+    let rest = keyed(&mut caller, &period(shown[0].line_item)).json();
     assert_eq!(nanos(&rest, "refund_nanos"), 2 * PRICE, "what the event's refund left");
+    assert_eq!(keyed(&mut caller, &period(shown[0].line_item)).json(), rest, "the first outcome");
+    let other = json!({ "reason": "outage", "period": { "from": "2020-01-01", "to": "2100-01-01" } });
+    let reused = keyed(&mut caller, &other);
+    assert_eq!((reused.status, &reused.json()["type"]), (409, &json!("/problems/key-reused")), "another period");
     assert_eq!(post(&mut caller, "refunds", &period(shown[0].line_item)).status, 409, "nothing is left");
     let view = balance(&mut caller);
     assert_eq!((nanos(&view, "refunds_nanos"), nanos(&view, "balance_nanos")), (3 * PRICE, 3 * PRICE));

@@ -28,7 +28,7 @@ pub(super) const PENDING_NUMBERS: &str = "slot, kind, partition, at, tenant, acc
 pub(super) const BALANCE: &str = "debits_hi, debits_lo, credits_hi, credits_lo";
 pub(super) const CHAIN: &str = "account, campaign, line_item, day";
 pub(super) const TALLY: &str = "billed_events, billed_hi, billed_lo, repeated_events, repeated_hi, repeated_lo, \
-                                expired_events, expired_hi, expired_lo";
+                                expired_events, expired_hi, expired_lo, refunded_events, refunded_hi, refunded_lo";
 pub(super) const POSTING: &str = "kind, cause_partition, cause_next, tenant, debit_kind, debit_owner, credit_kind, \
     credit_owner, hi, lo, events, account, campaign, line_item, day, restores_day, cause_command";
 pub(super) const SLICE: &str =
@@ -189,13 +189,19 @@ pub(super) fn balance_row(account: LedgerAccount, balance: &Balance) -> [i64; 6]
 
 /// [`TALLY`] from `at` on.
 pub(super) fn tally<R: Fields>(row: &R, at: usize) -> Result<Tally, R::Error> {
-    Ok(Tally { billed: count(row, at)?, repeated: count(row, at + 3)?, expired: count(row, at + 6)? })
+    Ok(Tally {
+        billed: count(row, at)?,
+        repeated: count(row, at + 3)?,
+        expired: count(row, at + 6)?,
+        refunded: count(row, at + 9)?,
+    })
 }
 
 /// [`CHAIN`], then [`TALLY`].
-pub(super) fn tally_row(chain: &Chain, tally: &Tally) -> [i64; 13] {
+pub(super) fn tally_row(chain: &Chain, tally: &Tally) -> [i64; 16] {
     let [account, campaign, line_item, day] = chain_columns(chain);
-    let [billed, repeated, expired] = [tally.billed, tally.repeated, tally.expired].map(count_columns);
+    let counts = [tally.billed, tally.repeated, tally.expired, tally.refunded];
+    let [billed, repeated, expired, refunded] = counts.map(count_columns);
     [
         account,
         campaign,
@@ -210,6 +216,9 @@ pub(super) fn tally_row(chain: &Chain, tally: &Tally) -> [i64; 13] {
         expired[0],
         expired[1],
         expired[2],
+        refunded[0],
+        refunded[1],
+        refunded[2],
     ]
 }
 

@@ -215,6 +215,9 @@ impl Twin {
         let Effect::Refund { chain, day_ends, amount } = entry.command.effect else { return false };
         let day = entry.appended < day_ends;
         let concerned = |id: &ControlId| day || id.level() != Level::CampaignDay;
+        if self.refunded(chain).0 + amount.nanos() > self.billed(chain) {
+            return false;
+        }
         let fits = |id: ControlId| self.restored(id) + amount.nanos() <= self.spent(id);
         if !chain.controls().into_iter().filter(concerned).all(fits) {
             return false;

@@ -93,6 +93,22 @@ impl Twin {
         self.facts.iter().map(restored).sum()
     }
 
+    /// Of one day of a line item.
+    pub(super) fn billed(&self, of: Chain) -> i128 {
+        let billed =
+            |fact: &Fact| if let Fact::Spent(_, chain, nanos) = fact { i128::from(*chain == of) * nanos } else { 0 };
+        self.facts.iter().map(billed).sum()
+    }
+
+    /// What was given back of one day of a line item, and how often.
+    pub(super) fn refunded(&self, of: Chain) -> (i128, u64) {
+        let refunds = self.facts.iter().filter_map(|fact| match fact {
+            Fact::Restored(chain, _, nanos) if *chain == of => Some(*nanos),
+            _ => None,
+        });
+        refunds.fold((0, 0), |(sum, times), nanos| (sum + nanos, times + 1))
+    }
+
     pub(super) fn leased(&self, id: ControlId) -> i128 {
         self.leases.iter().filter(|lease| lease.chain.controls().contains(&id)).map(TwinLease::left).sum()
     }
@@ -165,6 +181,10 @@ impl Twin {
                 Outcome::Pending(_) | Outcome::Unbilled(_) => continue,
             };
             *count = Count { events: count.events + 1, amount: count.amount.plus(*amount).unwrap() };
+        }
+        for (chain, tally) in &mut tallies {
+            let (nanos, events) = self.refunded(*chain);
+            tally.refunded = Count { events, amount: amount(nanos) };
         }
         tallies.retain(|_, tally| *tally != Tally::default());
         tallies

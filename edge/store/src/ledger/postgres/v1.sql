@@ -121,6 +121,7 @@ CREATE TABLE ledger_tally (
   billed_events BIGINT NOT NULL, billed_hi BIGINT NOT NULL, billed_lo BIGINT NOT NULL,
   repeated_events BIGINT NOT NULL, repeated_hi BIGINT NOT NULL, repeated_lo BIGINT NOT NULL,
   expired_events BIGINT NOT NULL, expired_hi BIGINT NOT NULL, expired_lo BIGINT NOT NULL,
+  refunded_events BIGINT NOT NULL, refunded_hi BIGINT NOT NULL, refunded_lo BIGINT NOT NULL,
   PRIMARY KEY (account, campaign, line_item, day)
 ) WITH (fillfactor = 50);
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::ledger::LedgerError;
 
 /// One script per version, in order; a script that was released never changes.
-const MIGRATIONS: [&str; 4] = [V1, V2, V3, V4];
+const MIGRATIONS: [&str; 5] = [V1, V2, V3, V4, V5];
 
 const V1: &str = "
 CREATE TABLE ledger_state (
@@ -277,6 +277,25 @@ INSERT INTO report_place SELECT quarter, tenant, placement, country, traffic, 0,
 DROP TABLE report_request;
 "
 );
+
+/// What was refunded of each line item's day, added up from the postings: billions of nanos and the rest apart, so that no sum leaves
+/// its 64 bits.
+const V5: &str = "
+ALTER TABLE ledger_tally ADD COLUMN refunded_events INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ledger_tally ADD COLUMN refunded_hi INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ledger_tally ADD COLUMN refunded_lo INTEGER NOT NULL DEFAULT 0;
+INSERT INTO ledger_tally
+SELECT account, campaign, line_item, day, 0, 0, 0, 0, 0, 0, 0, 0, 0, events,
+his + (billions + rest / 1000000000) / 1000000000,
+(billions + rest / 1000000000) % 1000000000 * 1000000000 + rest % 1000000000
+FROM (
+  SELECT account, campaign, line_item, day, sum(events) AS events, sum(hi) AS his,
+  sum(lo / 1000000000) AS billions, sum(lo % 1000000000) AS rest
+  FROM ledger_posting WHERE kind = 2 GROUP BY account, campaign, line_item, day
+) WHERE true
+ON CONFLICT DO UPDATE SET refunded_events = excluded.refunded_events, refunded_hi = excluded.refunded_hi,
+refunded_lo = excluded.refunded_lo;
+";
 
 /// Brings the ledger's tables to this program's version.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), LedgerError> {

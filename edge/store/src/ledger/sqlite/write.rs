@@ -228,7 +228,8 @@ fn post(tx: &Connection, posting: &Posting) -> Result<()> {
 }
 
 fn counters(tx: &Connection, plan: &Plan) -> Result<()> {
-    let sql = "REPLACE INTO ledger_tally VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    let sql =
+        "REPLACE INTO ledger_tally VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
     upsert(tx, &plan.tallies, sql, |statement, chain, row| statement.execute(tally_row(chain, row)))?;
     let sql = "REPLACE INTO ledger_unbilled VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     upsert(tx, &plan.unbilled, sql, |statement, id, count| statement.execute(unbilled_row(id, *count)))

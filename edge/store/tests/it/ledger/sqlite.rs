@@ -189,3 +189,28 @@ fn a_file_of_a_later_version_is_left_alone() {
     let error = SqliteLedger::open(&path, terms(), Hand::new().clock()).unwrap_err();
     assert!(matches!(error, LedgerError::NewerSchema { found: 99, .. }));
 }
+
+#[test]
+fn what_was_refunded_before_it_was_counted_is_added_up_from_the_postings() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("litfass.db");
+    open(&path);
+    let file = Connection::open(&path).unwrap();
+    // The tables as version 4 had them, with refunds whose small halves alone pass 64 bits.
+    let back = "ALTER TABLE ledger_tally DROP COLUMN refunded_events; ALTER TABLE ledger_tally DROP COLUMN refunded_hi;
+        ALTER TABLE ledger_tally DROP COLUMN refunded_lo; DELETE FROM ledger_migration WHERE version > 4;
+        INSERT INTO ledger_tally VALUES (1, 2, 3, 4, 20, 30, 5, 0, 0, 0, 0, 0, 0);";
+    file.execute_batch(back).unwrap();
+    for _ in 0..20 {
+        let posting = "INSERT INTO ledger_posting (kind, tenant, debit_kind, debit_owner, credit_kind, credit_owner, hi, lo, events,
+            account, campaign, line_item, day, restores_day) VALUES (2, 1, 2, 1, 0, 1, 1, 999999999999999999, 1, 1, 2, 3, 4, 0)";
+        file.execute(posting, []).unwrap();
+    }
+    open(&path);
+    let row =
+        file.query_row("SELECT billed_hi, refunded_events, refunded_hi, refunded_lo FROM ledger_tally", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
+        });
+    // 20 times 2·10¹⁸ − 1.
+    assert_eq!(row.unwrap(), (30, 20, 39, 999_999_999_999_999_980));
+}
