@@ -20,9 +20,13 @@ const ADS_PER_LINE_ITEM: u64 = 5;
 const LINE_ITEMS_PER_CAMPAIGN: u64 = 4;
 const CAMPAIGNS_PER_ADVERTISER: u64 = 5;
 
+pub(crate) const fn line_items(ads: u64) -> u64 {
+    ads.div_ceil(ADS_PER_LINE_ITEM)
+}
+
 /// Written list by list: a million ads are more than one would want in memory.
 pub(crate) fn write(path: &Path, ads: u64) -> Result<()> {
-    let line_items = ads.div_ceil(ADS_PER_LINE_ITEM);
+    let line_items = line_items(ads);
     let campaigns = line_items.div_ceil(LINE_ITEMS_PER_CAMPAIGN);
     let advertisers = campaigns.div_ceil(CAMPAIGNS_PER_ADVERTISER);
     let mut out = BufWriter::new(File::create(path)?);

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "prints its measurements")]
 
 mod catalog;
+mod edits;
 mod generator;
 mod machine;
 mod report;
@@ -51,6 +52,7 @@ fn main() -> Result<()> {
     println!("{}", report::catalogs(&catalogued));
     println!("{}", report::decisions(&served));
     println!("{}", report::events(&served));
+    println!("{}", report::edits(&served));
     Ok(())
 }
 
@@ -95,7 +97,9 @@ fn exercise(ads: u64, server: &Server, data: &std::path::Path) -> Result<Served>
     eprintln_step(&format!("decisions, {rate:.0} a second"));
     let steady = generator::at_rate(server, &requests, CONNECTIONS, rate, SPAN)?;
     let filled = traffic::filled_share(server, &shoppers)?;
-    Ok(Served { ads, trained, most, steady, filled, events: scaled(events, EVENTS_PER_BATCH), beacons })
+    eprintln_step("edits");
+    let edited = edits::measure(server, &shoppers, catalog::line_items(ads))?;
+    Ok(Served { ads, trained, most, steady, filled, events: scaled(events, EVENTS_PER_BATCH), beacons, edited })
 }
 
 /// A batch counts as its events.

@@ -1,7 +1,9 @@
 //! The tables, as they stand in docs/benchmarks.md.
 
 use std::fmt::Write;
+use std::time::Duration;
 
+use crate::edits::Edited;
 use crate::generator::Run;
 
 /// What a catalog of a size costs.
@@ -22,6 +24,7 @@ pub(crate) struct Served {
     pub(crate) filled: f64,
     pub(crate) events: Run,
     pub(crate) beacons: Run,
+    pub(crate) edited: Edited,
 }
 
 pub(crate) fn catalogs(rows: &[Catalogued]) -> String {
@@ -95,6 +98,32 @@ pub(crate) fn events(rows: &[Served]) -> String {
             cells
         }),
     )
+}
+
+pub(crate) fn edits(rows: &[Served]) -> String {
+    let head = [
+        "ads",
+        "single changes/s",
+        "rows/s in bulk",
+        "change → served ms: median",
+        "worst",
+        "kill ms: median",
+        "worst",
+    ];
+    table(
+        &head,
+        rows.iter().map(|Served { ads, edited, .. }| {
+            let mut cells = vec![ads.to_string()];
+            cells.extend([edited.singles_per_second, edited.rows_per_second].map(|rate| format!("{rate:.0}")));
+            cells.extend([&edited.served, &edited.killed].into_iter().flat_map(|times| median_and_worst(times)));
+            cells
+        }),
+    )
+}
+
+fn median_and_worst(ascending: &[Duration]) -> [String; 2] {
+    let (median, worst) = (ascending.get(ascending.len() / 2), ascending.last());
+    [median, worst].map(|time| time.map_or_else(String::new, |time| format!("{:.0}", time.as_secs_f64() * 1_000.0)))
 }
 
 fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {

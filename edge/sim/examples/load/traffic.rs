@@ -48,7 +48,7 @@ impl Shoppers {
     }
 
     /// The `n`-th request: a known user with a context of a dozen terms.
-    fn request(&self, n: u64) -> Value {
+    pub(crate) fn request(&self, n: u64) -> Value {
         let seed = Seed(3).derive(n);
         let list = |salt: u64, count: u64, of: u64, name: &dyn Fn(u64) -> String| -> Vec<String> {
             (0..count).map(|k| name(seed.derive(salt + k).below(of))).collect()
