@@ -8,6 +8,7 @@ use litfass_types::{AdvertiserId, CampaignId, Day, LineItemId, Position, TenantI
 use super::fields::{Fields, day, id, narrow, time};
 
 /// What [`numbers`] gives.
+#[cfg(feature = "postgres")]
 pub(super) const NUMBERS: &str =
     "partition, at, appended, tenant, effect, account, campaign, line_item, day, day_ends, outcome";
 pub(super) const COLUMNS: &str = "id, partition, at, appended, tenant, effect, account, campaign, line_item, day, day_ends, outcome, nanos, by_whom, reason";
