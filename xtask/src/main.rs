@@ -8,11 +8,13 @@ mod apt;
 mod bench;
 mod browser;
 mod codegen;
+mod fuzz;
 mod postgres;
 mod quickstart;
 mod step;
 mod suite;
 mod tidy;
+mod traces;
 mod verify;
 mod workspace;
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::{bench, quickstart, step, workspace};
+use crate::{bench, fuzz, quickstart, step, traces, workspace};
 
 /// One area of the long tier.
 struct Area {
@@ -11,7 +11,7 @@ struct Area {
     run: fn() -> Result<()>,
 }
 
-const AREAS: [Area; 7] = [
+const AREAS: [Area; 9] = [
     Area {
         name: "power-loss",
         shows: "nothing acknowledged is lost, over 10,000 seeds of lost writes",
@@ -25,6 +25,16 @@ const AREAS: [Area; 7] = [
         name: "quickstart",
         shows: "every command of the quick start, from a clean clone, prints what the page says",
         run: quickstart::verify,
+    },
+    Area {
+        name: "traces",
+        shows: "a decision is one trace, also to OpenTelemetry's own collector (needs Go)",
+        run: traces::verify,
+    },
+    Area {
+        name: "openapi",
+        shows: "every operation's answers are as docs/openapi.json says, whatever is sent",
+        run: fuzz::verify,
     },
     Area { name: "bench", shows: "the speeds, with their quality numbers", run: || bench::run(&[]) },
 ];

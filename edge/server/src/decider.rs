@@ -13,6 +13,7 @@ use litfass_events::{Billable, EventKind, PartitionKey, Token};
 use litfass_store::log::{AppendError, Clock, EventLog, Until};
 use litfass_store::wire;
 use litfass_types::{Day, DecisionId, Duration, Seed};
+use tracing::Instrument;
 
 use crate::api::decisions::Tracking;
 use crate::gather::Gather;
@@ -23,6 +24,7 @@ use crate::metrics::label::{DecisionResult, Step};
 use crate::promises::Promises;
 use crate::roles::ProcessName;
 use crate::secrets::{SecretError, random};
+use crate::telemetry::spans;
 use crate::tokens::Tokens;
 use crate::world::SwappedWorld;
 
@@ -76,8 +78,13 @@ impl Decider {
     /// # Errors
     /// When the record could not be appended.
     pub async fn decide(&self, request: AdRequest, explain: bool) -> Result<Decided, Unavailable> {
+        self.decided(request, explain).instrument(spans::decision()).await
+    }
+
+    async fn decided(&self, request: AdRequest, explain: bool) -> Result<Decided, Unavailable> {
         let Computed { decided, days, key, mut watch } = self.compute(request, explain)?;
-        let appended = self.append(&decided.record, key).await;
+        spans::decided(&decided.record);
+        let appended = self.append(&decided.record, key).instrument(spans::step(Step::Commit)).await;
         watch.lap(Step::Commit, &self.metrics);
         if let Err(error) = appended {
             self.promises.break_off(&decided.record, &days);
@@ -101,14 +108,16 @@ impl Decider {
         let world = self.world.at(now);
         let key = request.user.map_or(PartitionKey(random), PartitionKey::of_user);
         let partition = self.log.partition(&self.writer, key).unwrap_or_default();
-        let observed = self.gather.observe(request, &world.catalog, partition, now, seed);
+        let observed =
+            spans::step(Step::Gather).in_scope(|| self.gather.observe(request, &world.catalog, partition, now, seed));
         watch.lap_stage(StageName::Gather, Step::Gather, &self.metrics);
-        let shortlist = self.shortlist(&world, &observed);
+        let shortlist = spans::step(Step::Shortlist).in_scope(|| self.shortlist(&world, &observed));
         watch.lap_stage(StageName::Shortlist, Step::Shortlist, &self.metrics);
-        let market = predict(&world, &shortlist);
+        let market = spans::step(Step::Predict).in_scope(|| predict(&world, &shortlist));
         watch.lap_stage(StageName::Predict, Step::Predict, &self.metrics);
         let id = DecisionId::new(now, partition, random);
-        let promised = self.promises.settle_and_hold(id, &world, &observed, &shortlist, &market);
+        let promised = spans::step(Step::Settle)
+            .in_scope(|| self.promises.settle_and_hold(id, &world, &observed, &shortlist, &market));
         watch.lap_stage(StageName::Settle, Step::Settle, &self.metrics);
         let timings = watch.timings.clone();
         self.metrics.unmarked.add((), promised.settled.decision.fates.unmarked() as u64);

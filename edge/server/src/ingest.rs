@@ -18,6 +18,7 @@ use litfass_store::log::{AppendError, Appended, Clock, EventLog, NewEntry, Until
 use litfass_store::wire::{self, Body};
 use litfass_types::{EventId, TenantId, Timestamp, Traffic};
 use serde_json::Value;
+use tracing::Instrument;
 
 use crate::access::Caller;
 use crate::api::events::{ConversionAsk, EventAsk, EventResult, ItemAsk, TokenAsk, ViewAsk};
@@ -26,6 +27,7 @@ use crate::metrics::{Metrics, label};
 use crate::problem::{Code, Problem};
 use crate::roles::ProcessName;
 use crate::secrets::UserKeys;
+use crate::telemetry::spans;
 use crate::tokens::{Opened, Tokens, UnknownToken};
 use crate::world::SwappedWorld;
 
@@ -75,7 +77,7 @@ impl Recorded {
     /// Waits at most that long; what is not on disk by then is counted, and still on its way.
     pub async fn within(self, wait: Duration) {
         let Some(appended) = self.pending else { return };
-        let recorded = tokio::time::timeout(wait, appended).await;
+        let recorded = tokio::time::timeout(wait, appended).instrument(spans::append(1)).await;
         let on_disk = recorded.is_ok_and(|results| results.iter().all(Result::is_ok));
         if !on_disk {
             self.metrics.clicks_unrecorded.add((), 1);
@@ -167,7 +169,11 @@ impl Ingest {
     }
 
     async fn append(&self, entries: Vec<NewEntry>) -> Vec<Result<litfass_types::Position, AppendError>> {
-        if entries.is_empty() { Vec::new() } else { self.log.append(entries, Until::Committed).await }
+        if entries.is_empty() {
+            return Vec::new();
+        }
+        let span = spans::append(entries.len());
+        self.log.append(entries, Until::Committed).instrument(span).await
     }
 
     fn count(&self, kind: EventKind, result: label::EventResult) {

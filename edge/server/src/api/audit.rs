@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::invalid::Invalid;
+use super::number;
 use crate::access::Caller;
 use crate::problem::{Code, Problem};
 
@@ -15,6 +16,7 @@ const PAGE_MAX: u32 = 1_000;
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct AuditAsk {
+    #[serde(default, deserialize_with = "number::may_be_given")]
     pub tenant: Option<u64>,
     pub who: Option<String>,
     pub action: Option<String>,

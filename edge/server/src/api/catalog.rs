@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::decisions::CreativeAnswer;
 use super::invalid::Invalid;
+use super::number;
 use crate::problem::{Code, Problem};
 
 /// Bytes of a bulk edit.
@@ -28,6 +29,7 @@ pub struct Bulk {
 #[serde(deny_unknown_fields)]
 pub struct Options {
     /// A platform's key means this tenant.
+    #[serde(default, deserialize_with = "number::may_be_given")]
     pub tenant: Option<u64>,
     #[serde(default)]
     pub dry_run: bool,
@@ -37,7 +39,9 @@ pub struct Options {
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub struct ListOptions {
+    #[serde(default, deserialize_with = "number::may_be_given")]
     pub tenant: Option<u64>,
+    #[serde(default, deserialize_with = "number::may_be_given")]
     pub parent: Option<u64>,
     pub status: Option<StatusName>,
     pub external_id: Option<String>,

@@ -10,6 +10,7 @@ pub mod events;
 pub mod instant;
 pub mod invalid;
 pub mod keys;
+pub mod number;
 pub mod rank_ads;
 pub mod reports;
 pub mod why_not;

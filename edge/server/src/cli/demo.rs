@@ -38,7 +38,7 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<()> {
         let config = self.configured()?;
-        config.telemetry.log_format.start();
+        let _telling = config.telemetry.start()?;
         let visit = match &self.dataset {
             Some(dir) => Visit::dataset(dir)?,
             None => Visit::shop(self.seed),

@@ -25,7 +25,8 @@ pub(super) struct Args {
 impl Args {
     pub(super) fn run(self) -> Result<()> {
         let config = self.configured()?;
-        config.telemetry.log_format.start();
+        // Until everything else has ended.
+        let _telling = config.telemetry.start()?;
         let running = Running::open(config, None)?;
         serve(running, |_, _| Ok(()), asked_to_stop())
     }

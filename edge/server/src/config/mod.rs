@@ -18,8 +18,8 @@ use toml::{Table, Value};
 use crate::gateway::address::ForwardedBy;
 use crate::gateway::{AskedBy, Service};
 use crate::roles::{ProcessName, ProcessRoles};
-use crate::telemetry::LogFormat;
-pub use setting::{FilePath, NetworkList, Origins};
+use crate::telemetry::{self, LogFormat};
+pub use setting::{Endpoint, FilePath, NetworkList, Origins};
 use setting::{Setting, checked, toml_text};
 
 /// One row of the table of settings.
@@ -127,6 +127,7 @@ settings! {
     /// What the process says of itself.
     Telemetry "telemetry" as telemetry {
         log_format: LogFormat = "text", "server", "How the process's own log is written to standard error: `text` or `json` (one object a line).";
+        otlp_endpoint: Endpoint = "", "server", "Where a collector takes traces, by OTLP over HTTP: `http://127.0.0.1:4318`. Nothing is sent where it is empty and `OTEL_EXPORTER_OTLP_ENDPOINT` is not set. For builds with the feature `otel`.";
     }
     /// The three times of the money, and the sweep.
     Ledger "ledger" as ledger {
@@ -257,6 +258,10 @@ impl Config {
         let longest_hold = ledger.hold_ttl_cpm.max(ledger.hold_ttl_cpc);
         let log_age = self.log.retention_age;
         let rules = [
+            (
+                telemetry::HAS_TRACES || self.telemetry.otlp_endpoint.is_none(),
+                "telemetry.otlp_endpoint: this binary sends no traces: build it with `--features otel`",
+            ),
             (
                 log_age.0 == 0 || log_age >= ledger.token_ttl.max(ledger.conversion_window),
                 "log.retention_age: must not be shorter than ledger.token_ttl and ledger.conversion_window",
@@ -440,6 +445,21 @@ mod tests {
         let found = problems(text, &[]);
         for path in ["ledger.lease_ttl", "ledger.token_ttl", "params.entrants_max"] {
             assert!(found.iter().any(|problem| problem.starts_with(path)), "{path}: {found:#?}");
+        }
+    }
+
+    #[test]
+    fn a_collector_is_spoken_to_in_the_clear_and_only_by_builds_that_can() {
+        for address in ["https://otel.example", "127.0.0.1:4318", "http://", "http:///v1", "http://a b"] {
+            let found = problems(&format!("[telemetry]\notlp_endpoint = \"{address}\""), &[]);
+            assert!(found[0].starts_with("telemetry.otlp_endpoint: must be an address"), "{found:?}");
+        }
+        let config = Config::from_text("[telemetry]\notlp_endpoint = \"http://otel.example:4318/\"", []);
+        if telemetry::HAS_TRACES {
+            let traces = config.unwrap().telemetry.otlp_endpoint.traces();
+            assert_eq!(traces.as_deref(), Some("http://otel.example:4318/v1/traces"));
+        } else {
+            assert!(config.unwrap_err().0[0].starts_with("telemetry.otlp_endpoint: this binary sends no traces"));
         }
     }
 

@@ -226,6 +226,42 @@ impl Setting for ProcessRoles {
     }
 }
 
+/// Where a collector takes OTLP over HTTP, or nowhere where the text is empty.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Endpoint(String);
+
+impl Endpoint {
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The address that takes traces.
+    #[must_use]
+    pub fn traces(&self) -> Option<String> {
+        (!self.is_none()).then(|| format!("{}/v1/traces", self.0.trim_end_matches('/')))
+    }
+}
+
+impl Setting for Endpoint {
+    const TYPE: &'static str = "an address of a collector";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:/[]".contains(c);
+        let sound = |rest: &str| !rest.is_empty() && !rest.starts_with('/') && rest.chars().all(plain);
+        if text.is_empty() || text.strip_prefix("http://").is_some_and(sound) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("an address such as \"http://127.0.0.1:4318\"".to_owned())
+        }
+    }
+
+    fn text(&self) -> String {
+        self.0.clone()
+    }
+}
+
 macro_rules! choice_settings {
     ($($type:ty),*) => {$(
         impl Setting for $type {

@@ -26,12 +26,14 @@ use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
+use tracing::Instrument;
 
 use crate::access::middleware::identified;
 use crate::metrics::label::{Route, StatusClass};
 use crate::node::Node;
 use crate::problem::{Code, Problem};
 use crate::roles::ProcessRole;
+use crate::telemetry::spans;
 
 /// Bodies beyond this are refused with 413 before they are read to their end.
 pub(crate) fn router(node: Arc<Node>) -> Router {
@@ -83,12 +85,16 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
 }
 
 async fn measured(State(node): State<Arc<Node>>, request: Request, next: Next) -> Response {
-    let route = route_of(request.extensions().get::<MatchedPath>());
+    let path = request.extensions().get::<MatchedPath>();
+    let route = route_of(path);
+    let headers = (route != Route::Tracking).then(|| request.headers());
+    let span = spans::request(request.method(), path.map(MatchedPath::as_str), headers);
     let began = Instant::now();
     let response = match elsewhere(&node, route) {
         Some(problem) => problem.into_response(),
-        None => next.run(request).await,
+        None => next.run(request).instrument(span.clone()).await,
     };
+    spans::answered(&span, response.status().as_u16());
     node.metrics.http_latency.observe(route, began.elapsed());
     node.metrics.http_requests.add((route, StatusClass::of(response.status().as_u16())), 1);
     response

@@ -13,6 +13,7 @@ use super::empty;
 use crate::access::{Action, Caller};
 use crate::api::decisions::TEXT_MAX;
 use crate::api::invalid::bounded;
+use crate::api::number;
 use crate::node::Node;
 use crate::privacy::obey;
 use crate::problem::{Code, Params, Problem};
@@ -21,6 +22,7 @@ use crate::problem::{Code, Params, Problem};
 #[serde(deny_unknown_fields)]
 pub(super) struct Whose {
     /// Whose user it is; follows from a key that is narrower than the platform.
+    #[serde(default, deserialize_with = "number::may_be_given")]
     tenant: Option<u64>,
 }
 

@@ -68,7 +68,7 @@ fn described(operation: &Operation) -> Value {
         "summary": operation.summary,
         "operationId": operation_id(operation),
         "parameters": parameters(operation),
-        "responses": { operation.status.to_string(): response(&operation.answer), "default": problem() },
+        "responses": { operation.status.to_string(): response(operation), "default": problem(operation.page) },
     });
     if operation.body != Content::Nothing {
         described["requestBody"] = json!({ "required": true, "content": content(&operation.body) });
@@ -84,11 +84,15 @@ fn operation_id(operation: &Operation) -> String {
     words.fold(operation.method.to_owned(), |id, word| format!("{id}_{word}"))
 }
 
-fn response(answer: &Content) -> Value {
-    if *answer == Content::Nothing {
+fn response(operation: &Operation) -> Value {
+    if operation.answer == Content::Nothing {
         return json!({ "description": "done" });
     }
-    json!({ "description": "done", "content": content(answer) })
+    let mut content = content(&operation.answer);
+    if operation.csv {
+        content["text/csv"] = json!({ "schema": { "type": "string" } });
+    }
+    json!({ "description": "done", "content": content })
 }
 
 fn content(content: &Content) -> Value {
@@ -99,9 +103,13 @@ fn content(content: &Content) -> Value {
     }
 }
 
-fn problem() -> Value {
+fn problem(page: bool) -> Value {
     let schema = shapes::type_schema("Problem");
-    json!({ "description": "refused", "content": { "application/problem+json": { "schema": schema } } })
+    let mut content = json!({ "application/problem+json": { "schema": schema } });
+    if page {
+        content["text/html"] = json!({ "schema": { "type": "string" } });
+    }
+    json!({ "description": "refused", "content": content })
 }
 
 fn parameters(operation: &Operation) -> Vec<Value> {

@@ -23,6 +23,10 @@ pub(super) struct Operation {
     pub(super) body: Content,
     pub(super) status: u16,
     pub(super) answer: Content,
+    /// Written as comma-separated values where that is asked for.
+    pub(super) csv: bool,
+    /// Told what is wrong as a page, where a browser asks.
+    pub(super) page: bool,
     /// Takes no key.
     pub(super) public: bool,
 }
@@ -37,7 +41,8 @@ impl Operation {
     ) -> Self {
         let (path, summary) = (path.into(), summary.into());
         let (query, headers, body) = ("", &[][..], Content::Nothing);
-        Self { method, path, summary, query, headers, body, status, answer, public: false }
+        let [csv, page, public] = [false; 3];
+        Self { method, path, summary, query, headers, body, status, answer, csv, page, public }
     }
 
     fn taking(self, shape: impl Into<String>) -> Self {
@@ -50,6 +55,14 @@ impl Operation {
 
     fn repeatable(self) -> Self {
         Self { headers: &["Idempotency-Key"], ..self }
+    }
+
+    fn or_csv(self) -> Self {
+        Self { csv: true, ..self }
+    }
+
+    fn page(self) -> Self {
+        Self { page: true, ..self }
     }
 
     fn public(self) -> Self {
@@ -72,7 +85,8 @@ pub(super) fn all() -> Vec<Operation> {
         .chain(of_catalog())
         .chain(accounts())
         .chain(administration())
-        .chain(pages())
+        .chain(pages().into_iter().map(Operation::page))
+        .chain(beside_pages())
         .collect()
 }
 
@@ -108,7 +122,8 @@ fn serving() -> Vec<Operation> {
             200,
             Content::Other("application/x-ndjson"),
         )
-        .asked("from: text; to?: text; format?: \"ndjson\" | \"csv\""),
+        .asked("from: time; to?: time; format?: \"ndjson\" | \"csv\"")
+        .or_csv(),
         track("get", "i", "an impression", 200, Content::Other("image/gif")),
         track("post", "i", "an impression, as a beacon", 204, Content::Nothing),
         track("get", "v", "a viewable impression", 204, Content::Nothing),
@@ -122,7 +137,7 @@ fn serving() -> Vec<Operation> {
             200,
             json("WhyNotAnswer"),
         )
-        .asked("from?: text; to?: text"),
+        .asked("from?: time; to?: time"),
     ]
 }
 
@@ -179,22 +194,24 @@ fn accounts() -> Vec<Operation> {
         wish("refunds", "Refund an event or a period", "Refund", "RefundAnswer"),
         Operation::new("get", "/v1/accounts/{id}/commands/{command}", "What became of a command", 200, json("CommandAnswer")),
         Operation::new("get", "/v1/accounts/{id}/statement", "A month's statement", 200, json("StatementView"))
-            .asked("month: text; format?: \"json\" | \"csv\""),
+            .asked("month: month; format?: \"json\" | \"csv\"")
+            .or_csv(),
         Operation::new("get", "/v1/reports", "Delivery, spend and their ratios", 200, json("Report")).asked(
             "dimensions?: text; from: text; to?: text; granularity?: \"hour\" | \"day\" | \"total\"; time_zone?: text;
              traffic?: \"net\" | \"gross\"; tenant?: text; advertiser?: text; campaign?: text; line_item?: text; ad?: text;
              creative?: text; placement?: text; country?: text; format?: \"json\" | \"csv\"",
-        ),
+        )
+        .or_csv(),
     ]
 }
 
 fn administration() -> Vec<Operation> {
     vec![
         Operation::new("post", "/v1/keys", "Make an API key, shown once", 201, json("Key")).taking("NewKey"),
-        Operation::new("get", "/v1/keys", "List API keys", 200, json("KeyList")).asked("limit?: count; cursor?: text"),
+        Operation::new("get", "/v1/keys", "List API keys", 200, json("KeyList")).asked("cursor?: count"),
         Operation::new("delete", "/v1/keys/{id}", "Revoke an API key", 204, Content::Nothing),
         Operation::new("get", "/v1/audit", "Who changed what", 200, json("AuditList")).asked(
-            "tenant?: id; who?: text; action?: text; kind?: text; object?: text; from?: int; to?: int; cursor?: count; limit?: count",
+            "tenant?: id; who?: text; action?: text; kind?: text; object?: text; from?: int; to?: int; cursor?: count; limit?: limit",
         ),
         Operation::new("delete", "/v1/users/{id}", "Erase what is known of a user", 204, Content::Nothing).asked("tenant?: id"),
         Operation::new("put", "/v1/users/{id}/opt-out", "Keep nothing of a user from now on", 204, Content::Nothing)
@@ -210,24 +227,31 @@ fn administration() -> Vec<Operation> {
 fn pages() -> Vec<Operation> {
     vec![
         Operation::new("get", "/", "The live page", 200, HTML),
-        Operation::new("get", "/v1/live", "What the live page shows", 200, json("LiveView")),
         Operation::new("get", "/decisions/{id}", "A decision, as a page", 200, HTML),
         Operation::new("get", "/decisions", "The last decisions, as a page", 200, HTML).asked("id?: text"),
         Operation::new("get", "/campaigns", "Campaigns and what they deliver today, as a page", 200, HTML)
-            .asked("name?: text; status?: text; advertiser?: id; after?: id"),
+            .asked("name?: text; status?: text; advertiser?: count; after?: count"),
         Operation::new("get", "/campaigns/{id}", "A campaign's day against its plan, as a page", 200, HTML)
-            .asked("after?: id"),
+            .asked("after?: count"),
         Operation::new("post", "/campaigns/{id}/pause", "A button of the page", 303, Content::Nothing),
         Operation::new("post", "/campaigns/{id}/resume", "A button of the page", 303, Content::Nothing),
         Operation::new("post", "/campaigns/{id}/kill", "A button of the page", 303, Content::Nothing),
         Operation::new("get", "/line-items/{id}/why-not", "Why a line item was not shown, as a page", 200, HTML)
             .asked("span?: text"),
-        Operation::new("get", "/accounts", "Accounts, as a page", 200, HTML).asked("name?: text; after?: id"),
+        Operation::new("get", "/accounts", "Accounts, as a page", 200, HTML).asked("name?: text; after?: count"),
         Operation::new("get", "/accounts/{id}", "An account and its month, as a page", 200, HTML).asked("month?: text"),
         Operation::new("get", "/health", "How the server is, as a page", 200, HTML),
-        Operation::new("get", "/console/{file}", "What the pages load", 200, Content::Other("text/css")).public(),
         Operation::new("get", "/login", "The form for a key", 200, HTML).public(),
         Operation::new("post", "/login", "Show a key to the pages", 303, Content::Nothing).public(),
         Operation::new("post", "/logout", "End the session", 303, Content::Nothing).public(),
+    ]
+}
+
+fn beside_pages() -> Vec<Operation> {
+    vec![
+        Operation::new("get", "/v1/live", "What the live page shows", 200, json("LiveView")),
+        Operation::new("get", "/console/{file}", "What the pages load", 200, Content::Other("text/css"))
+            .page()
+            .public(),
     ]
 }

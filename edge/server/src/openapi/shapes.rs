@@ -54,6 +54,8 @@ fn one_type(of: &str) -> Value {
         "int" => json!({ "type": "integer" }),
         "count" => json!({ "type": "integer", "minimum": 0 }),
         "id" => json!({ "type": "integer", "minimum": 1, "maximum": 9_007_199_254_740_991_u64 }),
+        "limit" => json!({ "type": "integer", "minimum": 1, "maximum": 1_000 }),
+        "month" => json!({ "type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$" }),
         "number" => json!({ "type": "number" }),
         "text" => json!({ "type": "string" }),
         "time" => json!({ "type": "string", "format": "date-time" }),

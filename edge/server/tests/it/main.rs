@@ -37,6 +37,8 @@ mod retries;
 mod serving;
 mod sessions;
 mod tenants;
+#[cfg(feature = "otel")]
+mod traces;
 mod tracking;
 mod users;
 mod why_not;

@@ -178,11 +178,12 @@ impl Home {
         }
     }
 
-    /// The binary, without the suite's own settings, which it would refuse as unknown.
+    /// The binary, without the suite's own settings, which it would refuse as unknown, and without its surroundings' collector.
     fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_litfass"));
         command.current_dir(self.folder.path());
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LITFASS_")) {
+        let names = std::env::vars_os().map(|(name, _)| name);
+        for name in names.filter(|name| ["LITFASS_", "OTEL_"].iter().any(|of| name.to_string_lossy().starts_with(of))) {
             command.env_remove(name);
         }
         command
