@@ -6,15 +6,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::Result;
-use litfass_catalog::{AdvertiserRow, Catalog};
+use anyhow::{Context, Result};
+use litfass_catalog::{Catalog, ObjectKind, ObjectRef};
 use litfass_events::{EventKind, PartitionKey, delivery_id};
 use litfass_ledger::{Account, Amount, Chain, Command, CommandId, CommandRecord, Days, Effect, Limit, Note, Outcome};
+use litfass_store::catalog::View;
+use litfass_store::keys::Scope;
 use litfass_store::ledger::LedgerReader;
 use litfass_store::wire::{self, Body};
-use litfass_types::{AdvertiserId, Day, DecisionId, EventId, Position, TenantId, Timestamp, Unit};
+use litfass_types::{AdvertiserId, Calendar, Day, DecisionId, EventId, Position, TenantId, Timestamp, Unit};
+use serde_json::Value;
 
-use crate::api::accounts::Refunded;
+use crate::api::accounts::{Holder, Refunded};
 use crate::desk::ADMIN;
 use crate::desk::named;
 use crate::node::Node;
@@ -223,6 +226,21 @@ impl Node {
         Ok(positions.iter().filter(|(_, p)| p.live()).map(|(_, p)| p.appended).min().flatten())
     }
 
+    /// Whose account it is; an advertiser that was made a moment ago has one before it is served. Blocks.
+    ///
+    /// # Errors
+    /// When the catalog store cannot be read.
+    pub fn holder(&self, id: AdvertiserId) -> Result<Option<Holder>> {
+        let world = self.world.load();
+        if let Some(ix) = world.catalog.advertiser_by_id(id) {
+            let row = world.catalog.advertiser(ix);
+            return Ok(Some(Holder { tenant: row.tenant, name: row.name.to_owned(), calendar: row.calendar.clone() }));
+        }
+        let object = ObjectRef { kind: ObjectKind::Advertiser, id: id.0 };
+        let stored = self.editor.reading().view(Scope::Platform, object)?;
+        stored.map(|view| holder(&view)).transpose()
+    }
+
     /// The account with everything that moved its money. Blocks.
     ///
     /// # Errors
@@ -272,12 +290,11 @@ fn what_for(campaign: Option<u64>, line_item: Option<u64>, days: Days) -> Vec<u8
     format!("{campaign:?} {line_item:?} {days:?}").into_bytes()
 }
 
-/// # Errors
-/// When there is no such account.
-pub fn holder(catalog: &Catalog, id: u64) -> Result<AdvertiserRow<'_>, Problem> {
-    let found = catalog.advertiser_by_id(AdvertiserId(id));
-    let ix = found.ok_or_else(|| Problem::new(Code::NotFound, format!("there is no account {id}")).at("id"))?;
-    Ok(catalog.advertiser(ix))
+fn holder(stored: &View) -> Result<Holder> {
+    let text = |member: &str| stored.members.get(member).and_then(Value::as_str).unwrap_or_default();
+    let tenant = stored.members.get("tenant").and_then(Value::as_u64).context("an advertiser without a tenant")?;
+    let calendar = Calendar::named(text("time_zone"))?;
+    Ok(Holder { tenant: TenantId(tenant), name: text("name").to_owned(), calendar })
 }
 
 fn refund(catalog: &Catalog, chain: Chain, amount: Amount) -> Effect {

@@ -11,7 +11,6 @@ pub mod rate;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use litfass_catalog::Catalog;
 use litfass_types::{AdvertiserId, TenantId};
 
 pub use keys::{Keys, Made, Shown, Wanted, make};
@@ -139,19 +138,10 @@ impl Caller {
     pub fn advertiser(&self, tenant: TenantId, advertiser: AdvertiserId) -> Result<(), Problem> {
         if self.reaches_advertiser(tenant, advertiser) { Ok(()) } else { Err(absent()) }
     }
-
-    /// As `advertiser`, for an id that a caller named.
-    ///
-    /// # Errors
-    /// 404 where there is none of that id within the scope.
-    pub fn advertiser_in(&self, catalog: &Catalog, advertiser: AdvertiserId) -> Result<(), Problem> {
-        let ix = catalog.advertiser_by_id(advertiser).ok_or_else(absent)?;
-        self.advertiser(catalog.advertiser(ix).tenant, advertiser)
-    }
 }
 
 /// One answer for what is not there and for what is somebody else's.
-fn absent() -> Problem {
+pub(crate) fn absent() -> Problem {
     Problem::new(Code::NotFound, "there is no such object within this key's scope")
 }
 

@@ -4,7 +4,7 @@
 use litfass_ledger::{
     Account, Amount, Charge, CommandId, CommandOutcome, CommandRecord, Days, Effect, Move, MoveKind, Statement, carried,
 };
-use litfass_types::{Calendar, Day, DecisionId};
+use litfass_types::{Calendar, Day, DecisionId, TenantId};
 use serde::{Deserialize, Serialize};
 
 use super::csv::Csv;
@@ -279,21 +279,21 @@ pub struct AccountView {
 }
 
 /// Whose account it is.
-#[derive(Clone, Copy, Debug)]
-pub struct Holder<'a> {
-    pub tenant: u64,
-    pub name: &'a str,
-    pub calendar: &'a Calendar,
+#[derive(Clone, Debug)]
+pub struct Holder {
+    pub tenant: TenantId,
+    pub name: String,
+    pub calendar: Calendar,
 }
 
 impl AccountView {
     #[must_use]
-    pub fn of(account: &Account, holder: &Holder<'_>, complete_until: Option<String>) -> Self {
+    pub fn of(account: &Account, holder: &Holder, complete_until: Option<String>) -> Self {
         let control = &account.control;
         Self {
             account_id: account.id.0,
-            tenant_id: holder.tenant,
-            name: holder.name.to_owned(),
+            tenant_id: holder.tenant.0,
+            name: holder.name.clone(),
             time_zone: holder.calendar.name().to_owned(),
             deposits_nanos: account.moved(MoveKind::Deposit).to_string(),
             adjustments_nanos: account.moved(MoveKind::Adjustment).to_string(),
@@ -403,7 +403,7 @@ impl StatementView {
     #[must_use]
     pub fn of(
         account: &Account,
-        holder: &Holder<'_>,
+        holder: &Holder,
         (month, statement): (&str, &Statement),
         (complete_until, is_final): (Option<String>, bool),
     ) -> Self {
@@ -411,8 +411,8 @@ impl StatementView {
         let moved: i128 = statement.moves.iter().map(|m| m.nanos).sum();
         Self {
             account_id: account.id.0,
-            tenant_id: holder.tenant,
-            name: holder.name.to_owned(),
+            tenant_id: holder.tenant.0,
+            name: holder.name.clone(),
             month: month.to_owned(),
             time_zone: holder.calendar.name().to_owned(),
             opening: BalanceView::of(statement.opening),

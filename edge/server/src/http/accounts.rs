@@ -13,8 +13,8 @@ use litfass_types::{AdvertiserId, Calendar, Timestamp};
 use serde::Deserialize;
 
 use super::{blocking, is_csv};
-use crate::access::{Action, Caller};
-use crate::accounts::{Wish, holder};
+use crate::access::{Action, Caller, absent};
+use crate::accounts::Wish;
 use crate::api::accounts::{
     AccountView, AdjustAsk, CommandAnswer, CreditAsk, DepositAsk, Holder, RefundAnswer, RefundAsk, StatementView, month,
 };
@@ -48,21 +48,28 @@ impl<S: Send + Sync> FromRequestParts<S> for AccountPath {
     }
 }
 
+/// Whose account that is, where the caller reaches it and may do that.
+pub(super) async fn holder(node: &Arc<Node>, caller: &Caller, id: u64, action: Action) -> Result<Holder, Problem> {
+    let (read, account) = (Arc::clone(node), AdvertiserId(id));
+    let holder = blocking(move || read.holder(account)).await?.ok_or_else(absent)?;
+    caller.advertiser(holder.tenant, account)?;
+    caller.may(action)?;
+    Ok(holder)
+}
+
 /// The account in the path, and who wishes what of it.
-fn wish(node: &Node, caller: &Caller, id: u64, headers: &HeaderMap, reason: Option<String>) -> Result<Wish, Problem> {
-    let world = node.world.load();
-    caller.advertiser_in(&world.catalog, AdvertiserId(id))?;
-    caller.may(Action::MoveMoney)?;
-    let row = holder(&world.catalog, id)?;
+async fn wish(
+    node: &Arc<Node>,
+    caller: &Caller,
+    id: u64,
+    headers: &HeaderMap,
+    reason: Option<String>,
+) -> Result<Wish, Problem> {
+    let tenant = holder(node, caller, id, Action::MoveMoney).await?.tenant;
     let key = headers.get("idempotency-key").map(|value| value.to_str().unwrap_or_default().to_owned());
     bounded("Idempotency-Key", key.as_deref(), KEY_MAX)?;
     let note = Note { by: caller.who(), reason: reason.unwrap_or_default() };
-    Ok(Wish { tenant: row.tenant, account: row.id, note, key })
-}
-
-fn readable(node: &Node, caller: &Caller, id: u64) -> Result<(), Problem> {
-    caller.advertiser_in(&node.world.load().catalog, AdvertiserId(id))?;
-    caller.may(Action::ReadMoney)
+    Ok(Wish { tenant, account: AdvertiserId(id), note, key })
 }
 
 pub(super) async fn deposit(
@@ -73,7 +80,7 @@ pub(super) async fn deposit(
     Body(ask): Body<DepositAsk>,
 ) -> Result<Response, Problem> {
     let amount = ask.check()?;
-    let wish = wish(&node, &caller, id, &headers, ask.reason)?;
+    let wish = wish(&node, &caller, id, &headers, ask.reason).await?;
     one(&node, &wish, Effect::Deposit { account: wish.account, amount }).await
 }
 
@@ -85,7 +92,7 @@ pub(super) async fn credit_limit(
     Body(ask): Body<CreditAsk>,
 ) -> Result<Response, Problem> {
     let limit = ask.check()?;
-    let wish = wish(&node, &caller, id, &headers, ask.reason)?;
+    let wish = wish(&node, &caller, id, &headers, ask.reason).await?;
     one(&node, &wish, Effect::SetLimit(Limit::Credit { account: wish.account, limit })).await
 }
 
@@ -97,7 +104,7 @@ pub(super) async fn adjust(
     Body(ask): Body<AdjustAsk>,
 ) -> Result<Response, Problem> {
     let nanos = ask.check()?;
-    let wish = wish(&node, &caller, id, &headers, Some(ask.reason))?;
+    let wish = wish(&node, &caller, id, &headers, Some(ask.reason)).await?;
     one(&node, &wish, Effect::Adjust { account: wish.account, nanos }).await
 }
 
@@ -129,7 +136,7 @@ pub(super) async fn refund(
     Body(ask): Body<RefundAsk>,
 ) -> Result<Response, Problem> {
     let what = ask.check()?;
-    let wish = wish(&node, &caller, id, &headers, Some(ask.reason))?;
+    let wish = wish(&node, &caller, id, &headers, Some(ask.reason)).await?;
     let found = {
         let node = Arc::clone(&node);
         blocking(move || Ok(node.refunds(&wish, what))).await??
@@ -162,7 +169,7 @@ pub(super) async fn command(
     Path((id, command)): Path<(String, String)>,
 ) -> Result<Json<CommandAnswer>, Problem> {
     let AccountPath(id) = id.parse()?;
-    readable(&node, &caller, id)?;
+    holder(&node, &caller, id, Action::ReadMoney).await?;
     let absent = || Problem::new(Code::NotFound, "the ledger has not applied a command of that id to this account");
     let wanted = u128::from_str_radix(&command, 16).map(CommandId).map_err(|_| absent())?;
     let found = blocking(move || Ok(node.ledger.command(wanted)?)).await?;
@@ -179,12 +186,9 @@ pub(super) async fn balance(
 }
 
 pub(super) async fn balance_of(node: &Arc<Node>, caller: &Caller, id: u64) -> Result<AccountView, Problem> {
-    readable(node, caller, id)?;
+    let holder = holder(node, caller, id, Action::ReadMoney).await?;
     let read = Arc::clone(node);
     let (account, until) = blocking(move || read.account(AdvertiserId(id))).await?;
-    let world = node.world.load();
-    let row = holder(&world.catalog, id)?;
-    let holder = Holder { tenant: row.tenant.0, name: row.name, calendar: row.calendar };
     Ok(AccountView::of(&account, &holder, until.map(instant)))
 }
 
@@ -219,14 +223,11 @@ pub(super) async fn statement_of(
     of: &str,
 ) -> Result<StatementView, Problem> {
     let days = month(of)?;
-    readable(node, caller, id)?;
+    let holder = holder(node, caller, id, Action::ReadMoney).await?;
     let read = Arc::clone(node);
     let (account, until) = blocking(move || read.account(AdvertiserId(id))).await?;
-    let world = node.world.load();
-    let row = holder(&world.catalog, id)?;
-    let statement = account.statement(days, |at| row.calendar.day(at));
-    let ends = last_charge(node, row.calendar, days.to);
-    let holder = Holder { tenant: row.tenant.0, name: row.name, calendar: row.calendar };
+    let statement = account.statement(days, |at| holder.calendar.day(at));
+    let ends = last_charge(node, &holder.calendar, days.to);
     let complete = (until.map(instant), until.is_some_and(|until| until > ends));
     Ok(StatementView::of(&account, &holder, (of, &statement), complete))
 }

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use litfass_catalog::Catalog;
+use litfass_catalog::{ObjectKind, ObjectRef};
 use litfass_store::keys::KeyRow;
 use serde::Deserialize;
 
@@ -26,36 +26,31 @@ pub(super) async fn create(
     caller.may(Action::ManageKeys)?;
     let now = node.clock.now();
     let wanted = ask.check(now)?;
-    is_within(&node.world.load().catalog, &caller, wanted.scope)?;
-    let made = blocking(move || node.keys.create(wanted, &caller.who(), now)).await?;
+    let made = blocking(move || match is_within(&node, &caller, wanted.scope)? {
+        Ok(()) => node.keys.create(wanted, &caller.who(), now).map(Ok),
+        Err(refusal) => Ok(Err(refusal)),
+    });
+    let made = made.await??;
     let answer = KeyAnswer { key: Some(made.text), ..KeyAnswer::of(&made.row) };
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }
 
-/// The scope exists, and is not wider than the caller's own.
-fn is_within(catalog: &Catalog, caller: &Caller, scope: Scope) -> Result<(), Problem> {
-    match scope {
-        Scope::Platform => caller.platform().map_err(|problem| problem.at("tenant")),
-        Scope::Tenant(tenant) => {
-            let known = catalog.tenant(tenant).is_some() && caller.reaches(tenant);
-            if known { Ok(()) } else { Err(no_tenant(tenant)) }
-        }
-        Scope::Advertiser(tenant, advertiser) => {
-            if catalog.tenant(tenant).is_none() || !caller.reaches(tenant) {
-                return Err(no_tenant(tenant));
-            }
-            let home = catalog.advertiser_by_id(advertiser).map(|ix| catalog.advertiser(ix).tenant);
-            if home == Some(tenant) {
-                return Ok(());
-            }
-            Err(Problem::new(Code::NotFound, format!("tenant {tenant} has no advertiser {advertiser}"))
-                .at("advertiser"))
-        }
+/// The scope exists, served already or not, and is not wider than the caller's own.
+fn is_within(node: &Node, caller: &Caller, scope: Scope) -> anyhow::Result<Result<(), Problem>> {
+    let there_is =
+        |scope, kind, id| Ok::<_, anyhow::Error>(node.editor.reading().view(scope, ObjectRef { kind, id })?.is_some());
+    let (tenant, advertiser) = match scope {
+        Scope::Platform => return Ok(caller.platform().map_err(|problem| problem.at("tenant"))),
+        Scope::Tenant(tenant) => (tenant, None),
+        Scope::Advertiser(tenant, advertiser) => (tenant, Some(advertiser)),
+    };
+    if !caller.reaches(tenant) || !there_is(Scope::Platform, ObjectKind::Tenant, tenant.0)? {
+        return Ok(Err(Problem::new(Code::UnknownTenant, format!("there is no tenant {tenant}")).at("tenant")));
     }
-}
-
-fn no_tenant(tenant: litfass_types::TenantId) -> Problem {
-    Problem::new(Code::UnknownTenant, format!("there is no tenant {tenant}")).at("tenant")
+    let Some(advertiser) = advertiser else { return Ok(Ok(())) };
+    let its_own = there_is(Scope::Tenant(tenant), ObjectKind::Advertiser, advertiser.0)?;
+    let unknown = || Problem::new(Code::NotFound, format!("tenant {tenant} has no advertiser {advertiser}"));
+    Ok(if its_own { Ok(()) } else { Err(unknown().at("advertiser")) })
 }
 
 #[derive(Deserialize, Debug)]

@@ -13,14 +13,14 @@ use litfass_types::{Duration, LineItemId};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::accounts::{AccountPath, balance_of, statement_of};
+use super::accounts::{AccountPath, balance_of, holder, statement_of};
 use super::blocking;
 use super::catalog::call::Call;
 use super::catalog::moves;
 use super::pages::{operates, page};
 use crate::access::cookie::escaped;
 use crate::access::{Action, Caller};
-use crate::accounts::holder;
+use crate::api::accounts::Holder;
 use crate::console;
 use crate::console::operating::{AccountPage, AccountsView, CampaignsView, WhyNotPage};
 use crate::node::Node;
@@ -178,17 +178,16 @@ async fn account(
     let account = balance_of(&node, &caller, id).await?;
     let month = match asked.month {
         Some(month) => month,
-        None => this_month(&node, id)?,
+        None => this_month(&node, &holder(&node, &caller, id, Action::ReadMoney).await?),
     };
     let statement = statement_of(&node, &caller, id, &month).await?;
     Ok(shown(console::account_page(&AccountPage { account, statement })))
 }
 
 /// By the account's own calendar: `2026-11`.
-fn this_month(node: &Node, id: u64) -> Result<String, Problem> {
-    let world = node.world.load();
-    let today = holder(&world.catalog, id)?.calendar.day(node.clock.now()).to_string();
-    Ok(today.get(..7).unwrap_or_default().to_owned())
+fn this_month(node: &Node, holder: &Holder) -> String {
+    let today = holder.calendar.day(node.clock.now()).to_string();
+    today.get(..7).unwrap_or_default().to_owned()
 }
 
 // ── health ──
