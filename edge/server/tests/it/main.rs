@@ -20,6 +20,7 @@ mod dice;
 mod disk;
 mod gateway;
 mod kill;
+mod marketplace;
 mod migration;
 mod mmdb;
 mod openapi;
