@@ -23,8 +23,12 @@ pub(super) struct RestoreArgs {
     /// A folder made by `litfass backup`.
     #[arg(long)]
     from: PathBuf,
-    #[command(flatten)]
-    folder: Folder,
+    /// Configuration file; docs/generated/config.md lists the settings.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Where it goes: a folder that is empty or not there.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
 }
 
 impl BackupArgs {
@@ -36,7 +40,7 @@ impl BackupArgs {
 
 impl RestoreArgs {
     pub(super) fn run(self) -> Result<()> {
-        let to = self.folder.configured()?.server.data_dir;
+        let to = super::configured(self.config.as_deref(), self.data_dir.as_deref(), None)?.server.data_dir;
         say("restored", &backup::restore(&self.from, &to)?)
     }
 }
