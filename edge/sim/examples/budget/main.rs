@@ -5,13 +5,14 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use litfass_sim::budget::{Figures, live, simulate};
+use litfass_sim::budget::{Figures, Scratch, live, simulate};
 
-fn main() -> ExitCode {
+fn main() -> std::io::Result<ExitCode> {
     let mut numbers = std::env::args().skip(1).map(|word| word.parse::<u64>().unwrap_or(0));
     let (first, count) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(1));
+    let scratch = Scratch::new()?;
     let (start, mut figures) = (Instant::now(), Figures::default());
-    simulate(first..first + count, live, &mut figures, |_, _| true);
+    simulate(first..first + count, |seed| live(seed, &scratch), &mut figures, |_, _| true);
     println!("{figures}{} ms", start.elapsed().as_millis());
-    if figures.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    Ok(if figures.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

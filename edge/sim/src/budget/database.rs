@@ -3,11 +3,14 @@
 //! After a failover it recovers in money.md's order: the admin partition, then the event partitions, both up to an entry
 //! appended after the promotion or their seal; only then it grants again.
 
-use litfass_ledger::{Book, Failure, Membership, Operation, Refused, Terms, execute};
+use litfass_ledger::check::Violation;
+use litfass_ledger::{Book, Failure, Membership, Refused, Swept, Terms, execute, sweep};
 use litfass_types::Timestamp;
 
 use super::agenda::Instant;
 use super::network::Call;
+use super::serve::no_plan;
+use super::sql::{Shipped, Sql};
 
 #[derive(Debug)]
 pub(super) struct Database {
@@ -20,6 +23,8 @@ pub(super) struct Database {
     pub(super) failovers: u32,
     replica: Option<Replica>,
     recovery: Option<Recovery>,
+    /// The shipped SQL, where this world has it.
+    sql: Option<Sql>,
 }
 
 /// A state of the primary, and how many commits later the primary fails.
@@ -45,7 +50,7 @@ enum Stage {
 }
 
 impl Database {
-    pub(super) fn new(terms: Terms, ahead: Instant) -> Self {
+    pub(super) fn new(terms: Terms, ahead: Instant, sql: Option<Sql>) -> Self {
         Self {
             book: Book::default(),
             terms,
@@ -55,6 +60,7 @@ impl Database {
             failovers: 0,
             replica: None,
             recovery: None,
+            sql,
         }
     }
 
@@ -62,10 +68,48 @@ impl Database {
         Timestamp(now + self.ahead)
     }
 
-    pub(super) fn run<O: Operation>(&mut self, operation: &O) -> Result<O::Receipt, Refused> {
-        let receipt = execute(&mut self.book, operation).map_err(refused)?;
-        self.commits += 1;
-        Ok(receipt)
+    /// One transaction of a process; the outer error is a broken promise.
+    pub(super) fn run<O: Shipped>(
+        &mut self,
+        from: usize,
+        now: Instant,
+        operation: &O,
+    ) -> Result<Result<O::Receipt, Refused>, Violation>
+    where
+        O::Receipt: PartialEq + std::fmt::Debug,
+    {
+        let done = execute(&mut self.book, operation).map_err(refused);
+        self.commits += u64::from(done.is_ok());
+        let now = self.now(now);
+        self.sql.as_mut().map_or(Ok(()), |sql| sql.follow(from, now, operation, &done))?;
+        Ok(done)
+    }
+
+    /// A whole sweep, several transactions.
+    pub(super) fn sweep(&mut self, from: usize) -> Result<Result<Swept, Refused>, Violation> {
+        let mut all = Swept { more: true, ..Swept::default() };
+        while all.more {
+            match sweep(&mut self.book, &self.terms, all.next) {
+                Ok(share) => all.extend(share),
+                Err(failure) => return Ok(Err(refused(failure))),
+            }
+            self.commits += 1;
+        }
+        self.sql.as_mut().map_or(Ok(()), |sql| sql.sweep(from, &all))?;
+        Ok(Ok(all))
+    }
+
+    /// Whether the shipped SQL keeps the same.
+    pub(super) fn compare(&self) -> Result<(), Violation> {
+        self.sql.as_ref().map_or(Ok(()), |sql| sql.compare(&self.book))
+    }
+
+    pub(super) fn sql_cuts(&self) -> u64 {
+        self.sql.as_ref().map_or(0, |sql| sql.cuts)
+    }
+
+    pub(super) fn reconnect(&mut self, process: usize) -> Result<(), Violation> {
+        self.sql.as_mut().map_or(Ok(()), |sql| sql.reconnect(process))
     }
 
     pub(super) fn next(&self, partition: u16) -> u64 {
@@ -77,10 +121,12 @@ impl Database {
     }
 
     /// From here on the replica falls behind.
-    pub(super) fn lag(&mut self, commits: u64) {
-        if self.replica.is_none() && self.failovers == 0 {
-            self.replica = Some(Replica { book: self.book.clone(), fails_at: self.commits + commits });
+    pub(super) fn lag(&mut self, commits: u64) -> Result<(), Violation> {
+        if self.replica.is_some() || self.failovers > 0 {
+            return Ok(());
         }
+        self.replica = Some(Replica { book: self.book.clone(), fails_at: self.commits + commits });
+        self.sql.as_mut().map_or(Ok(()), Sql::copy)
     }
 
     pub(super) fn is_to_fail(&self) -> bool {
@@ -92,12 +138,19 @@ impl Database {
     }
 
     /// The replica takes over. `admin` and `events` are the entries appended after that, or the partitions' seals.
-    pub(super) fn promote(&mut self, ahead: Instant, known: &[Membership], admin: (u16, u64), events: Vec<(u16, u64)>) {
-        let Some(replica) = self.replica.take() else { return };
+    pub(super) fn promote(
+        &mut self,
+        ahead: Instant,
+        known: &[Membership],
+        admin: (u16, u64),
+        events: Vec<(u16, u64)>,
+    ) -> Result<(), Violation> {
+        let Some(replica) = self.replica.take() else { return Ok(()) };
         self.book = replica.book;
+        self.sql.as_mut().map_or(Ok(()), Sql::promote)?;
         (self.ahead, self.failovers) = (ahead, self.failovers + 1);
         self.recovery = Some(Recovery { admin, events });
-        drop(self.run(&known));
+        self.run(0, 0, &known)?.map_err(|refused| no_plan(&refused))
     }
 
     fn stage(&self) -> Stage {
@@ -126,7 +179,7 @@ impl Database {
     }
 }
 
-pub(super) fn refused(failure: Failure<std::convert::Infallible>) -> Refused {
+fn refused(failure: Failure<std::convert::Infallible>) -> Refused {
     match failure {
         Failure::Refused(refused) => refused,
         Failure::Store(never) => match never {},

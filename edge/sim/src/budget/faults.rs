@@ -14,7 +14,7 @@ impl World {
         let Some((_, fault)) = self.setting.faults.get(number).copied() else { return Ok(()) };
         let now = self.now;
         match fault {
-            Fault::Crash { process, down } => self.crash(process, down),
+            Fault::Crash { process, down } => return self.crash(process, down),
             Fault::Cut { process, lasts } => {
                 self.network.cut(process, now + lasts);
                 self.seen.cuts += 1;
@@ -23,13 +23,13 @@ impl World {
                 self.log.partitions[usize::from(partition)].stalled_until = now + lasts;
             }
             Fault::DatabaseDown { lasts } => self.database.down_until = now + lasts,
-            Fault::ReplicaLags { commits } => self.database.lag(commits),
+            Fault::ReplicaLags { commits } => return self.database.lag(commits),
             Fault::Seal { partition } => return self.seal(partition),
         }
         Ok(())
     }
 
-    fn crash(&mut self, process: usize, down: Instant) {
+    fn crash(&mut self, process: usize, down: Instant) -> Result<(), Violation> {
         if process < DECIDERS {
             self.deciders[process].crash();
         } else {
@@ -37,6 +37,7 @@ impl World {
         }
         self.seen.crashes += 1;
         self.agenda.note(self.now + down, Due::Restart { process });
+        self.database.reconnect(process)
     }
 
     /// The writer is fenced, another partition opened, then this one sealed. Not while the database cannot take it.
@@ -47,13 +48,13 @@ impl World {
         self.log.partitions[usize::from(partition)].sealed = true;
         let opened = self.log.open(&mut self.clocks);
         let known = self.known();
-        self.database.run(&known.as_slice()).map_err(|refused| no_plan(&refused))?;
+        self.database.run(0, self.now, &known.as_slice())?.map_err(|refused| no_plan(&refused))?;
         self.agenda.note(self.now, Due::Heartbeat { partition: opened });
         self.seen.seals += 1;
         Ok(())
     }
 
-    pub(super) fn fail_over(&mut self) {
+    pub(super) fn fail_over(&mut self) -> Result<(), Violation> {
         let ahead = off(&mut self.clocks, self.setting.skew);
         let now = self.now;
         self.log.mark_admin(now);
@@ -64,7 +65,7 @@ impl World {
             self.log.heartbeat(partition, now);
         });
         let known = self.known();
-        self.database.promote(ahead, &known, (ADMIN, self.log.admin_end().0), events);
         self.seen.failovers += 1;
+        self.database.promote(ahead, &known, (ADMIN, self.log.admin_end().0), events)
     }
 }

@@ -35,6 +35,7 @@ type Fates = BTreeMap<(u128, u8, Billable), Fate>;
 impl World {
     pub(super) fn at_rest(&mut self) -> Result<(), Violation> {
         self.watch.audit(&self.database.book)?;
+        self.database.compare()?;
         everything_ended(&self.database.book)?;
         self.everything_read()?;
         let fates = self.fates()?;
@@ -173,6 +174,7 @@ impl World {
         self.seen.trace = self.watch.trace;
         self.seen.commits = self.database.commits;
         self.seen.sql = self.setting.sql;
+        self.seen.sql_cuts = self.database.sql_cuts();
     }
 }
 

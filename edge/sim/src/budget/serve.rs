@@ -1,11 +1,11 @@
 //! Letters: calls to the database, what it makes of them, and its answers.
 
 use litfass_ledger::check::Violation;
-use litfass_ledger::{Apply, Batch, Bill, Commands, GiveBack, Grant, Refused, Swept, Terms, sweep};
+use litfass_ledger::{Apply, Batch, Bill, Commands, GiveBack, Grant, Refused, Terms};
 use litfass_types::LeaseId;
 
 use super::agenda::Instant;
-use super::database::{Database, refused};
+use super::database::Database;
 use super::network::{Answer, Call, Letter};
 use super::setting::DECIDERS;
 use super::watch::{Scene, broken};
@@ -29,23 +29,20 @@ impl World {
         if !self.database.serves(&call, self.now) {
             return Ok(());
         }
-        let answer = self.execute(call)?;
+        let answer = self.execute(from, call)?;
         if let Some(answer) = answer {
             self.network.send(&mut self.agenda, self.now, Letter::Answer { to: from, life, answer });
         }
-        if self.database.is_to_fail() {
-            self.fail_over();
-        }
-        Ok(())
+        if self.database.is_to_fail() { self.fail_over() } else { Ok(()) }
     }
 
-    fn execute(&mut self, call: Call) -> Result<Option<Answer>, Violation> {
+    fn execute(&mut self, from: usize, call: Call) -> Result<Option<Answer>, Violation> {
         match call {
             Call::Grant(requests) => {
                 let (now, terms) = (self.database.now(self.now), self.database.terms);
                 let answers = self
                     .database
-                    .run(&Grant { requests: &requests, now, terms: &terms })
+                    .run(from, self.now, &Grant { requests: &requests, now, terms: &terms })?
                     .map_err(|refused| no_plan(&refused))?;
                 let campaign = |lease: LeaseId| requests.iter().find(|r| r.lease == lease).map(|r| r.chain.campaign);
                 let scene = scene(&self.database, &terms, self.now);
@@ -53,40 +50,42 @@ impl World {
                 Ok(Some(Answer::Granted(answers)))
             }
             Call::GiveBack(returns) => {
-                let settled =
-                    self.database.run(&GiveBack { returns: &returns }).map_err(|refused| no_plan(&refused))?;
+                let settled = self
+                    .database
+                    .run(from, self.now, &GiveBack { returns: &returns })?
+                    .map_err(|refused| no_plan(&refused))?;
                 let terms = self.database.terms;
                 self.watch.given_back(&scene(&self.database, &terms, self.now), &settled)?;
                 Ok(None)
             }
             Call::Bill(batch) => {
-                self.bill(&batch)?;
+                self.bill(from, &batch)?;
                 Ok(Some(Answer::Stands(self.database.stands())))
             }
             Call::Apply(commands) => {
-                self.apply(&commands)?;
+                self.apply(from, &commands)?;
                 Ok(Some(Answer::Stands(self.database.stands())))
             }
-            Call::Sweep => self.sweep().map(|()| None),
+            Call::Sweep => self.sweep(from).map(|()| None),
             Call::Stands => {
                 let known = self.known();
-                self.database.run(&known.as_slice()).map_err(|refused| no_plan(&refused))?;
+                self.database.run(from, self.now, &known.as_slice())?.map_err(|refused| no_plan(&refused))?;
                 Ok(Some(Answer::Stands(self.database.stands())))
             }
         }
     }
 
-    pub(super) fn bill(&mut self, batch: &Batch) -> Result<(), Violation> {
+    pub(super) fn bill(&mut self, from: usize, batch: &Batch) -> Result<(), Violation> {
         let terms = self.database.terms;
-        match self.database.run(&Bill { batch, terms: &terms }) {
+        match self.database.run(from, self.now, &Bill { batch, terms: &terms })? {
             Ok(billed) => self.watch.billed(&scene(&self.database, &terms, self.now), batch, &billed),
             Err(refused) => read_again(refused),
         }
     }
 
-    pub(super) fn apply(&mut self, commands: &Commands) -> Result<(), Violation> {
+    pub(super) fn apply(&mut self, from: usize, commands: &Commands) -> Result<(), Violation> {
         let terms = self.database.terms;
-        match self.database.run(&Apply { commands }) {
+        match self.database.run(from, self.now, &Apply { commands })? {
             Ok(applied) => {
                 let scene = scene(&self.database, &terms, self.now);
                 self.watch.applied(&scene, &commands.entries, &applied.outcomes)
@@ -95,15 +94,10 @@ impl World {
         }
     }
 
-    pub(super) fn sweep(&mut self) -> Result<(), Violation> {
+    pub(super) fn sweep(&mut self, from: usize) -> Result<(), Violation> {
         let terms = self.database.terms;
-        let mut all = Swept { more: true, ..Swept::default() };
-        while all.more {
-            let swept = sweep(&mut self.database.book, &terms, all.next).map_err(|f| no_plan(&refused(f)))?;
-            self.database.commits += 1;
-            all.extend(swept);
-        }
-        self.watch.swept(&scene(&self.database, &terms, self.now), &all)
+        let swept = self.database.sweep(from)?.map_err(|refused| no_plan(&refused))?;
+        self.watch.swept(&scene(&self.database, &terms, self.now), &swept)
     }
 
     fn answered(&mut self, to: usize, life: u32, answer: Answer) {

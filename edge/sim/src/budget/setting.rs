@@ -11,7 +11,7 @@ pub(super) const BILLERS: usize = 2;
 pub(super) const PROCESSES: usize = DECIDERS + BILLERS;
 
 /// One seed in so many has the shipped SQL beside the ledger in memory.
-const SQL_EVERY: u64 = 8;
+const SQL_EVERY: u64 = 10;
 
 /// Streams of draws: a draw more in one moves nothing in another.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,7 @@ pub(super) enum Stream {
     Network,
     Edits,
     Database,
+    Cuts,
 }
 
 pub(super) fn draws(seed: u64, stream: Stream) -> Draw {
@@ -120,9 +121,12 @@ impl Setting {
         let late = if draw.chance(0.5) { 0.0 } else { draw.between(0.005, 0.08) };
         let event_partitions = 2 + u16::from(draw.chance(0.5)) + u16::from(draw.chance(0.3));
         let prompt = late <= 0.0;
+        // Transactions on a file take longer: processes look around less often.
+        let sql = seed % SQL_EVERY == SQL_EVERY - 1;
+        let pace = if sql { 8 } else { 1 };
         Self {
             seed,
-            sql: seed % SQL_EVERY == SQL_EVERY - 1,
+            sql,
             terms,
             token_ttl: span(draw, 15.0 * MINUTE, 50.0 * MINUTE),
             flight,
@@ -130,9 +134,9 @@ impl Setting {
             to_midnight: span(draw, 30.0, 70.0) * flight / 100,
             event_partitions,
             skew: if draw.chance(0.3) { 0 } else { span(draw, 0.0, 30_000.0) },
-            sweep_every: span(draw, 2_000.0, 10_000.0),
-            bill_every: span(draw, 1_000.0, 8_000.0),
-            lease_every: span(draw, 300.0, 2_500.0),
+            sweep_every: pace * span(draw, 2_000.0, 10_000.0),
+            bill_every: pace * span(draw, 1_000.0, 8_000.0),
+            lease_every: pace * span(draw, 300.0, 2_500.0),
             heartbeat_every: span(draw, 1_000.0, 5_000.0),
             batch_entries: 20 + draw.below(400),
             weather: weather(draw),

@@ -10,11 +10,13 @@ use super::log::{ADMIN, Log, Taken, off};
 use super::market::Market;
 use super::network::{Call, Letter, Network};
 use super::process::{Biller, Decider, commands_from, take};
+use super::scratch::Scratch;
 use super::seen::Seen;
 use super::serve::no_plan;
 use super::setting::{BILLERS, DECIDERS, Setting, Stream, draws};
+use super::sql::{SAME, Sql};
 use super::token::Token;
-use super::watch::Watch;
+use super::watch::{Watch, broken};
 use crate::draw::Draw;
 
 const AUDIT_EVERY: Instant = 600_000;
@@ -44,14 +46,15 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(setting: Setting) -> Self {
+    pub(super) fn new(setting: Setting, scratch: &Scratch) -> Result<Self, Violation> {
         let market = Market::of(&setting);
         let (seed, now) = (setting.seed, market.starts);
         let mut clocks = draws(seed, Stream::Database);
         let deciders = (0..DECIDERS).map(|n| Decider::new(n, &setting, &mut clocks, now)).collect();
         let billers = (0..BILLERS).map(|_| Biller::new(&setting, &mut clocks, now)).collect();
-        let database = Database::new(setting.terms, off(&mut clocks, setting.skew));
-        Self {
+        let sql = if setting.sql { Some(sql(&setting, scratch)?) } else { None };
+        let database = Database::new(setting.terms, off(&mut clocks, setting.skew), sql);
+        Ok(Self {
             now,
             agenda: Agenda::default(),
             log: Log::new(&mut clocks, setting.event_partitions, setting.skew),
@@ -69,14 +72,14 @@ impl World {
             flying: true,
             market,
             setting,
-        }
+        })
     }
 
     pub(super) fn live(mut self) -> Result<Seen, Violation> {
         self.begin()?;
         let ends = self.market.starts + self.setting.flight;
         self.until(ends)?;
-        self.land();
+        self.land()?;
         let rest = ends + self.setting.token_ttl + 3 * self.setting.skew + 660_000;
         self.until(rest)?;
         self.settle()?;
@@ -87,7 +90,7 @@ impl World {
     /// Budgets are paid in and set before the first request.
     fn begin(&mut self) -> Result<(), Violation> {
         let known = self.known();
-        self.database.run(&known.as_slice()).map_err(|refused| no_plan(&refused))?;
+        self.database.run(0, self.now, &known.as_slice())?.map_err(|refused| no_plan(&refused))?;
         for (tenant, effect) in std::mem::take(&mut self.market.first_commands) {
             let command = self.desk.command(tenant, effect);
             self.log.command(command, self.now);
@@ -159,7 +162,8 @@ impl World {
 
     fn audit(&mut self) -> Result<(), Violation> {
         self.agenda.note(self.now + AUDIT_EVERY, Due::Audit);
-        self.watch.audit(&self.database.book)
+        self.watch.audit(&self.database.book)?;
+        self.database.compare()
     }
 
     pub(super) fn known(&self) -> Vec<Membership> {
@@ -239,14 +243,12 @@ impl World {
     // -- the end
 
     /// No more requests and no more faults; what is on its way still comes.
-    fn land(&mut self) {
+    fn land(&mut self) -> Result<(), Violation> {
         self.flying = false;
         self.network.calm();
         self.database.down_until = 0;
-        if self.database.lags() {
-            self.fail_over();
-        }
         self.log.partitions.iter_mut().for_each(|p| p.stalled_until = 0);
+        if self.database.lags() { self.fail_over() } else { Ok(()) }
     }
 
     /// Everything in the log is read, everything due is done.
@@ -266,14 +268,14 @@ impl World {
                 break;
             }
             batch.entries.sort_by_key(|entry| (entry.appended, entry.position));
-            self.bill(&batch)?;
+            self.bill(0, &batch)?;
         }
-        self.sweep()
+        self.sweep(0)
     }
 
     fn apply_rest(&mut self) -> Result<(), Violation> {
         while let Some(commands) = commands_from(&self.log, self.database.next(ADMIN), usize::MAX) {
-            self.apply(&commands)?;
+            self.apply(0, &commands)?;
         }
         Ok(())
     }
@@ -281,4 +283,9 @@ impl World {
 
 fn owns(process: usize, partition: u16, other_up: bool) -> bool {
     !other_up || usize::from(partition) % BILLERS == process - DECIDERS
+}
+
+fn sql(setting: &Setting, scratch: &Scratch) -> Result<Sql, Violation> {
+    let folder = scratch.of(setting.seed).map_err(|error| broken(SAME, || error.to_string()))?;
+    Sql::new(&folder, setting.terms, draws(setting.seed, Stream::Cuts))
 }
