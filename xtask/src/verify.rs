@@ -11,13 +11,14 @@ struct Area {
     run: fn() -> Result<()>,
 }
 
-const AREAS: [Area; 9] = [
+const AREAS: [Area; 10] = [
     Area {
         name: "power-loss",
         shows: "nothing acknowledged is lost, over 10,000 seeds of lost writes",
         run: power_loss,
     },
     Area { name: "kill", shows: "500 times kill -9 under load, money and log agree", run: kill },
+    Area { name: "money", shows: "nothing billed beyond a budget, over 10,000 simulated worlds of faults", run: money },
     Area { name: "real-shop", shows: "the ranking against the rules, on a real shop's log", run: real_shop },
     Area { name: "replay", shows: "100,000 recorded decisions made again without a difference", run: replay },
     Area { name: "why-not", shows: "10,000 requests against a naive evaluator, 50 line items", run: why_not },
@@ -62,6 +63,19 @@ fn kill() -> Result<()> {
     let mut command = step::cargo();
     command.args(["test", "--release", "-p", "litfass-server", "--test", "it", "kill", "--", "--nocapture"]);
     step::run(command.env("LITFASS_KILLS", "500"))
+}
+
+/// An interrupted run goes on where it stopped, as long as the tree is the same commit.
+fn money() -> Result<()> {
+    let tree = step::capture(step::command("git").args(["describe", "--always", "--dirty", "--exclude", "*"]))?;
+    let mut simulate = step::cargo();
+    simulate.args(["run", "--quiet", "--release", "--", "simulate", "budget", "--seeds", "10000"]);
+    if !tree.contains("dirty") {
+        let kept = workspace::root().join("target/verify-money");
+        std::fs::create_dir_all(&kept)?;
+        simulate.arg("--progress").arg(kept.join(tree.trim()).with_extension("json"));
+    }
+    step::run(&mut simulate)
 }
 
 /// The committed fixture in both builds, then a long log.

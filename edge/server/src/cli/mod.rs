@@ -15,6 +15,7 @@ pub(crate) mod past;
 mod replay;
 mod report;
 mod run;
+mod simulate;
 mod train;
 mod why_not;
 
@@ -67,6 +68,8 @@ enum Command {
     Ledger(ledger::Args),
     /// What was asked for, shown, clicked, ordered and charged, by any of its dimensions.
     Report(Box<report::Args>),
+    /// Worlds in which everything fails, to see what holds.
+    Simulate(simulate::Args),
     /// Train a rank profile on what was served and make it the next one to serve.
     Train(train::Args),
 }
@@ -91,6 +94,7 @@ impl Cli {
             Command::Export(args) => args.run(),
             Command::Ledger(args) => args.run(),
             Command::Report(args) => args.run(),
+            Command::Simulate(args) => args.run(),
             Command::Train(args) => args.run(),
         }
     }
