@@ -26,6 +26,7 @@ pub(super) enum Due {
     },
     Restart {
         process: usize,
+        life: u32,
     },
     Letter {
         slot: usize,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 
@@ -10,6 +11,7 @@ use litfass_ledger::check::Violation;
 
 use super::figures::Figures;
 use super::seen::Seen;
+use super::watch::broken;
 
 type Lived = Result<Seen, Violation>;
 
@@ -31,7 +33,7 @@ pub fn simulate(
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end || done.send((seed, live(seed))).is_err() {
+                    if seed >= end || done.send((seed, sound(live, seed))).is_err() {
                         return;
                     }
                 }
@@ -45,6 +47,12 @@ pub fn simulate(
             }
         });
     });
+}
+
+/// A panic, such as an overflow's, is one seed's failure.
+fn sound(live: impl Fn(u64) -> Lived, seed: u64) -> Lived {
+    let lived = catch_unwind(AssertUnwindSafe(|| live(seed)));
+    lived.unwrap_or_else(|_| Err(broken("nothing panics", || "see standard error".to_owned())))
 }
 
 fn in_order(first: u64, results: impl Iterator<Item = (u64, Lived)>, mut take: impl FnMut(u64, Lived)) {

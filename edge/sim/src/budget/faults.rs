@@ -36,7 +36,8 @@ impl World {
             self.billers[process - DECIDERS].crash();
         }
         self.seen.crashes += 1;
-        self.agenda.note(self.now + down, Due::Restart { process });
+        let life = self.life(process);
+        self.agenda.note(self.now + down, Due::Restart { process, life });
         self.database.reconnect(process)
     }
 

@@ -128,7 +128,7 @@ impl World {
             Due::Append { token, partition } => self.append(token, partition),
             Due::Heartbeat { partition } => self.heartbeat(partition),
             Due::Round { process, life } => self.round(process, life),
-            Due::Restart { process } => self.restart(process),
+            Due::Restart { process, life } => self.restart(process, life),
             Due::Letter { slot } => return self.letter(slot),
             Due::Fault { number } => return self.fault(number),
             Due::Edit => self.edit(),
@@ -227,17 +227,21 @@ impl World {
         calls.into_iter().flatten().for_each(|call| self.call(process, life, call));
     }
 
-    fn restart(&mut self, process: usize) {
+    /// What died again while it was down is started once, after its last death.
+    fn restart(&mut self, process: usize, life: u32) {
         let ahead = off(&mut self.clocks, self.setting.skew);
-        let now = self.now;
-        let life = if process < DECIDERS {
-            self.deciders[process].start(ahead, now);
-            self.deciders[process].body.life
-        } else {
-            self.billers[process - DECIDERS].start(ahead, now);
-            self.billers[process - DECIDERS].body.life
-        };
-        self.agenda.note(now, Due::Round { process, life });
+        if life == self.life(process) {
+            match process.checked_sub(DECIDERS) {
+                None => self.deciders[process].start(ahead, self.now),
+                Some(biller) => self.billers[biller].start(ahead, self.now),
+            }
+            self.agenda.note(self.now, Due::Round { process, life });
+        }
+    }
+
+    pub(super) fn life(&self, process: usize) -> u32 {
+        let biller = process.checked_sub(DECIDERS);
+        biller.map_or_else(|| self.deciders[process].body.life, |n| self.billers[n].body.life)
     }
 
     // -- the end
