@@ -37,6 +37,7 @@ mod reports;
 mod retries;
 mod serving;
 mod sessions;
+mod simulate;
 mod tenants;
 #[cfg(feature = "otel")]
 mod traces;

@@ -13,6 +13,7 @@ use super::world::World;
 const ONE_OUTCOME: &str = "every billable event of the log has exactly one outcome";
 const FOLD: &str = "postings are the fold of the log's outcomes";
 const ENDED: &str = "every lease ends closed and nothing waits past its token's life";
+const PROMPT: &str = "delivered unbilled of a CPM campaign with prompt events is at most 1 % or two prices";
 const HARD: &str = "a world is hard enough";
 const COMMANDS: &str = "a command of the log takes effect once";
 
@@ -47,7 +48,19 @@ impl World {
             self.watch.nothing_was_stuck(&self.setting.terms, self.setting.skew)?;
         }
         self.tell(&fates);
+        self.prompt_impressions_are_billed()?;
         self.hard_enough()
+    }
+
+    /// Where no database failed over and every event of the campaign came within its hold.
+    fn prompt_impressions_are_billed(&self) -> Result<(), Violation> {
+        let bound = |campaign: &&Campaign| {
+            let most = ((campaign.billed + campaign.unbilled) / 100).max(2 * campaign.price);
+            !campaign.per_click && !campaign.late && campaign.unbilled > most
+        };
+        let calm = self.seen.failovers == 0;
+        let beyond = self.seen.delivered.iter().find(bound).filter(|_| calm);
+        beyond.map_or(Ok(()), |campaign| Err(broken(PROMPT, || format!("{campaign:?}"))))
     }
 
     /// A world in which nothing goes wrong shows nothing.
