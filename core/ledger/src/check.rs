@@ -250,13 +250,13 @@ pub fn levels_agree(audit: &Audit) -> Result<(), Violation> {
         let name = level.name();
         same(
             "levels agree",
-            format!("spent of {name}"),
+            format_args!("spent of {name}"),
             total(level, |c| c.spent),
             total(Level::Account, |c| c.spent),
         )?;
         same(
             "levels agree",
-            format!("leased of {name}"),
+            format_args!("leased of {name}"),
             total(level, |c| c.leased),
             total(Level::Account, |c| c.leased),
         )?;
@@ -268,7 +268,7 @@ pub fn open_leases_are_what_is_leased(audit: &Audit) -> Result<(), Violation> {
     let ids = audit.kept.controls.keys().chain(audit.sums.keys());
     ids.copied().try_for_each(|id| {
         let leased = audit.control(id).leased.nanos();
-        same("Σ open leases = leased", format!("leased of {id:?}"), leased, audit.sums(id).leased)
+        same("Σ open leases = leased", format_args!("leased of {id:?}"), leased, audit.sums(id).leased)
     })
 }
 
@@ -277,15 +277,15 @@ pub fn controls_are_folds_of_postings(audit: &Audit) -> Result<(), Violation> {
     let ids = audit.kept.controls.keys().chain(audit.sums.keys());
     ids.copied().try_for_each(|id| {
         let (control, sums) = (audit.control(id), audit.sums(id));
-        same(name, format!("spent of {id:?}"), control.spent.nanos(), sums.spent)?;
-        same(name, format!("restored of {id:?}"), control.restored.nanos(), sums.restored)
+        same(name, format_args!("spent of {id:?}"), control.spent.nanos(), sums.spent)?;
+        same(name, format_args!("restored of {id:?}"), control.restored.nanos(), sums.restored)
     })
 }
 
 pub fn limits_are_what_commands_set(audit: &Audit) -> Result<(), Violation> {
     let name = "limits are what commands set";
     audit.kept.controls.iter().try_for_each(|(id, control)| {
-        same(name, format!("limit of {id:?}"), control.limit, audit.limit(*id))?;
+        same(name, format_args!("limit of {id:?}"), control.limit, audit.limit(*id))?;
         ensure(name, control.ceiling >= control.limit, || format!("{id:?} has its ceiling below its limit"))
     })
 }
@@ -302,8 +302,8 @@ pub fn balances_are_folds_of_postings(audit: &Audit) -> Result<(), Violation> {
     accounts.copied().try_for_each(|account| {
         let stored = audit.kept.balances.get(&account).copied().unwrap_or_default();
         let derived = audit.sides.get(&account).copied().unwrap_or_default();
-        same(name, format!("debits of {account:?}"), stored.debits.nanos(), derived.0)?;
-        same(name, format!("credits of {account:?}"), stored.credits.nanos(), derived.1)
+        same(name, format_args!("debits of {account:?}"), stored.debits.nanos(), derived.0)?;
+        same(name, format_args!("credits of {account:?}"), stored.credits.nanos(), derived.1)
     })
 }
 
@@ -314,8 +314,8 @@ pub fn books_meet_at_the_account(audit: &Audit) -> Result<(), Violation> {
     accounts.copied().try_for_each(|account| {
         let funding = audit.kept.funding.get(&account).copied().unwrap_or_default();
         let moved = audit.moved.get(&account).copied().unwrap_or_default();
-        same(name, format!("what came to {account}"), funding.added.nanos(), moved.0)?;
-        same(name, format!("what left {account}"), funding.removed.nanos(), moved.1)?;
+        same(name, format_args!("what came to {account}"), funding.added.nanos(), moved.0)?;
+        same(name, format_args!("what left {account}"), funding.removed.nanos(), moved.1)?;
         let control = audit.control(ControlId::Account(account));
         let free = control.limit.nanos() + control.restored.nanos() - control.leased.nanos() - control.spent.nanos();
         let exact = funding.added.nanos() + funding.credit.nanos() - funding.removed.nanos();
@@ -324,7 +324,7 @@ pub fn books_meet_at_the_account(audit: &Audit) -> Result<(), Violation> {
         }
         let funds = audit.kept.balances.get(&LedgerAccount::Funds(account)).copied().unwrap_or_default().net();
         let promised = control.available().nanos() + control.leased.nanos();
-        same(name, format!("what {account} can still spend"), promised, funds + funding.credit.nanos())
+        same(name, format_args!("what {account} can still spend"), promised, funds + funding.credit.nanos())
     })
 }
 
@@ -345,8 +345,8 @@ pub fn postings_are_folds_of_outcomes(audit: &Audit) -> Result<(), Violation> {
     same(name, "the number of events posted", events, audit.billed_at_once + audit.outcomes.billed)?;
     for (chain, tally) in &audit.kept.tallies {
         let (events, nanos) = audit.billed.get(chain).copied().unwrap_or_default();
-        same(name, format!("events billed for {chain:?}"), tally.billed.events, events)?;
-        same(name, format!("nanos billed for {chain:?}"), tally.billed.amount.nanos(), nanos)?;
+        same(name, format_args!("events billed for {chain:?}"), tally.billed.events, events)?;
+        same(name, format_args!("nanos billed for {chain:?}"), tally.billed.amount.nanos(), nanos)?;
     }
     let count = |of: fn(&Tally) -> u64| -> u64 { audit.kept.tallies.values().map(of).sum() };
     same(name, "the number of repeated claims", count(|t| t.repeated.events), audit.outcomes.repeated)?;
@@ -376,8 +376,8 @@ pub fn reports_are_folds_of_postings(audit: &Audit) -> Result<(), Violation> {
     posted.chain(audit.reported.keys().copied()).try_for_each(|line_item| {
         let (spent, refunded) = audit.reported.get(&line_item).copied().unwrap_or_default();
         let posted = audit.sums(ControlId::LineItem(line_item));
-        same(name, format!("the reported spend of line item {line_item}"), spent, posted.spent)?;
-        same(name, format!("the reported refunds of line item {line_item}"), refunded, posted.restored)
+        same(name, format_args!("the reported spend of line item {line_item}"), spent, posted.spent)?;
+        same(name, format_args!("the reported refunds of line item {line_item}"), refunded, posted.restored)
     })
 }
 
@@ -388,7 +388,7 @@ pub fn commands_take_effect_once(audit: &Audit) -> Result<(), Violation> {
         let moves = !matches!(record.entry.command.effect, Effect::SetLimit(_));
         let expected = u64::from(moves && record.outcome == CommandOutcome::Applied);
         let effects = audit.effects.get(id).copied().unwrap_or_default();
-        same(name, format!("the number of postings of command {id}"), effects, expected)?;
+        same(name, format_args!("the number of postings of command {id}"), effects, expected)?;
     }
     let unknown = audit.effects.keys().find(|id| !audit.commands.contains_key(id));
     ensure(name, unknown.is_none(), || format!("postings name an unknown command: {unknown:?}"))

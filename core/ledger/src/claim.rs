@@ -76,7 +76,7 @@ pub fn key_day_end(day: Day) -> Timestamp {
 }
 
 /// A billable event: what its token says.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Claim {
     pub id: ClaimId,
     pub tenant: TenantId,
@@ -171,7 +171,7 @@ impl Outcome {
 }
 
 /// A claim that did not fit so far.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Pending {
     pub position: Position,
     pub tenant: TenantId,

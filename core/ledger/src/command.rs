@@ -21,7 +21,7 @@ impl fmt::Display for CommandId {
     }
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Command {
     pub id: CommandId,
     pub tenant: TenantId,
@@ -30,13 +30,13 @@ pub struct Command {
 }
 
 /// Who wished it and why, as it was said. Nothing depends on it.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Note {
     pub by: String,
     pub reason: String,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Effect {
     /// The advertiser paid in.
     Deposit {
@@ -59,7 +59,7 @@ pub enum Effect {
 }
 
 /// Absolute limits; where the limit is optional, none means unlimited.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Limit {
     /// What the account may spend beyond its deposits.
     Credit {
@@ -103,7 +103,7 @@ impl Effect {
 }
 
 /// A command and the log entry that brought it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct CommandEntry {
     pub position: Position,
     pub appended: Timestamp,
@@ -141,14 +141,14 @@ pub enum Objection {
 }
 
 /// What is kept of a command.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct CommandRecord {
     pub entry: CommandEntry,
     pub outcome: CommandOutcome,
 }
 
 /// The parts of an account's limit = deposits + adjustments + credit, kept apart because none of them is negative.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Funding {
     /// Deposits and upward adjustments.
     pub added: Amount,
@@ -167,7 +167,7 @@ impl Funding {
 }
 
 /// A campaign's daily limit through time: each step holds from its day on.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct DailyLimits(pub BTreeMap<Day, Amount>);
 
 impl DailyLimits {

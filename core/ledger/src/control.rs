@@ -80,7 +80,7 @@ impl Chain {
 }
 
 /// Nanos at one level.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Control {
     pub limit: Amount,
     /// What refunds gave back; at most `spent`.

@@ -28,7 +28,7 @@ const BACK_OFF_MS: u64 = 1_000;
 const REMEMBERED_LEASES: u64 = 30;
 
 /// What the holds table has to know of an entrant to ask for its budget.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Entrant {
     /// Its day is `window.day`.
     pub chain: Chain,
@@ -78,7 +78,7 @@ fn first_demand(bid: Price) -> Amount {
 }
 
 /// The lease table of one deciding process.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Holds {
     holder: HolderId,
     terms: Terms,
@@ -93,7 +93,7 @@ pub struct Holds {
 }
 
 /// One line item's day. `next` was granted before `current` ran out.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Row {
     entrant: Entrant,
     current: Option<Open>,
@@ -108,7 +108,7 @@ struct Row {
     demand: Amount,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Open {
     lease: LeaseId,
     granted: Amount,
@@ -123,7 +123,7 @@ impl Open {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Asked {
     request: GrantRequest,
     first_sent: Monotonic,

@@ -5,7 +5,7 @@ use litfass_types::{Day, LineItemId, hash_pair};
 
 type Key = (LineItemId, Day);
 
-#[derive(Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Index {
     /// A power of two of cells, at most half of them used.
     cells: Vec<Option<(Key, u32)>>,

@@ -31,7 +31,7 @@ impl BudgetDay {
 }
 
 /// A wish for budget under an id that the holder chose at random; asking again under the same id changes nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct GrantRequest {
     pub lease: LeaseId,
     pub holder: HolderId,
@@ -45,13 +45,13 @@ pub struct GrantRequest {
 }
 
 /// The answer to one [`GrantRequest`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct GrantAnswer {
     pub lease: LeaseId,
     pub result: Result<Granted, GrantRefusal>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Granted {
     pub amount: Amount,
     /// The database's time of the first grant under this id.
@@ -70,7 +70,7 @@ pub enum GrantRefusal {
     Closed,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Lease {
     pub holder: HolderId,
     pub chain: Chain,
@@ -111,7 +111,7 @@ impl Lease {
 }
 
 /// What a holder returned of a lease so far, in total. A smaller total than before changes nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Return {
     pub lease: LeaseId,
     pub total: Amount,

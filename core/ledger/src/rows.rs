@@ -119,7 +119,7 @@ pub enum PartitionKind {
 }
 
 /// How far a partition of the log has been read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Partition {
     pub kind: PartitionKind,
     /// The first offset that was not consumed.

@@ -3,7 +3,7 @@
 use litfass_types::Duration;
 
 /// How long things last. Every process that shares a ledger runs with the same terms.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Terms {
     /// A holder makes new holds that long after the first send of the lease's id, by its monotonic clock.
     pub lease_ttl: Duration,

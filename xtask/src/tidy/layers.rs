@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 7] = [
     &["policy", "retrieval", "rank"],
     &["decide"],
     &["store"],
-    &["train", "sim"],
+    &["train", "sim", "explore"],
     &["server"],
 ];
 

@@ -1,0 +1,3 @@
+//! Every test of the crate in one binary.
+
+mod exploring;
