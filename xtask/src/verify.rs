@@ -37,6 +37,11 @@ const AREAS: [Area; 10] = [
         shows: "every operation's answers are as docs/openapi.json says, whatever is sent",
         run: fuzz::verify,
     },
+    Area {
+        name: "money",
+        shows: "every interleaving of ten worlds around the shipped ledger, all invariants (docs/specs/exploration.md)",
+        run: money,
+    },
     Area { name: "bench", shows: "the speeds, with their quality numbers", run: || bench::run(&[]) },
 ];
 
@@ -88,6 +93,13 @@ fn replay() -> Result<()> {
     let mut log = step::cargo();
     log.args(["test", "--release", "-p", "litfass-server", "--test", "it", "every_recorded", "--", "--nocapture"]);
     step::run(log.env("LITFASS_DECISIONS", "100000"))
+}
+
+/// Optimised with overflow checks, as the dev profile has it.
+fn money() -> Result<()> {
+    let mut command = step::cargo();
+    command.args(["run", "--quiet", "-p", "litfass-explore", "--example", "explore", "--", "--large"]);
+    step::run(&mut command)
 }
 
 fn why_not() -> Result<()> {
