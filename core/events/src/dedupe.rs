@@ -59,6 +59,17 @@ impl DayOfKeys {
         }
     }
 
+    fn len(&self) -> usize {
+        self.slots.len() + self.ids.len()
+    }
+
+    /// One key, of slots the one of the oldest decision.
+    fn forget_one(&mut self) {
+        if self.slots.pop_first().is_none() {
+            self.ids.pop_first();
+        }
+    }
+
     fn insert(&mut self, key: DedupeKey) -> bool {
         match key {
             DedupeKey::Slot { decision, slot, kind } => {
@@ -80,6 +91,8 @@ const fn bit(kind: EventKind) -> u8 {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Dedupe {
     days: BTreeMap<i64, DayOfKeys>,
+    /// Over all days.
+    held: usize,
     /// Days before this one are gone.
     first_day: i64,
 }
@@ -89,11 +102,25 @@ impl Dedupe {
     pub fn take(&mut self, key: DedupeKey) -> Seen {
         let day = utc_day(key.time());
         if day < self.first_day {
-            Seen::Expired
-        } else if self.days.entry(day).or_default().insert(key) {
-            Seen::First
-        } else {
-            Seen::Repeated
+            return Seen::Expired;
+        }
+        let keys = self.days.entry(day).or_default();
+        let before = keys.len();
+        let is_new = keys.insert(key);
+        self.held += keys.len() - before;
+        if is_new { Seen::First } else { Seen::Repeated }
+    }
+
+    /// Forgets the oldest keys until at most `max` are held. What is forgotten and comes again is taken for new.
+    pub fn keep(&mut self, max: usize) {
+        while self.held > max
+            && let Some(mut oldest) = self.days.first_entry()
+        {
+            oldest.get_mut().forget_one();
+            self.held -= 1;
+            if oldest.get().len() == 0 {
+                oldest.remove();
+            }
         }
     }
 
@@ -112,19 +139,23 @@ impl Dedupe {
 
     /// Drops the UTC days that ended before `horizon` (now − token life). Never goes back.
     pub fn drop_before(&mut self, horizon: Timestamp) {
-        self.first_day = self.first_day.max(utc_day(horizon));
-        self.days = self.days.split_off(&self.first_day);
+        let first_day = utc_day(horizon);
+        if first_day > self.first_day {
+            self.first_day = first_day;
+            self.days = self.days.split_off(&first_day);
+            self.held = self.days.values().map(DayOfKeys::len).sum();
+        }
     }
 
     /// Keys held: what a snapshot of it will cost.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.days.values().map(|day| day.slots.len() + day.ids.len()).sum()
+    pub const fn len(&self) -> usize {
+        self.held
     }
 
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub const fn is_empty(&self) -> bool {
+        self.held == 0
     }
 
     /// The first instant that is still remembered.

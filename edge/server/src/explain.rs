@@ -35,7 +35,7 @@ pub fn explanation(record: &DecisionRecord, catalog: &Catalog, viewpoint: Viewpo
         user: record.inputs.request.user.filter(|_| telling.sees_all()).map(|u| u.to_string()),
         degraded: record.inputs.degraded.iter().map(|p| p.name().to_owned()).collect(),
         full: record.full.is_some(),
-        request: request_facts(record),
+        request: request_facts(record, telling.sees_all()),
         world: world_facts(record),
         steps: record.timings.iter().map(|(stage, us)| Step { name: stage.name().to_owned(), took_us: *us }).collect(),
         line_items: u64::from(catalog.line_items()),
@@ -274,7 +274,8 @@ fn fact(name: &str, value: impl Into<String>) -> Fact {
     Fact { name: name.to_owned(), value: value.into() }
 }
 
-fn request_facts(record: &DecisionRecord) -> Vec<Fact> {
+/// To an advertiser no more than where and on what it was shown: the page and the viewer's groups are the site's.
+fn request_facts(record: &DecisionRecord, sees_all: bool) -> Vec<Fact> {
     let request = &record.inputs.request;
     let context = &request.context;
     let geo = [&context.country, &context.region, &context.city].into_iter().flatten().cloned().collect::<Vec<_>>();
@@ -292,7 +293,12 @@ fn request_facts(record: &DecisionRecord) -> Vec<Fact> {
         ("key values", pairs.join(", ")),
         ("personalised", if request.personalise { "yes" } else { "no" }.to_owned()),
     ];
-    known.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| fact(name, value)).collect()
+    let told = |name: &str| sees_all || matches!(name, "tenant" | "device" | "os" | "geo" | "personalised");
+    known
+        .into_iter()
+        .filter(|(name, value)| told(name) && !value.is_empty())
+        .map(|(name, value)| fact(name, value))
+        .collect()
 }
 
 fn world_facts(record: &DecisionRecord) -> Vec<Fact> {

@@ -94,9 +94,16 @@ impl<'a> Export<'a> {
         let inside = |at: Timestamp| self.wanted.from <= at && at < self.wanted.to;
         for entry in batch.entries.iter().filter(|entry| inside(entry.append_time)) {
             let logged = wire::outline(entry)?;
-            rows.extend(row(&logged.envelope, &logged.body).filter(|row| self.is_wanted(row)));
+            let row = row(&logged.envelope, &logged.body).filter(|row| self.is_wanted(row));
+            rows.extend(row.map(|row| self.told(row)));
         }
         Ok(Some(rows))
+    }
+
+    /// Who the viewers are is the site's to know.
+    fn told(&self, row: EventRow) -> EventRow {
+        let tells_viewers = !matches!(self.wanted.whose, Whose::Advertiser(..));
+        EventRow { user_id: row.user_id.filter(|_| tells_viewers), ..row }
     }
 
     fn is_wanted(&self, row: &EventRow) -> bool {

@@ -350,9 +350,11 @@ impl Ingest {
     fn seen(&self, taken: &Taken) -> Seen {
         match taken.expired {
             true => Seen::Expired,
-            // It takes nothing from what people do later.
-            false if !taken.body.traffic().counts() => Seen::First,
-            false => self.seen.look(taken.dedupe),
+            false => match taken.body.traffic() {
+                people if people.counts() => self.seen.look(taken.dedupe),
+                // It takes nothing from what people do later.
+                others => self.seen.look_aside(others, taken.dedupe),
+            },
         }
     }
 }

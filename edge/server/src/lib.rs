@@ -21,6 +21,7 @@ mod generated;
 pub mod http;
 pub mod ingest;
 pub mod lag;
+pub mod lanes;
 pub mod learning;
 pub mod limits;
 pub mod live;

@@ -38,6 +38,7 @@ use crate::editor::Editor;
 use crate::gateway::Gateway;
 use crate::gather::Gather;
 use crate::ingest::Ingest;
+use crate::lanes::Lanes;
 use crate::learning::Learning;
 use crate::limits::{LimitSender, Limited, Limiting};
 use crate::live::{Live, Truth};
@@ -81,6 +82,7 @@ pub struct Node {
     pub live: Arc<Live>,
     pub log: Arc<dyn EventLog>,
     pub ledger: SqliteLedgerReader,
+    pub lanes: Lanes,
     pub desk: Desk,
     pub folds: Arc<Progress>,
     pub pacing: Arc<PacingBoard>,
@@ -305,6 +307,7 @@ impl Folded {
             attribution_window: config.ledger.conversion_window,
             // An order may bring the token of a click as old as the window.
             key_life: order_life(config),
+            dedupe_keys_max: size(config.fold.dedupe_keys_max.into()),
             snapshot_interval: span(config.fold.snapshot_interval),
             ..FoldOptions::default()
         };
@@ -362,6 +365,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         live,
         log,
         ledger,
+        lanes: Lanes::default(),
         desk,
         folds,
         pacing,

@@ -75,6 +75,8 @@ codes! {
     AnotherRole = 421, "another-role", "This process does not answer here";
     Expired = 410, "expired", "This can no longer be counted";
     TooManyRequests = 429, "too-many-requests", "This key sends more requests than it may";
+    /// Of work that takes long only so much is done at once.
+    Busy = 429, "busy", "Too many of these are asked at once";
     /// An object of the catalog that does not fit by itself or beside others; `field` says where.
     InvalidObject = 422, "invalid-object", "The object cannot be taken as it is";
     Internal = 500, "internal", "The server failed";

@@ -252,6 +252,8 @@ pub struct SessionRow {
 
 /// Sessions beyond which the oldest end.
 const SESSIONS_MAX: u32 = 10_000;
+/// Sessions of one key: no key ends those of the others. The oldest go first.
+const SESSIONS_PER_KEY_MAX: u32 = 20;
 
 impl KeyStore {
     /// Every session that was not ended, expired ones among them.
@@ -276,6 +278,11 @@ impl KeyStore {
             "DELETE FROM access_session WHERE hash IN
              (SELECT hash FROM access_session ORDER BY created_ms DESC, hash LIMIT -1 OFFSET ?1)",
             [SESSIONS_MAX - 1],
+        )?;
+        transaction.execute(
+            "DELETE FROM access_session WHERE hash IN
+             (SELECT hash FROM access_session WHERE key = ?1 ORDER BY created_ms DESC, hash LIMIT -1 OFFSET ?2)",
+            params![session.key.0.cast_signed(), SESSIONS_PER_KEY_MAX - 1],
         )?;
         let row = params![session.hash, session.key.0.cast_signed(), now.0, session.expires.0];
         transaction.execute("INSERT INTO access_session VALUES (?1, ?2, ?3, ?4)", row)?;

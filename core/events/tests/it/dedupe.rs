@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use litfass_events::{Dedupe, DedupeKey, EventKind, Seen};
-use litfass_types::{EventId, Timestamp};
+use litfass_types::{DecisionId, EventId, Timestamp};
 use proptest::prelude::*;
 
 use crate::{HOUR, decision};
@@ -95,4 +95,20 @@ fn a_dropped_day_takes_its_memory_with_it_and_never_comes_back() {
     dedupe.drop_before(Timestamp(DAY));
     dedupe.drop_before(Timestamp(0));
     assert_eq!((dedupe.take(old), dedupe.take(new), dedupe.len()), (Seen::Expired, Seen::Repeated, 1));
+}
+
+#[test]
+fn beyond_its_maximum_the_oldest_keys_go_first_and_no_day_is_refused_for_it() {
+    let (mut dedupe, kind) = (Dedupe::default(), EventKind::Impression);
+    let slot = |hour: i64| DedupeKey::Slot { decision: DecisionId::new(Timestamp(hour * HOUR), 0, 7), slot: 0, kind };
+    for hour in [50, 3, 30, 4] {
+        assert_eq!(dedupe.take(slot(hour)), Seen::First);
+    }
+    dedupe.keep(2);
+    assert_eq!(dedupe.len(), 2);
+    let seen = [3, 4, 30, 50].map(|hour| dedupe.look(slot(hour)));
+    assert_eq!(seen, [Seen::First, Seen::First, Seen::Repeated, Seen::Repeated]);
+    assert_eq!(dedupe.take(slot(3)), Seen::First, "taken for new rather than refused");
+    dedupe.keep(0);
+    assert!(dedupe.is_empty());
 }

@@ -96,10 +96,15 @@ fn to_login(request: &Request) -> Response {
 /// While there is no key, only this machine's own programs and pages are served: not a page of another site that a browser here
 /// has open, nor one whose name was made to point here.
 fn is_local(headers: &HeaderMap, method: &Method) -> Result<(), Problem> {
-    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let (host, origin) = (text(header::HOST), text(header::ORIGIN));
+    let site = text(HeaderName::from_static("sec-fetch-site"));
+    let from_elsewhere = origin.is_some_and(|origin| origin.split_once("://").map(|(_, from)| from) != host);
     let foreign = changes(method) && site.is_some_and(|site| !matches!(site, "same-origin" | "none"));
-    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
-    if host.is_none_or(is_loopback) && !foreign {
+    // What a page may send anywhere without asking first; no program of ours does.
+    let is_plain = text(header::CONTENT_TYPE).is_some_and(|kind| kind.trim_start().starts_with("text/plain"));
+    let is_browsers = origin.is_some() || site.is_some();
+    if host.is_none_or(is_loopback) && !from_elsewhere && !foreign && !(is_browsers && is_plain) {
         return Ok(());
     }
     let why = "there is no API key yet, so only this machine is served: make one with `litfass admin create-key`";
@@ -113,7 +118,7 @@ pub(crate) fn is_loopback(host: &str) -> bool {
         None => host.split(':').next().unwrap_or_default(),
     };
     let address = name.parse::<IpAddr>();
-    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
+    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|ip| ip.is_loopback())
 }
 
 // ── forms ──
@@ -147,13 +152,40 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_open_server_takes_nothing_from_pages_of_other_sites() {
+        let is_taken = |method: Method, sent: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "localhost:8080".parse().unwrap());
+            for (name, value) in sent {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            is_local(&headers, &method).is_ok()
+        };
+        let (json, plain) = (("content-type", "application/json"), ("content-type", "text/plain;charset=UTF-8"));
+        let (own, other) = (("origin", "http://localhost:8080"), ("origin", "http://localhost:3000"));
+        assert!(is_taken(Method::POST, &[json]) && is_taken(Method::POST, &[plain]), "a program, such as curl");
+        assert!(is_taken(Method::POST, &[json, own]) && is_taken(Method::GET, &[own]), "our pages");
+        for from in [other, ("origin", "null"), ("origin", "https://evil.example")] {
+            assert!(!is_taken(Method::POST, &[json, from]) && !is_taken(Method::GET, &[from]), "{from:?}");
+        }
+        assert!(!is_taken(Method::POST, &[plain, own]), "none of our pages sends plain text");
+        assert!(!is_taken(Method::POST, &[json, ("sec-fetch-site", "cross-site")]));
+    }
+
+    #[test]
     fn a_host_is_this_machine_by_name_or_address_only() {
-        for here in ["localhost", "LOCALHOST:8080", "127.0.0.1:80", "127.9.9.9", "[::1]:8080", "[::1]", "0.0.0.0:9"] {
+        for here in ["localhost", "LOCALHOST:8080", "127.0.0.1:80", "127.9.9.9", "[::1]:8080", "[::1]"] {
             assert!(is_loopback(here), "{here}");
         }
-        for elsewhere in
-            ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "10.0.0.1", "[::2]", ""]
-        {
+        for elsewhere in [
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example:80",
+            "10.0.0.1",
+            "0.0.0.0:9",
+            "[::2]",
+            "",
+        ] {
             assert!(!is_loopback(elsewhere), "{elsewhere}");
         }
     }

@@ -54,7 +54,10 @@ actions! {
     Operate = "look at the system", [Admin, Reporting];
     ManageKeys = "manage keys", [Admin];
     ReadAudit = "read the audit log", [Admin];
-    EraseUser = "erase a user", [Admin, Serving];
+    /// Also opting one out: a key that a site's front end holds could silence anybody.
+    EraseUser = "erase a user", [Admin];
+    /// A key of machines opens no session.
+    LogIn = "log in", [Admin, Advertiser, Reporting];
 }
 
 /// Who sent a request, as the middleware found out.

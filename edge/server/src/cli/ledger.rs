@@ -47,6 +47,12 @@ impl Args {
                 out,
                 "against the log: {entries} entries, {claims} claims, {billed} billed, {commands} commands; {wrong} violations"
             )?;
+            for (partition, first) in &found.begins {
+                writeln!(
+                    out,
+                    "partition {partition} of the log begins at entry {first}: what came before is no longer kept and was not counted again"
+                )?;
+            }
             violations.extend(found.violations);
         }
         told(&violations)

@@ -147,6 +147,7 @@ settings! {
     /// State kept by folding the event log.
     Folds "fold" as fold {
         snapshot_interval: Duration = "1m" in "100ms", "1d", "fold", "How often folded state is written down, if the log grew.";
+        dedupe_keys_max: u32 = "20000000" in "1000", "1000000000", "fold", "Keys of events kept in memory, by which copies are recognised (about 60 bytes each); beyond it the oldest go. What is billed is told apart by the ledger's own keys.";
         viewers_max: u32 = "1000000" in "1", "100000000", "fold", "Viewer profiles kept in memory; beyond it those seen least recently go.";
     }
     /// Numbers that an experiment may change.

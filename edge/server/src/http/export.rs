@@ -1,12 +1,14 @@
 //! Events as a stream: read and sent a piece at a time, however many there are.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::access::{Action, Caller, Scope};
@@ -18,6 +20,8 @@ use crate::problem::{Params, Problem};
 
 /// Pieces read ahead of the receiver.
 const AHEAD: usize = 4;
+/// How long a receiver may take nothing before the stream is broken off.
+const IDLE: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
@@ -41,8 +45,13 @@ pub(super) async fn export(
         return Err(Invalid::new("to", "must be after `from`").into());
     }
     let wanted = Wanted { from, to, whose: whose(caller.scope) };
+    let place = node.lanes.exports.enter()?;
     let (pieces, received) = mpsc::channel(AHEAD);
-    tokio::task::spawn_blocking(move || send(&node, wanted, format, &pieces));
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || {
+        send(&node, wanted, format, &Receiver { pieces, runtime });
+        drop(place);
+    });
     let next = |mut received: mpsc::Receiver<anyhow::Result<String>>| async {
         let piece = received.recv().await?;
         Some((piece.map_err(|e| e.into_boxed_dyn_error()), received))
@@ -59,22 +68,40 @@ const fn whose(scope: Scope) -> Whose {
     }
 }
 
+/// Whoever takes the stream.
+struct Receiver {
+    pieces: mpsc::Sender<anyhow::Result<String>>,
+    runtime: Handle,
+}
+
+impl Receiver {
+    /// Whether it was taken in time.
+    fn took(&self, piece: anyhow::Result<String>) -> bool {
+        self.runtime.block_on(self.pieces.send_timeout(piece, IDLE)).is_ok()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.pieces.is_closed()
+    }
+}
+
 /// Until the end, a failure, or nobody listens any more. A failure breaks the stream off, so that a part is not taken for all.
-fn send(node: &Node, wanted: Wanted, format: Format, pieces: &mpsc::Sender<anyhow::Result<String>>) {
-    let run = || -> anyhow::Result<()> {
-        let mut export = Export::new(&*node.log, wanted)?;
-        if pieces.blocking_send(Ok(format.head())).is_err() {
+fn send(node: &Node, wanted: Wanted, format: Format, receiver: &Receiver) {
+    if let Err(error) = send_all(node, wanted, format, receiver) {
+        tracing::warn!("an export of events broke off: {error:#}");
+        receiver.took(Err(error));
+    }
+}
+
+fn send_all(node: &Node, wanted: Wanted, format: Format, receiver: &Receiver) -> anyhow::Result<()> {
+    let late = || anyhow::anyhow!("its receiver took nothing for {} s", IDLE.as_secs());
+    let mut export = Export::new(&*node.log, wanted)?;
+    anyhow::ensure!(receiver.took(Ok(format.head())), late());
+    while let Some(rows) = export.next_rows()? {
+        if receiver.is_gone() {
             return Ok(());
         }
-        while let Some(rows) = export.next_rows()? {
-            if !rows.is_empty() && pieces.blocking_send(Ok(format.write(&rows)?)).is_err() {
-                return Ok(());
-            }
-        }
-        Ok(())
-    };
-    if let Err(error) = run() {
-        tracing::warn!("an export of events broke off: {error:#}");
-        pieces.blocking_send(Err(error)).unwrap_or_default();
+        anyhow::ensure!(rows.is_empty() || receiver.took(Ok(format.write(&rows)?)), late());
     }
+    Ok(())
 }

@@ -1,20 +1,21 @@
 //! Reports: figures of what is within the caller's scope.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use litfass_store::ledger::LedgerReader;
-use litfass_store::ledger::report::{Cell, Dimension, ReportAsk};
+use litfass_store::ledger::report::{Cell, Dimension, Report, ReportAsk};
+use litfass_store::ledger::{Interrupter, LedgerReader, SqliteLedgerReader};
 
 use super::blocking;
 use crate::access::{Action, Caller, Scope};
 use crate::api::invalid::{Invalid, one_of};
 use crate::api::reports::{ROWS_MAX, ReportParams, Told};
 use crate::node::Node;
-use crate::problem::{Params, Problem};
+use crate::problem::{Code, Params, Problem};
 
 pub(super) async fn report(
     State(node): State<Arc<Node>>,
@@ -25,8 +26,7 @@ pub(super) async fn report(
     let csv = one_of("format", params.format.as_deref(), super::is_csv, ["json", "csv"].into_iter())?.unwrap_or(false);
     let mut wanted = params.check(node.clock.now())?;
     narrow(&mut wanted.ask, caller.scope);
-    let (read, ask) = (Arc::clone(&node), wanted.ask.clone());
-    let report = blocking(move || Ok(read.ledger.report(&ask)?)).await?;
+    let report = added_up(&node, wanted.ask.clone()).await?;
     let too_many = || Invalid::new("dimensions", format!("the report has more than {ROWS_MAX} rows: ask for less"));
     let report = report.ok_or_else(too_many)?;
     let told = Told { wanted: &wanted, report: &report };
@@ -34,6 +34,33 @@ pub(super) async fn report(
         return Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], told.csv()).into_response());
     }
     Ok(Json(told.json()).into_response())
+}
+
+/// On a connection of its own, which is interrupted where it takes too long or nobody waits any more.
+async fn added_up(node: &Node, ask: ReportAsk) -> Result<Option<Report>, Problem> {
+    let (place, database) = (node.lanes.reports.enter()?, node.data.database());
+    let reader = blocking(move || Ok(SqliteLedgerReader::open(&database)?)).await?;
+    let _stopped = Stopped(reader.interrupter());
+    let work = blocking(move || {
+        let report = reader.report(&ask);
+        drop(place);
+        Ok(report?)
+    });
+    let late =
+        |_| Problem::new(Code::Busy, format!("this report takes longer than {} s: ask for less", LONGEST.as_secs()));
+    tokio::time::timeout(LONGEST, work).await.map_err(late)?
+}
+
+/// What one report may take.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Ends what the connection is doing when the answer is there or not wanted any more.
+struct Stopped(Interrupter);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.interrupt();
+    }
 }
 
 /// A key sees its own rows only: whatever it filters by, its scope is filtered by as well.

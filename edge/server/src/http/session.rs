@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::blocking;
 use super::pages::page;
 use crate::access::middleware::is_loopback;
-use crate::access::{Caller, KeyId, Shown, cookie};
+use crate::access::{Action, Caller, KeyId, Shown, cookie};
 use crate::console;
 use crate::node::Node;
 use crate::problem::{Code, Params, Problem};
@@ -57,7 +57,8 @@ pub(super) async fn log_in(
     let shown = cookie::form_field(&body, "key").unwrap_or_default();
     let target = led.target();
     let known = node.keys.caller(Shown::Key(shown), node.clock.now());
-    let key = match known.map(|caller| caller.key) {
+    let known = known.and_then(|caller| caller.may(Action::LogIn).map(|()| caller.key));
+    let key = match known {
         Ok(Some(key)) => key,
         Ok(None) => return Ok(led_to(&target, None)),
         Err(problem) => return Ok(page(problem.code().status(), console::login_page(&target, Some(problem.detail())))),

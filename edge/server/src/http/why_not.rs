@@ -45,7 +45,9 @@ pub(super) async fn why_not(
 pub(super) async fn asked(node: Arc<Node>, caller: &Caller, id: &str, window: Window) -> Result<WhyNotAnswer, Problem> {
     caller.may(Action::Explain)?;
     let line_item = own_line_item(&node, caller, id)?;
+    let place = node.lanes.looks_back.enter()?;
     let found = blocking(move || {
+        let _place = place;
         let world = node.world.load();
         let store = CatalogStore::open(&node.data.database())?;
         let catalog = &world.catalog;

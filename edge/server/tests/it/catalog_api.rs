@@ -203,6 +203,13 @@ fn a_repeated_request_is_answered_as_before_and_done_once() {
     let refusal = send(&mut caller, "k2", "");
     refused(&refusal, 422, Some("name"));
     assert_eq!(send(&mut caller, "k2", "Now it has one").status, 201, "a refused request keeps no key");
+    let mut moved = |what: &str, key: &str| {
+        let moved = caller.send_with("POST", &format!("/v1/campaigns/101/{what}"), &[("Idempotency-Key", key)], "");
+        moved.json()["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!([moved("resume", "k3"), moved("pause", "k4")], ["active", "paused"]);
+    assert_eq!(moved("resume", "k3"), "active", "what changed nothing is answered as before, too");
+    assert_eq!(caller.get("/v1/campaigns/101").json()["status"], "paused", "and changes nothing now");
 }
 
 #[test]
@@ -309,6 +316,16 @@ fn an_advertisers_key_changes_its_own_campaigns_and_sees_no_others() {
         assert_eq!(ids(&caller.get(&format!("/v1/{list}")).json()), [seen], "{list}");
         refused(&caller.get(&format!("/v1/{list}/{}", if seen > 10_000 { seen + 100 } else { seen + 1 })), 404, None);
     }
+    let blocked = json!({ "name": "Quiet", "blocked_advertisers": [12] });
+    let quiet = made(&mut server.caller().with_key(&admin), "placements?tenant=1", &blocked)["id"].as_u64().unwrap();
+    let seen = caller.get(&format!("/v1/placements/{quiet}")).json();
+    assert_eq!(
+        (&seen["name"], &seen["blocked_advertisers"]),
+        (&json!("Quiet"), &json!([])),
+        "whom a site blocks is its own"
+    );
+    let listed = caller.get("/v1/placements").json().to_string();
+    assert!(listed.contains("Quiet") && !listed.contains("[12]"), "{listed}");
     let campaign = made(&mut caller, "campaigns", &json!({ "name": "Mine", "external_id": "mine" }));
     assert_eq!(campaign["advertiser"], 11);
     refused(

@@ -137,6 +137,8 @@ fn a_log_that_is_too_large_gets_shorter_where_nobody_needs_it_and_the_money_stay
         let (status, said) = home.command(&[&[command], line_item].concat());
         assert!(status.success(), "{command}: {said}");
     }
+    let (status, said) = home.command(&["ledger", "verify", "--log"]);
+    assert!(status.success() && said.contains("begins at entry"), "{said}");
     let server = home.serve();
     let mut caller = server.caller();
     settled(&mut caller);

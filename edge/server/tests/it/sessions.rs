@@ -41,6 +41,11 @@ fn a_person_is_led_to_the_form_shows_a_key_and_comes_back_with_a_cookie() {
     assert_eq!((led.status, led.header("location")), (303, Some("/login?next=/decisions/0%3Fx%3D1")));
     let form = browser.get("/login?next=/%22%3E%3Cscript%3E");
     assert!(!String::from_utf8(form.body).unwrap().contains("\"><script>"));
+    let ask = json!({ "role": "serving", "tenant": 1 }).to_string();
+    let serving =
+        server.caller().with_key(&key).send("POST", "/v1/keys", &ask).json()["key"].as_str().unwrap().to_owned();
+    let machine = shows(&mut browser, &serving);
+    assert_eq!((machine.status, machine.header("set-cookie")), (403, None), "a key of machines opens no session");
     let wrong = shows(&mut browser, "lf_wrong");
     assert_eq!((wrong.status, wrong.header("set-cookie")), (401, None));
     let right = shows(&mut browser, &key);

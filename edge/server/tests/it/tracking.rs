@@ -28,6 +28,30 @@ fn beacons_answer_as_browsers_need_them() {
 }
 
 #[test]
+fn what_a_crawler_calls_again_and_again_is_kept_once_and_takes_nothing_from_people() {
+    let home = shop();
+    let server = home.serve();
+    let mut caller = server.caller();
+    let ad = caller.decide_filled(&page(HOME, 1, "u")).remove(0);
+    let mut crawler = server.caller().with_header("User-Agent", "Googlebot/2.1");
+    let count = |caller: &mut crate::caller::Caller, result: &str| {
+        let name = format!("litfass_events_total{{kind=\"impression\",result=\"{result}\"}}");
+        caller.metrics().get(&name).copied().unwrap_or(0.0)
+    };
+    wait_for("the first call to be known", || {
+        assert_eq!(crawler.get(&ad.impression).status, 200);
+        (count(&mut caller, "repeated") > 0.0).then_some(())
+    });
+    let kept = count(&mut caller, "accepted");
+    for _ in 0..20 {
+        assert_eq!(crawler.get(&ad.impression).status, 200);
+    }
+    assert_eq!(count(&mut caller, "accepted").to_bits(), kept.to_bits());
+    assert_eq!(caller.get(&ad.impression).status, 200);
+    assert_eq!(count(&mut caller, "accepted").to_bits(), (kept + 1.0).to_bits(), "a person's is another");
+}
+
+#[test]
 fn a_click_redirects_to_the_creatives_page_however_often_it_is_made() {
     let home = shop();
     let server = home.serve();

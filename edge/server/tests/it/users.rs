@@ -136,14 +136,19 @@ fn a_wish_takes_a_key_of_that_users_tenant() {
     let platform = home.key(&["--role", "admin"]);
     let with = |key: &str| server.caller().with_key(key);
     wait_for("the keys to be known", || (with(&platform).get("/v1/keys").status == 200).then_some(()));
-    assert_eq!(with(&serving).send("DELETE", "/v1/users/ada", "").status, 204, "the tenant follows from the key");
+    let tenant = home.key(&["--role", "admin", "--tenant", "1"]);
+    let erased = || with(&tenant).send("DELETE", "/v1/users/ada", "").status;
+    wait_for("the tenant's key to be known", || (erased() != 401).then_some(()));
+    assert_eq!(erased(), 204, "the tenant follows from the key");
+    assert_eq!(with(&serving).send("DELETE", "/v1/users/ada", "").status, 403, "a front end silences nobody");
+    assert_eq!(with(&serving).send("PUT", "/v1/users/ada/opt-out", "").status, 403);
     assert_eq!(with(&reporting).send("DELETE", "/v1/users/ada", "").status, 403);
     for path in ["/v1/users/ada?tenant=2", "/v1/users/ada?tenant=777"] {
-        let refused = with(&serving).send("DELETE", path, "");
+        let refused = with(&tenant).send("DELETE", path, "");
         assert_eq!((refused.status, &refused.json()["field"]), (404, &json!("tenant")), "{path}");
     }
     let which = with(&platform).send("DELETE", "/v1/users/ada", "");
     assert_eq!((which.status, &which.json()["field"]), (400, &json!("tenant")));
     let long = format!("/v1/users/{}", "x".repeat(129));
-    assert_eq!(with(&serving).send("DELETE", &long, "").status, 400);
+    assert_eq!(with(&tenant).send("DELETE", &long, "").status, 400);
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use litfass_events::{Attributed, Attribution, Click, Dedupe, DedupeKey, Delivery, EventKind, Seen};
-use litfass_types::{Duration, TenantId, Timestamp, UserHash};
+use litfass_types::{Duration, TenantId, Timestamp, Traffic, UserHash};
 
 use super::codec::{BadState, Reader, Writer};
 use super::packed::{pack, unpack};
@@ -17,8 +17,15 @@ use crate::wire::{Body, Logged};
 pub(super) struct Gate {
     window: Duration,
     key_life: Duration,
+    /// Keys held over all partitions; the oldest of the partition that grows go first.
+    keys_max: usize,
     partitions: BTreeMap<u16, Partition>,
+    /// Of traffic that does not count, by its class: only so that its copies do not fill the log. In no snapshot.
+    aside: BTreeMap<Traffic, Dedupe>,
 }
+
+/// Keys held of each class of traffic that does not count.
+const ASIDE_MAX: usize = 100_000;
 
 #[derive(Debug)]
 struct Partition {
@@ -44,17 +51,34 @@ impl Fact<'_> {
 }
 
 impl Gate {
-    pub(super) const fn new(window: Duration, key_life: Duration) -> Self {
-        Self { window, key_life, partitions: BTreeMap::new() }
+    pub(super) const fn new(window: Duration, key_life: Duration, keys_max: usize) -> Self {
+        Self { window, key_life, keys_max, partitions: BTreeMap::new(), aside: BTreeMap::new() }
+    }
+
+    /// Takes what does not count: it stands in nothing's way but its own copies'.
+    pub(super) fn pass_aside(&mut self, logged: &Logged) {
+        let Some(key) = key(logged) else { return };
+        let class = self.aside.entry(logged.body.traffic()).or_default();
+        class.drop_before(logged.envelope.append_time - self.key_life);
+        class.take(key);
+        class.keep(ASIDE_MAX);
+    }
+
+    pub(super) fn look_aside(&self, traffic: Traffic, key: DedupeKey) -> Seen {
+        self.aside.get(&traffic).map_or(Seen::First, |class| class.look(key))
     }
 
     pub(super) fn pass(&mut self, logged: &Logged) -> (Seen, Option<Attributed>) {
         let (window, now) = (self.window, logged.envelope.append_time);
+        let held: usize = self.partitions.values().map(|partition| partition.dedupe.len()).sum();
+        let spare = self.keys_max.saturating_sub(held);
         let fresh = || Partition { dedupe: Dedupe::default(), attribution: Attribution::new(window) };
         let partition = self.partitions.entry(logged.position.partition).or_insert_with(fresh);
         partition.dedupe.drop_before(now - self.key_life);
         let Some(key) = key(logged) else { return (Seen::First, partition.attribute(logged, now)) };
+        let room = partition.dedupe.len() + spare;
         let seen = partition.dedupe.take(key);
+        partition.dedupe.keep(room.max(1));
         if seen != Seen::First {
             return (seen, None);
         }
@@ -94,6 +118,7 @@ impl Gate {
 
     pub(super) fn clear(&mut self) {
         self.partitions.clear();
+        self.aside.clear();
     }
 }
 

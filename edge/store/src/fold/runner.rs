@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use litfass_events::{DedupeKey, Seen};
-use litfass_types::Position;
+use litfass_types::{Position, Traffic};
 
 use super::Fold;
 use super::gate::{Fact, Gate};
@@ -29,6 +29,9 @@ pub struct FoldOptions {
     pub attribution_window: litfass_types::Duration,
     /// How long a copy of an event is recognised: the longest life of a token, and a day.
     pub key_life: litfass_types::Duration,
+    /// Keys of events kept in memory, by which copies are recognised; beyond it the oldest go. What is billed is told apart by the ledger's
+    /// own keys.
+    pub dedupe_keys_max: usize,
     /// A snapshot is taken after so many entries …
     pub snapshot_entries: u64,
     /// … or after this long, if there were any.
@@ -40,6 +43,7 @@ impl Default for FoldOptions {
         Self {
             attribution_window: litfass_events::ATTRIBUTION_WINDOW,
             key_life: litfass_types::Duration::days(8),
+            dedupe_keys_max: 20_000_000,
             snapshot_entries: 1_000_000,
             snapshot_interval: Duration::from_secs(60),
         }
@@ -121,12 +125,18 @@ impl Progress {
 
 /// Which events are in the log already, as far as the folds have read it.
 #[derive(Clone, Debug)]
-pub struct SeenEvents(Arc<Mutex<Gate>>);
+pub struct SeenEvents(Arc<RwLock<Gate>>);
 
 impl SeenEvents {
     #[must_use]
     pub fn look(&self, key: DedupeKey) -> Seen {
-        lock(&self.0).look(key)
+        read(&self.0).look(key)
+    }
+
+    /// Of traffic that does not count: whether that class of it was there before.
+    #[must_use]
+    pub fn look_aside(&self, traffic: Traffic, key: DedupeKey) -> Seen {
+        read(&self.0).look_aside(traffic, key)
     }
 }
 
@@ -136,7 +146,7 @@ pub struct FoldRunner {
     log: Arc<dyn EventLog>,
     files: SnapshotFiles,
     folds: Vec<Arc<dyn Fold>>,
-    gate: Arc<Mutex<Gate>>,
+    gate: Arc<RwLock<Gate>>,
     options: FoldOptions,
     /// Per partition: the next offset to read.
     next: BTreeMap<u16, u64>,
@@ -158,11 +168,12 @@ impl FoldRunner {
         folds: Vec<Arc<dyn Fold>>,
         options: FoldOptions,
     ) -> Result<Self, FoldError> {
+        let gate = Gate::new(options.attribution_window, options.key_life, options.dedupe_keys_max);
         let mut runner = Self {
             log,
             files: SnapshotFiles::open(storage, dir)?,
             folds,
-            gate: Arc::new(Mutex::new(Gate::new(options.attribution_window, options.key_life))),
+            gate: Arc::new(RwLock::new(gate)),
             options,
             next: BTreeMap::new(),
             since_snapshot: 0,
@@ -218,7 +229,7 @@ impl FoldRunner {
     /// When the disk fails; the snapshots before it stay.
     pub fn snapshot(&mut self) -> Result<(), FoldError> {
         let mut snapshot = Snapshot { next: self.next.clone(), states: BTreeMap::new() };
-        snapshot.states.insert(GATE.to_owned(), (GATE_VERSION, lock(&self.gate).snapshot()));
+        snapshot.states.insert(GATE.to_owned(), (GATE_VERSION, read(&self.gate).snapshot()));
         for fold in &self.folds {
             snapshot.states.insert(fold.name().to_owned(), (fold.version(), fold.snapshot()));
         }
@@ -306,7 +317,7 @@ impl FoldRunner {
             }
         };
         if !logged.body.traffic().counts() {
-            return;
+            return lock(&self.gate).pass_aside(&logged);
         }
         let (seen, attributed) = lock(&self.gate).pass(&logged);
         if matches!(logged.body, Body::Heartbeat) {
@@ -367,8 +378,13 @@ impl Drop for Ended {
 const GATE: &str = "gate";
 const GATE_VERSION: u32 = 1;
 
-fn lock(gate: &Mutex<Gate>) -> MutexGuard<'_, Gate> {
-    gate.lock().unwrap_or_else(PoisonError::into_inner)
+/// Only the thread of the folds writes, and not while it takes a snapshot: requests look meanwhile.
+fn lock(gate: &RwLock<Gate>) -> RwLockWriteGuard<'_, Gate> {
+    gate.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read(gate: &RwLock<Gate>) -> RwLockReadGuard<'_, Gate> {
+    gate.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Folds that keep themselves up to date. Dropping it stops them too.

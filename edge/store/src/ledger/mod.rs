@@ -21,4 +21,4 @@ pub use port::{
 };
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresLedger, PostgresLedgerReader};
-pub use sqlite::{SqliteLedger, SqliteLedgerReader};
+pub use sqlite::{Interrupter, SqliteLedger, SqliteLedgerReader};

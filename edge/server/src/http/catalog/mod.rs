@@ -11,7 +11,7 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use litfass_catalog::{ObjectKind, ObjectRef};
-use litfass_store::catalog::{Answer, RowResult, Target, section};
+use litfass_store::catalog::{Answer, RowResult, Target, View, section};
 use litfass_store::keys::Scope;
 use litfass_types::TenantId;
 use serde_json::{Map, Value};
@@ -78,7 +78,8 @@ async fn listed(
     let filter = options.filter();
     let page = blocking(move || Ok(node.editor.reading().list(scope, kind, &filter, after, limit))).await??;
     let next_cursor = page.next_after.map(|id| id.to_string());
-    let answer = ListAnswer { objects: page.objects.iter().map(object_answer).collect(), next_cursor };
+    let objects = page.objects.iter().map(|view| object_answer(&seen_by(&caller, view.clone()))).collect();
+    let answer = ListAnswer { objects, next_cursor };
     Ok(axum::Json(answer).into_response())
 }
 
@@ -93,8 +94,17 @@ async fn shown(
     let (object, scope) = (reference(kind, &id)?, scope(&caller, options.tenant)?);
     let found = blocking(move || Ok(node.editor.reading().view(scope, object))).await??;
     let view = found.ok_or_else(|| Problem::new(Code::UnknownObject, format!("there is no {object}")))?;
+    let view = seen_by(&caller, view);
     let body = object_answer(&view).to_string();
     Ok(rendered(kind, Answer { status: 200, version: Some(view.version), body }))
+}
+
+/// Whom a site blocks is no business of its advertisers: to them the list is empty.
+fn seen_by(caller: &Caller, mut view: View) -> View {
+    if caller.scope.advertiser().is_some() && view.object.kind == ObjectKind::Placement {
+        view.members.insert("blocked_advertisers".to_owned(), Value::Array(Vec::new()));
+    }
+    view
 }
 
 fn reference(kind: ObjectKind, id: &str) -> Result<ObjectRef, Problem> {

@@ -106,7 +106,7 @@ pub enum Edited {
 }
 
 impl CatalogStore {
-    /// Takes the rows that can be taken. `answer` says what is kept for the request's repetition; only where something changed.
+    /// Takes the rows that can be taken. `answer` says what is kept for the request's repetition; only where a row was taken.
     ///
     /// # Errors
     /// The database's; then nothing was changed.
@@ -117,7 +117,9 @@ impl CatalogStore {
                 Ok(staged) => staged,
                 Err(before) => return Ok(before),
             };
-            if edit.dry_run || staged.changes_nothing() {
+            // The answer is kept for a repetition also where everything was as it should be; not where everything was refused.
+            let is_kept = edit.repeatable.is_some() && staged.rows.iter().any(Result::is_ok);
+            if edit.dry_run || (staged.changes_nothing() && !is_kept) {
                 return Ok(Edited::Fresh { version: staged.at, rows: staged.rows });
             }
             if let Some(version) = self.commit(edit, &staged, answer)? {

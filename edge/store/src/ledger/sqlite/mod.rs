@@ -21,7 +21,7 @@ use litfass_ledger::{
 use read::Rows;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-pub use reader::SqliteLedgerReader;
+pub use reader::{Interrupter, SqliteLedgerReader};
 
 use super::{BudgetAuthority, Clock, DatabaseError, LedgerAdmin, LedgerError};
 

@@ -1,6 +1,7 @@
 //! The read side: a connection of its own, so that pages and pacing read while others write.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -16,6 +17,21 @@ use super::{connect, schema};
 use crate::ledger::report::{Report, ReportAsk};
 use crate::ledger::{Accounted, Delivery, LedgerError, LedgerReader, adding, reading};
 
+/// Ends a reader's query: it fails, and nothing else does.
+pub struct Interrupter(rusqlite::InterruptHandle);
+
+impl fmt::Debug for Interrupter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Interrupter")
+    }
+}
+
+impl Interrupter {
+    pub fn interrupt(&self) {
+        self.0.interrupt();
+    }
+}
+
 /// Reads a ledger, in this process or beside another; an older file is brought to this version first.
 #[derive(Debug)]
 pub struct SqliteLedgerReader {
@@ -30,6 +46,13 @@ impl SqliteLedgerReader {
         schema::migrate(&mut connection)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    /// Ends what this connection is doing, from any thread.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        Interrupter(connection.get_interrupt_handle())
     }
 
     /// One read transaction: everything in it is as of one instant.
