@@ -104,7 +104,8 @@ fn is_local(headers: &HeaderMap, method: &Method) -> Result<(), Problem> {
     // What a page may send anywhere without asking first; no program of ours does.
     let is_plain = text(header::CONTENT_TYPE).is_some_and(|kind| kind.trim_start().starts_with("text/plain"));
     let is_browsers = origin.is_some() || site.is_some();
-    if host.is_none_or(is_loopback) && !from_elsewhere && !foreign && !(is_browsers && is_plain) {
+    let is_pages = from_elsewhere || foreign || (is_browsers && is_plain);
+    if host.is_none_or(is_loopback) && !is_pages {
         return Ok(());
     }
     let why = "there is no API key yet, so only this machine is served: make one with `litfass admin create-key`";
