@@ -15,6 +15,9 @@ use litfass_types::{AdvertiserId, CampaignId, LineItemId, Position};
 
 use crate::desk::{self, ADMIN};
 
+/// Who wishes what the catalog states.
+pub const BY: &str = "catalog";
+
 /// Bytes read of the log at once.
 const READ_BYTES: usize = 1 << 20;
 
@@ -153,7 +156,7 @@ fn command(limit: &StatedLimit, catalog: &Catalog) -> Option<Command> {
     };
     let effect = Effect::SetLimit(effect);
     let tenant = catalog.advertiser(catalog.advertiser_by_id(effect.account())?).tenant;
-    let note = Note { by: "catalog".to_owned(), reason: String::new() };
+    let note = Note { by: BY.to_owned(), reason: String::new() };
     Some(Command { id: CommandId(limit.command_id()), tenant, effect, note })
 }
 

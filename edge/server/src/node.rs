@@ -49,6 +49,7 @@ use crate::roles::ProcessRole;
 use crate::secrets::{Secrets, UserKeys, random};
 use crate::tokens::{KeyRing, Tokens};
 use crate::workers::admin::AdminWorker;
+use crate::workers::audited::CommandAudit;
 use crate::workers::billing::BillingWorker;
 use crate::workers::catalog::CatalogWorker;
 use crate::workers::leases::LeaseWorker;
@@ -496,6 +497,7 @@ fn admin_worker(stores: &Stores) -> Result<Option<AdminWorker<SqliteLedger, Sqli
         partition,
         position: None,
         applied: watch::Sender::new(0),
+        audit: CommandAudit::open(stores.log(), AuditLog::open(&stores.data.database())?, partition)?,
     }))
 }
 

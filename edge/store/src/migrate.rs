@@ -10,7 +10,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::{audit, keys};
 
 /// What format 2 added to `litfass.db`.
-const FORMAT_2: &[&str] = &[audit::TABLE, keys::TABLES];
+const FORMAT_2: &[&str] = &[audit::TABLES[0], audit::TABLES[1], audit::TABLES[2], keys::TABLES];
 
 /// Brings `litfass.db` to the tables of this version, making the file where there is none.
 ///

@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use litfass_ledger::check::{ALWAYS, Violation};
+use litfass_store::audit::{AuditLog, Head, Tampered};
 use litfass_store::ledger::{LedgerReader, SqliteLedgerReader, verify};
 
 use super::Folder;
@@ -25,6 +26,9 @@ enum Command {
         /// Also work out again from the event log what was to be billed.
         #[arg(long)]
         log: bool,
+        /// A head of the audit log that was printed before: fails where the log does not lead up to it and beyond.
+        #[arg(long, value_name = "ID:LINK")]
+        expect_head: Option<Head>,
         #[command(flatten)]
         folder: Folder,
     },
@@ -32,7 +36,7 @@ enum Command {
 
 impl Args {
     pub(super) fn run(self) -> Result<()> {
-        let Command::Verify { log, folder } = self.command;
+        let Command::Verify { log, expect_head, folder } = self.command;
         let past = Past::open(&folder)?;
         let named = || past.data.database().display().to_string();
         let reader = SqliteLedgerReader::open(&past.data.database()).with_context(named)?;
@@ -55,18 +59,23 @@ impl Args {
             }
             violations.extend(found.violations);
         }
-        told(&violations)
+        let audit = AuditLog::open(&past.data.database()).with_context(named)?;
+        let (rows, tampered) = audit.check(expect_head).with_context(named)?;
+        let head = audit.head().with_context(named)?.map_or_else(|| "none yet".to_owned(), |head| head.to_string());
+        writeln!(out, "the audit log: {} rows in the chain, head {head}", grouped(rows))?;
+        told(&violations, tampered)
     }
 }
 
-fn told(violations: &[Violation]) -> Result<()> {
+fn told(violations: &[Violation], tampered: Option<Tampered>) -> Result<()> {
     let mut out = std::io::stdout();
     for violation in violations {
         writeln!(out, "violated: {violation}")?;
     }
-    if violations.is_empty() {
-        writeln!(out, "verified")?;
-        return Ok(());
+    match (violations.len(), tampered) {
+        (0, None) => Ok(writeln!(out, "verified")?),
+        (0, Some(tampered)) => bail!("{tampered}"),
+        (broken, None) => bail!("{broken} invariants do not hold"),
+        (broken, Some(tampered)) => bail!("{broken} invariants do not hold, and {tampered}"),
     }
-    bail!("{} invariants do not hold", violations.len())
 }

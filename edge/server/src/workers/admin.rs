@@ -11,6 +11,7 @@ use litfass_store::wire::{self, Body};
 use litfass_types::Position;
 use tokio::sync::watch;
 
+use super::audited::CommandAudit;
 use super::billing::count_settled;
 use crate::metrics::Metrics;
 
@@ -29,6 +30,7 @@ pub struct AdminWorker<L, R> {
     pub position: Option<Position>,
     /// The first offset that is not applied, for those who wait for it.
     pub applied: watch::Sender<u64>,
+    pub audit: CommandAudit,
 }
 
 impl<L: LedgerAdmin, R: LedgerReader> AdminWorker<L, R> {
@@ -60,7 +62,7 @@ impl<L: LedgerAdmin, R: LedgerReader> AdminWorker<L, R> {
         }
     }
 
-    fn advance(&self, position: Position) -> Result<Position> {
+    fn advance(&mut self, position: Position) -> Result<Position> {
         let batch = self.log.read(position, BATCH_BYTES)?;
         if let Some(commands) = commands(position, &batch)? {
             let applied = self.ledger.apply(&commands)?;
@@ -69,6 +71,7 @@ impl<L: LedgerAdmin, R: LedgerReader> AdminWorker<L, R> {
             }
             count_settled(&self.metrics, &applied.settled);
         }
+        self.audit.follow(&self.reader, batch.next.offset)?;
         self.applied.send_replace(batch.next.offset);
         Ok(batch.next)
     }

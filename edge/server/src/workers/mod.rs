@@ -4,6 +4,7 @@
 //! may be killed at any instant; what it had not finished it does again.
 
 pub mod admin;
+pub mod audited;
 pub mod billing;
 pub mod catalog;
 pub mod keys;

@@ -239,3 +239,31 @@ fn an_advertisers_key_reads_its_own_account_and_moves_no_money() {
     assert_eq!(refused.status, 403);
     assert_eq!(server.caller().get(ACCOUNT).status, 401);
 }
+
+#[test]
+fn money_that_is_moved_stands_in_the_audit_log_and_its_head_is_told() {
+    let (home, server) = penniless();
+    let mut caller = server.caller();
+    deposit(&mut caller, 1_000);
+    applied(&mut caller, "credit-limit", &json!({ "amount_micros": 5, "reason": "trusted" }));
+    let refused = post(&mut caller, "adjustments", &json!({ "amount_micros": -2_000_000, "reason": "too much" }));
+    assert_eq!(refused.status, 409);
+    let rows = caller.get("/v1/audit?kind=account&object=11").json();
+    let told: Vec<_> = rows["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["action"].clone(), row["after"]["nanos"].clone()))
+        .collect();
+    let expected = [("adjust", "-2000000000"), ("set_limit", "5000"), ("deposit", "1000000")];
+    assert_eq!(told, expected.map(|(action, nanos)| (json!(action), json!(nanos))), "{rows}");
+    let (status, said) = home.command(&["ledger", "verify"]);
+    assert!(status.success(), "{said}");
+    let head = said.lines().find_map(|line| line.split_once(", head ")).unwrap().1.to_owned();
+    deposit(&mut caller, 7);
+    let (status, said) = home.command(&["ledger", "verify", "--expect-head", &head]);
+    assert!(status.success(), "{said}");
+    let beyond = format!("9{head}");
+    let (status, said) = home.command(&["ledger", "verify", "--expect-head", &beyond]);
+    assert!(!status.success() && said.contains("before the head"), "{said}");
+}

@@ -1,5 +1,6 @@
 //! What the stores promise, through their public boundary.
 
+mod audit;
 mod catalog;
 mod catalog_misfits;
 mod damage;

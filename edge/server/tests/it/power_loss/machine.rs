@@ -16,7 +16,9 @@ use anyhow::{Context, anyhow};
 use litfass_events::PartitionKey;
 use litfass_ledger::check::nothing_pending_fits;
 use litfass_server::workers::admin::AdminWorker;
+use litfass_server::workers::audited::CommandAudit;
 use litfass_server::workers::billing::BillingWorker;
+use litfass_store::audit::AuditLog;
 use litfass_store::ledger::{BudgetAuthority, LedgerReader, SqliteLedger, SqliteLedgerReader, verify};
 use litfass_store::log::{Alone, Clock, Entry, EventLog, LogOptions, NewEntry, SegmentLog, Until};
 use litfass_store::storage::{SimDisk, SyncSite};
@@ -167,18 +169,21 @@ impl Machine {
         };
         let (database, clock) = (self.folder.path().join("litfass.db"), self.clock());
         let ledger = Arc::new(SqliteLedger::open(&database, traffic::terms(), Box::new(move || clock.now()))?);
+        litfass_store::migrate::to_current(&database)?;
         let reader = || SqliteLedgerReader::open(&database);
         let events = (0..PARTITIONS).filter_map(|key| log.partition("server", PartitionKey(key.into()))).collect();
         let (share, metrics) = (Box::new(Alone), Arc::default());
         let billing = BillingWorker::new(Arc::clone(&log), Arc::clone(&ledger), reader()?, metrics, share);
+        let commands = log.partition("admin", PartitionKey(0)).context("the admin partition")?;
         let admin = AdminWorker {
             log: Arc::clone(&log),
             ledger: Arc::clone(&ledger),
             reader: reader()?,
             metrics: Arc::default(),
-            partition: log.partition("admin", PartitionKey(0)).context("the admin partition")?,
+            partition: commands,
             position: None,
             applied: tokio::sync::watch::Sender::new(0),
+            audit: CommandAudit::open(Arc::clone(&log), AuditLog::open(&database)?, commands)?,
         };
         Ok(Running { log, hasty, ledger, reader: reader()?, events, billing, admin })
     }

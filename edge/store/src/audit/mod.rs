@@ -1,17 +1,30 @@
 //! Who changed what, and how it was before and after: one row per change, written in the transaction that makes the change.
 //!
-//! Invariant: a row is never altered or deleted. Secrets never go into `before` or `after`.
+//! Invariant: a row is never altered or deleted, and the [`Head`] of their chain tells where one was. Secrets never go into
+//! `before` or `after`.
+
+mod chain;
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use litfass_types::{TenantId, Timestamp};
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
+use litfass_types::{Position, TenantId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 
 use crate::migrate::connect;
 
-pub(crate) const TABLE: &str = "
+pub use chain::{BadHead, Head, Link, Tampered};
+
+/// Idempotent scripts.
+pub(crate) const TABLES: [&str; 3] = [TABLE, chain::TABLE, FOLLOWED];
+
+/// How far the commands of money in the event log have rows here.
+const FOLLOWED: &str = "
+CREATE TABLE IF NOT EXISTS audit_followed (partition INTEGER PRIMARY KEY, next INTEGER NOT NULL) STRICT;
+";
+
+const TABLE: &str = "
 CREATE TABLE IF NOT EXISTS audit (
     id      INTEGER PRIMARY KEY,
     time_ms INTEGER NOT NULL,
@@ -91,7 +104,7 @@ pub fn append(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<
         text(&entry.before),
         text(&entry.after)
     ])?;
-    Ok(())
+    chain::append(transaction, transaction.last_insert_rowid())
 }
 
 /// The audit log through a connection of its own.
@@ -110,10 +123,57 @@ impl AuditLog {
     /// # Errors
     /// When the database fails.
     pub fn write(&self, entry: &Entry) -> rusqlite::Result<()> {
-        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = self.connection();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         append(&transaction, entry)?;
         transaction.commit()
+    }
+
+    /// Writes the rows of commands that were read from the log up to `next`, unless somebody has: all of them or none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn follow(&self, from: Position, next: u64, entries: &[Entry]) -> rusqlite::Result<()> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if followed(&transaction, from.partition)? == from.offset {
+            entries.iter().try_for_each(|entry| append(&transaction, entry))?;
+            transaction
+                .execute("REPLACE INTO audit_followed VALUES (?1, ?2)", params![from.partition, next.cast_signed()])?;
+        }
+        transaction.commit()
+    }
+
+    /// Where to go on reading commands from that partition of the log.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn followed(&self, partition: u16) -> rusqlite::Result<Position> {
+        let offset = followed(&self.connection(), partition)?;
+        Ok(Position { partition, offset })
+    }
+
+    /// The end of the chain; `None` where nothing was linked yet.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn head(&self) -> rusqlite::Result<Option<Head>> {
+        chain::last(&self.connection())
+    }
+
+    /// Works out the chain again: how many rows it covers, and the first thing that is wrong, also that a head which was
+    /// seen before is not in it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn check(&self, expected: Option<Head>) -> rusqlite::Result<(u64, Option<Tampered>)> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        chain::check(&transaction, expected)
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// At most `limit` rows, newest first.
@@ -121,7 +181,7 @@ impl AuditLog {
     /// # Errors
     /// When the database fails.
     pub fn list(&self, filter: &Filter, limit: u32) -> rusqlite::Result<Vec<Written>> {
-        list(&self.0.lock().unwrap_or_else(PoisonError::into_inner), filter, limit)
+        list(&self.connection(), filter, limit)
     }
 }
 
@@ -141,6 +201,12 @@ pub fn list(connection: &Connection, filter: &Filter, limit: u32) -> rusqlite::R
     let (from, to) = (filter.from.map(|t| t.0), filter.to.map(|t| t.0));
     let (who, action, kind, object) = (&filter.who, &filter.action, &filter.kind, &filter.object);
     select.query_map(params![tenant, who, action, kind, object, from, to, below, limit], written)?.collect()
+}
+
+fn followed(connection: &Connection, partition: u16) -> rusqlite::Result<u64> {
+    let mut select = connection.prepare_cached("SELECT next FROM audit_followed WHERE partition = ?1")?;
+    let next = select.query_row([partition], |row| row.get::<_, i64>(0)).optional()?;
+    Ok(next.map_or(0, i64::cast_unsigned))
 }
 
 fn written(row: &Row<'_>) -> rusqlite::Result<Written> {
