@@ -245,7 +245,7 @@ fn money_that_is_moved_stands_in_the_audit_log_and_its_head_is_told() {
     let (home, server) = penniless();
     let mut caller = server.caller();
     deposit(&mut caller, 1_000);
-    applied(&mut caller, "credit-limit", &json!({ "amount_micros": 5, "reason": "trusted" }));
+    applied(&mut caller, "credit-limit", &json!({ "limit_micros": 5, "reason": "trusted" }));
     let refused = post(&mut caller, "adjustments", &json!({ "amount_micros": -2_000_000, "reason": "too much" }));
     assert_eq!(refused.status, 409);
     let rows = caller.get("/v1/audit?kind=account&object=11").json();
