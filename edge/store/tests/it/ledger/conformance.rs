@@ -12,7 +12,7 @@ use litfass_ledger::{
 };
 use litfass_store::ledger::report::{Bucket, Cell, Dimension, ReportAsk, Stretch};
 use litfass_store::ledger::{LedgerError, funds, verify};
-use litfass_types::{AdvertiserId, Duration, LeaseId, LineItemId, PlacementId, Position, Timestamp, Traffic, UserHash};
+use litfass_types::{AdvertiserId, Duration, LeaseId, LineItemId, PlacementId, Position, Traffic, UserHash};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -319,7 +319,7 @@ fn journey(number: u64) -> Batch {
     let shown = |nth: u64| {
         let mut claim = claim(1, appended, from + nth, (nth % 40) as u8, 1_000 + nth as i64);
         claim.facet.placement = PlacementId(1 + nth % 2);
-        claim.facet.country = Country::of(["DE", "", "US"][nth as usize % 3]);
+        claim.facet.country = Country::of(["DE", "", "US"][usize::try_from(nth % 3).unwrap()]);
         claim.facet.traffic = if nth == 4 { Traffic::ALL[1] } else { Traffic::Human };
         claim
     };

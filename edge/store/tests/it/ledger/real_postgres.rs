@@ -153,8 +153,7 @@ fn a_server_that_is_gone_is_reported_and_may_be_asked_again() {
     drop(own);
     let Err(LedgerError::Database(error)) = ports.authority.sweep() else { panic!("nobody is there") };
     assert!(error.helps_to_repeat(), "{error}");
-    let refused =
-        LedgerError::from(PostgresLedger::open("postgres://somebody@/x?sslmode=require", terms()).unwrap_err());
+    let refused = PostgresLedger::open("postgres://somebody@/x?sslmode=require", terms()).unwrap_err();
     assert!(refused.to_string().contains("TLS"), "{refused}");
 }
 
