@@ -10,6 +10,7 @@ mod browser;
 mod codegen;
 mod fuzz;
 mod postgres;
+mod kafka;
 mod quickstart;
 mod step;
 mod suite;

@@ -2,12 +2,15 @@
 //!
 //! Invariants: **committed = fsynced**, and no reader, in-process included, sees an entry before that. An offset is handed
 //! out once, ever. Append times never decrease within a partition. What is missing or damaged is named, never skipped.
-//! [`SegmentLog`] keeps it in files; `docs/specs/events.md` describes them byte by byte.
+//! [`SegmentLog`] keeps it in files; `docs/specs/events.md` describes them byte by byte. With the feature `kafka` there is
+//! also `kafka::KafkaLog`.
 
 mod appended;
 mod copy;
 mod frame;
 mod index;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod mark;
 mod partition;
 mod reader;
@@ -151,6 +154,12 @@ pub trait EventLog: Debug + Send + Sync {
     fn find(&self, id: DecisionId) -> Result<Option<Entry>, ReadError>;
 }
 
+/// What a log says of itself beside the port.
+pub trait LogHealth: Debug + Send + Sync {
+    /// Why some partition of this process takes no entries, or gives none, just now; `None` while all do.
+    fn ailment(&self) -> Option<String>;
+}
+
 /// Why an entry was not appended.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum AppendError {
@@ -186,6 +195,9 @@ pub enum ReadError {
     Register(#[from] BadRegister),
     #[error(transparent)]
     Storage(#[from] StorageError),
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] kafka::NotRead),
 }
 
 /// The register of partitions is damaged.
@@ -249,4 +261,7 @@ pub enum OpenError {
     Storage(#[from] StorageError),
     #[error("cannot start a thread of the event log: {0}")]
     Thread(std::io::Error),
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] kafka::NotOpened),
 }

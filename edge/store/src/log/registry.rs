@@ -70,7 +70,7 @@ pub(super) fn register(
     Ok(all)
 }
 
-fn check_name(writer: &str, partitions: u16) -> Result<(), OpenError> {
+pub(super) fn check_name(writer: &str, partitions: u16) -> Result<(), OpenError> {
     let letters = writer.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'));
     let fits = (1..=NAME_BYTES_MAX).contains(&writer.len()) && (1..=PARTITIONS_MAX).contains(&partitions);
     if letters && fits { Ok(()) } else { Err(OpenError::BadName(writer.to_owned())) }

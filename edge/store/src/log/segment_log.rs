@@ -18,7 +18,7 @@ use super::registry::{Registered, register, registered};
 use super::retention::{Retention, Retired, Segments};
 use super::stand_in::{StandIns, Tools};
 use super::worker::{Queued, Worker};
-use super::{AppendError, BadRegister, Batch, Entry, EventLog, Head, NewEntry, OpenError, ReadError, Until};
+use super::{AppendError, BadRegister, Batch, Entry, EventLog, Head, LogHealth, NewEntry, OpenError, ReadError, Until};
 use crate::storage::{Storage, StorageError, ensure_dir, handover};
 
 /// How often partitions of other processes are looked at while waiting.
@@ -54,6 +54,13 @@ pub struct WriterName {
     pub partitions: u16,
 }
 
+impl WriterName {
+    #[must_use]
+    pub fn new(name: &str, partitions: u16) -> Self {
+        Self { name: name.to_owned(), partitions }
+    }
+}
+
 /// How a log is opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LogOptions {
@@ -78,8 +85,7 @@ pub struct LogOptions {
 impl LogOptions {
     #[must_use]
     pub fn new(writers: &[(&str, u16)]) -> Self {
-        let named =
-            writers.iter().map(|(name, partitions)| WriterName { name: (*name).to_owned(), partitions: *partitions });
+        let named = writers.iter().map(|(name, partitions)| WriterName::new(name, *partitions));
         Self {
             writers: named.collect(),
             segment_bytes: 32 << 20,
@@ -163,12 +169,6 @@ impl SegmentLog {
         }
         log.learn_readers::<OpenError>()?;
         Ok(Opened { log, truncated })
-    }
-
-    /// Why some partition of this process takes no entries just now; `None` while all do. Looked at again within a heartbeat.
-    #[must_use]
-    pub fn ailment(&self) -> Option<String> {
-        self.workers.values().find_map(Worker::ailment)
     }
 
     /// Removes segments at the beginning of a writer's partitions that are old enough, where every reader is past them:
@@ -264,6 +264,13 @@ impl SegmentLog {
     fn step(&self, seen: &[Position], left: Duration) -> Duration {
         let all_own = seen.iter().all(|position| self.workers.contains_key(&position.partition));
         if all_own { left } else { left.min(POLL) }
+    }
+}
+
+impl LogHealth for SegmentLog {
+    /// Looked at again within a heartbeat.
+    fn ailment(&self) -> Option<String> {
+        self.workers.values().find_map(Worker::ailment)
     }
 }
 

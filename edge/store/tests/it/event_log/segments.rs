@@ -1,25 +1,51 @@
-//! The port's contract, on the disk in memory and on a real one.
-#![expect(clippy::unwrap_used, reason = "a test whose helpers cannot go on fails here")]
+//! What segment files promise besides, on the disk in memory and on a real one.
 
-use std::future::Future;
 use std::path::Path;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::Duration;
 
-use bytes::Bytes;
-use litfass_events::PartitionKey;
 use litfass_store::log::{
-    AppendError, Clock, Entry, EventLog, LogOptions, MAX_PAYLOAD_BYTES, NewEntry, OFFSETS_PER_SEGMENT, OpenError,
-    ReadError, SegmentLog, Share, Shares, Timeline, Until,
+    AppendError, Clock, Entry, EventLog, LogOptions, OFFSETS_PER_SEGMENT, OpenError, ReadError, SegmentLog, Share,
+    Shares, Timeline, Until,
 };
 use litfass_store::storage::{Disk, SimDisk, Storage, ensure_dir};
 use litfass_types::{DecisionId, EventId, Position, Timestamp};
 
-const LONG: Duration = Duration::from_secs(3_600);
+use super::contract::contract;
+use super::{How, LONG, Medium, append, entry, ids, read};
+
+/// A disk in memory, with a clock that ticks at every look.
+struct OnDisk {
+    storage: Arc<dyn Storage>,
+    clock: Arc<AtomicI64>,
+}
+
+impl OnDisk {
+    fn new() -> Self {
+        Self { storage: sim(), clock: Arc::new(AtomicI64::new(1_000)) }
+    }
+}
+
+impl Medium for OnDisk {
+    fn open(&self, how: &How) -> Result<Arc<dyn EventLog>, OpenError> {
+        let own = LogOptions::new(&how.writers);
+        let quick = Duration::from_millis(1);
+        let (heartbeat, queue_entries) = (how.heartbeat, how.queue_entries);
+        let small = LogOptions { segment_bytes: 2_000, handover: Duration::ZERO, ..own };
+        let options = LogOptions { heartbeat, queue_entries, commit_interval: quick, ..small };
+        let clock = Arc::clone(&self.clock);
+        let ticking = Clock::new(move || Timestamp(clock.fetch_add(1, Ordering::Relaxed)));
+        let opened = SegmentLog::open(Arc::clone(&self.storage), Path::new("/log"), &options, &ticking)?;
+        Ok(Arc::new(opened.log))
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp(self.clock.load(Ordering::Relaxed))
+    }
+}
+
+contract!(OnDisk::new());
 
 fn options(writers: &[(&str, u16)]) -> LogOptions {
     LogOptions { heartbeat: None, commit_interval: LONG, handover: Duration::ZERO, ..LogOptions::new(writers) }
@@ -35,50 +61,6 @@ fn open(storage: &Arc<dyn Storage>, options: &LogOptions) -> SegmentLog {
 
 fn sim() -> Arc<dyn Storage> {
     Arc::new(SimDisk::new())
-}
-
-fn entry(partition: u16, id: u128) -> NewEntry {
-    NewEntry { partition, id: EventId(id), payload: Bytes::from(format!("entry {id}")) }
-}
-
-fn append(log: &SegmentLog, partition: u16, id: u128, until: Until) -> Position {
-    log.append(vec![entry(partition, id)], until).wait().remove(0).unwrap()
-}
-
-fn read(log: &SegmentLog, partition: u16) -> Vec<Entry> {
-    let mut from = Position { partition, offset: 0 };
-    let mut entries = Vec::new();
-    loop {
-        let batch = log.read(from, 64).unwrap();
-        if batch.entries.is_empty() {
-            return entries;
-        }
-        from = batch.next;
-        entries.extend(batch.entries);
-    }
-}
-
-fn ids(log: &SegmentLog, partition: u16) -> Vec<u128> {
-    read(log, partition).iter().map(|entry| entry.id.0).collect()
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
-        }
-    }
 }
 
 /// What every file system must do for it.
@@ -133,40 +115,6 @@ fn entries_that_nobody_waits_for_are_committed_after_a_while() {
 }
 
 #[test]
-fn another_process_follows_by_what_is_committed() {
-    let storage = sim();
-    let small = LogOptions { segment_bytes: 400, ..options(&[("server", 1)]) };
-    let log = open(&storage, &small);
-    let elsewhere = open(&storage, &options(&[]));
-    let follower = std::thread::spawn(move || {
-        let (mut from, mut seen) = (Position { partition: 0, offset: 0 }, Vec::new());
-        while seen.len() < 200 {
-            elsewhere.wait(&[from], LONG).unwrap();
-            let batch = elsewhere.read(from, 50).unwrap();
-            from = batch.next;
-            seen.extend(batch.entries.into_iter().map(|entry| entry.id.0));
-        }
-        seen
-    });
-    for id in 0..200 {
-        append(&log, 0, id, if id % 7 == 0 { Until::Written } else { Until::Committed });
-    }
-    append(&log, 0, 200, Until::Committed);
-    assert_eq!(follower.join().unwrap()[..200], (0..200).collect::<Vec<_>>());
-}
-
-#[test]
-fn partitions_that_another_process_registers_later_are_found() {
-    let storage = sim();
-    let early = open(&storage, &options(&[]));
-    assert_eq!(early.wait(&[], LONG).unwrap(), []);
-    let log = open(&storage, &options(&[("admin", 1)]));
-    append(&log, 0, 1, Until::Committed);
-    assert_eq!(early.wait(&[], LONG).unwrap()[0].next, Position { partition: 0, offset: 1 });
-    assert_eq!(ids(&early, 0), [1]);
-}
-
-#[test]
 fn offsets_go_on_above_everything_that_was_ever_handed_out() {
     let storage = sim();
     let log = open(&storage, &options(&[("server", 1)]));
@@ -212,7 +160,7 @@ fn append_times_never_go_back_not_even_with_the_clock() {
 }
 
 #[test]
-fn an_idle_partition_says_that_time_has_passed() {
+fn a_heartbeat_has_the_time_of_the_clock() {
     let beating = LogOptions {
         heartbeat: Some(Duration::from_millis(1)),
         commit_interval: Duration::from_millis(1),
@@ -222,57 +170,6 @@ fn an_idle_partition_says_that_time_has_passed() {
     let heads = log.wait(&[Position { partition: 0, offset: 0 }], LONG).unwrap();
     assert_eq!(heads[0].append_time, Timestamp(1_000));
     assert!(read(&log, 0).iter().all(Entry::is_heartbeat));
-}
-
-#[test]
-fn a_key_always_falls_into_the_same_partition_of_its_writer() {
-    let storage = sim();
-    let log = open(&storage, &options(&[("admin", 1), ("server", 4)]));
-    let placed: Vec<_> = (0..100).map(|key| log.partition("server", PartitionKey(key)).unwrap()).collect();
-    assert!((1..=4).all(|partition| placed.contains(&partition)), "{placed:?}");
-    drop(log);
-    let log = open(&storage, &options(&[("server", 4)]));
-    let again: Vec<_> = (0..100).map(|key| log.partition("server", PartitionKey(key)).unwrap()).collect();
-    assert_eq!((placed, log.partition("admin", PartitionKey(0))), (again, None));
-}
-
-#[test]
-fn a_writer_can_get_more_partitions_but_not_fewer() {
-    let storage = sim();
-    drop(open(&storage, &options(&[("server", 2)])));
-    drop(open(&storage, &options(&[("server", 3)])));
-    let clock = Clock::new(|| Timestamp(0));
-    let fewer = SegmentLog::open(storage, Path::new("/log"), &options(&[("server", 2)]), &clock).unwrap_err();
-    assert!(matches!(fewer, OpenError::Shrunk { registered: 3, asked: 2, .. }), "{fewer}");
-}
-
-#[test]
-fn what_cannot_be_appended_is_an_error_for_that_entry_alone() {
-    let log = open(&sim(), &options(&[("server", 1)]));
-    let huge = NewEntry { payload: Bytes::from(vec![0; MAX_PAYLOAD_BYTES + 1]), ..entry(0, 2) };
-    let empty = NewEntry { payload: Bytes::new(), ..entry(0, 3) };
-    let results = log.append(vec![entry(0, 1), huge, empty, entry(9, 4), entry(0, 5)], Until::Committed).wait();
-    assert!(results[0].is_ok() && results[4].is_ok());
-    assert_eq!(results[1], Err(AppendError::BadSize { bytes: MAX_PAYLOAD_BYTES + 1 }));
-    assert_eq!(results[2], Err(AppendError::BadSize { bytes: 0 }));
-    assert_eq!(results[3], Err(AppendError::NotOurs { partition: 9 }));
-    assert_eq!(ids(&log, 0), [1, 5]);
-}
-
-#[test]
-fn a_full_queue_is_an_error_at_once() {
-    let log = open(&sim(), &LogOptions { queue_entries: 0, ..options(&[("server", 1)]) });
-    let results = log.append(vec![entry(0, 1)], Until::Committed).wait();
-    assert_eq!(results, [Err(AppendError::Overloaded { partition: 0, queued: 0 })]);
-}
-
-#[test]
-fn an_append_can_be_awaited() {
-    let log = open(&sim(), &options(&[("server", 2)]));
-    let appended = log.append((0..100).map(|id| entry(u16::try_from(id % 2).unwrap(), id)).collect(), Until::Committed);
-    let positions = block_on(appended);
-    assert!(positions.iter().enumerate().all(|(i, at)| at.as_ref().unwrap().offset == i as u64 / 2));
-    assert_eq!(block_on(log.append(Vec::new(), Until::Committed)), []);
 }
 
 #[test]
@@ -307,15 +204,6 @@ fn the_record_of_a_slow_decision_is_found_too() {
     append(&log, 0, early.0, Until::Committed);
     assert_eq!(log.find(late).unwrap().unwrap().id.0, late.0);
     assert_eq!(log.find(early).unwrap().unwrap().id.0, early.0);
-}
-
-#[test]
-fn closing_commits_what_was_written() {
-    let storage = sim();
-    let log = open(&storage, &options(&[("server", 1)]));
-    append(&log, 0, 1, Until::Written);
-    drop(log);
-    assert_eq!(ids(&open(&storage, &options(&[])), 0), [1]);
 }
 
 #[test]
@@ -373,7 +261,7 @@ fn a_partition_whose_mark_is_lost_is_not_taken_for_an_empty_one() {
 }
 
 #[test]
-fn a_timeline_brings_every_entry_of_its_window_once_and_in_order() {
+fn a_timeline_crosses_segments() {
     let storage = sim();
     let tick = Arc::new(AtomicI64::new(0));
     let ticking = Arc::clone(&tick);
