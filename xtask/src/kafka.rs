@@ -8,10 +8,14 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{browser, step, workspace};
+use crate::apt::{Package, on_path};
+use crate::{step, workspace};
 
 /// What the script runs, and the packages that bring it.
-const PROGRAMS: [(&str, &str); 2] = [("java", "openjdk-17-jre-headless"), ("mvn", "maven")];
+const PROGRAMS: [(&str, Package); 2] = [
+    ("java", Package { name: "openjdk-17-jre-headless", need: "Kafka needs Java 17", variable: "PATH" }),
+    ("mvn", Package { name: "maven", need: "Kafka's jars are fetched by Maven", variable: "PATH" }),
+];
 
 /// A broker with a folder of its own. Dropping it ends it; what it fetched stays for the next.
 pub(crate) struct Broker {
@@ -25,7 +29,9 @@ impl Broker {
     pub(crate) fn start() -> Result<Self> {
         let shared = workspace::shared().context("the broker's script is not there: ../shared or LITFASS_SHARED")?;
         for (program, package) in PROGRAMS {
-            browser::provide(program, package)?;
+            if on_path(&[program]).is_none() {
+                package.install()?;
+            }
         }
         let broker = Self {
             script: shared.join("peers/kafka.sh"),

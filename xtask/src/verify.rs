@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::{bench, fuzz, quickstart, step, traces, workspace};
+use crate::{bench, fuzz, kafka, quickstart, step, traces, workspace};
 
 /// One area of the long tier.
 struct Area {
@@ -11,7 +11,7 @@ struct Area {
     run: fn() -> Result<()>,
 }
 
-const AREAS: [Area; 10] = [
+const AREAS: [Area; 11] = [
     Area {
         name: "power-loss",
         shows: "nothing acknowledged is lost, over 10,000 seeds of lost writes",
@@ -22,6 +22,11 @@ const AREAS: [Area; 10] = [
         name: "money",
         shows: "nothing billed beyond a budget, in every state of ten small worlds and over 10,000 simulated ones",
         run: money,
+    },
+    Area {
+        name: "kafka",
+        shows: "the event log in Kafka: the port's contract on a real broker, killed in between",
+        run: kafka,
     },
     Area { name: "real-shop", shows: "the ranking against the rules, on a real shop's log", run: real_shop },
     Area { name: "replay", shows: "100,000 recorded decisions made again without a difference", run: replay },
@@ -88,6 +93,14 @@ fn simulate() -> Result<()> {
         simulate.arg("--progress").arg(kept.join(tree.trim()).with_extension("json"));
     }
     step::run(&mut simulate)
+}
+
+fn kafka() -> Result<()> {
+    let broker = kafka::Broker::start()?;
+    let mut contract = step::cargo();
+    contract.args(["test", "-p", "litfass-store", "--features", "kafka", "--test", "it", "event_log::kafka"]);
+    // One by one: some of them kill the broker.
+    step::run(broker.known_to(contract.args(["--", "--test-threads=1", "--nocapture"])))
 }
 
 /// The committed fixture in both builds, then a long log.

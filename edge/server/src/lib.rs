@@ -12,6 +12,7 @@ pub mod decider;
 pub mod demo;
 pub mod desk;
 pub mod editor;
+pub mod event_log;
 pub mod explain;
 pub mod export;
 pub mod gateway;

@@ -22,7 +22,7 @@ use litfass_store::fold::{
     CapCounters, Choices, Fold, FoldOptions, FoldRunner, FoldThread, Progress, SignalCounts, SignalsAt, Viewers,
 };
 use litfass_store::ledger::{SqliteLedger, SqliteLedgerReader};
-use litfass_store::log::{Clock, EventLog, LogOptions, SegmentLog, Shares};
+use litfass_store::log::{Clock, EventLog};
 use litfass_store::storage::Disk;
 use litfass_store::wire::{self, Body};
 use litfass_types::{DecisionId, Timestamp};
@@ -35,6 +35,7 @@ use crate::data_dir::DataDir;
 use crate::decider::Decider;
 use crate::desk::{ADMIN, Desk};
 use crate::editor::Editor;
+use crate::event_log::{self, EVENT_PARTITIONS};
 use crate::gateway::Gateway;
 use crate::gather::Gather;
 use crate::ingest::Ingest;
@@ -60,8 +61,6 @@ use crate::workers::signals::SignalsWorker;
 use crate::workers::{self, Urgency, Workers};
 use crate::world::{SwappedWorld, first_world};
 
-/// Partitions that a process writes events and decisions to.
-const EVENT_PARTITIONS: u16 = 4;
 const PACING_INTERVAL: Duration = Duration::from_secs(1);
 const SIGNALS_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -115,7 +114,7 @@ struct Stores {
     data: DataDir,
     clock: Clock,
     secrets: Secrets,
-    log: Arc<SegmentLog>,
+    log: event_log::Opened,
     ledger: Arc<SqliteLedger>,
     terms: Terms,
     metrics: Arc<Metrics>,
@@ -231,29 +230,18 @@ impl Stores {
         let data = DataDir::open(&config.server.data_dir)?;
         let (clock, terms) = (system_clock(), terms(config));
         let secrets = Secrets::open(data.path())?;
-        let (own, admin) = ((&*config.server.name, EVENT_PARTITIONS), (ADMIN, 1));
-        let does_admin = config.server.roles.include(ProcessRole::Admin);
-        let writers = if does_admin { vec![own, admin] } else { vec![own] };
-        let options = LogOptions {
-            segment_bytes: config.log.segment_bytes,
-            stand_in_after: span(config.server.stand_in_after),
-            ..LogOptions::new(&writers)
-        };
-        let opened = SegmentLog::open(Arc::new(Disk), &data.log(), &options, &clock)?;
-        for tail in &opened.truncated {
-            tracing::warn!(?tail, "the end of a partition was cut off: it had not been committed");
-        }
+        let log = event_log::open(config, &data, &clock)?;
         let ledger_clock = clock.clone();
         let ledger = SqliteLedger::open(&data.database(), terms, Box::new(move || ledger_clock.now()))
             .with_context(|| data.database().display().to_string())?;
         let metrics = Arc::default();
-        Ok(Self { log: Arc::new(opened.log), ledger: Arc::new(ledger), data, clock, secrets, terms, metrics })
+        Ok(Self { log, ledger: Arc::new(ledger), data, clock, secrets, terms, metrics })
     }
 }
 
 impl Stores {
     fn log(&self) -> Arc<dyn EventLog> {
-        Arc::<SegmentLog>::clone(&self.log)
+        Arc::clone(&self.log.log)
     }
 }
 
@@ -403,7 +391,7 @@ fn decider(
 
 fn readiness(config: &Config, stores: &Stores, folds: Arc<Progress>) -> Result<Readiness> {
     Ok(Readiness {
-        log: Arc::clone(&stores.log),
+        log: Arc::clone(&stores.log.health),
         ledger: SqliteLedgerReader::open(&stores.data.database())?,
         folds,
         pulse: Arc::default(),
@@ -443,9 +431,13 @@ fn catalog_worker(
 }
 
 fn pacing_worker(node: &Node, stores: &Stores) -> Result<PacingWorker<SqliteLedgerReader>> {
+    let writer = node.config.server.name.clone();
+    let partition =
+        node.log.partition(&writer, PartitionKey(0)).context("this process does not write the event log")?;
     Ok(PacingWorker {
         log: Arc::clone(&node.log),
-        writer: node.config.server.name.clone(),
+        series: event_log::series(&stores.log, &writer, partition),
+        partition,
         ledger: SqliteLedgerReader::open(&stores.data.database())?,
         world: Arc::clone(&node.world),
         board: Arc::clone(&node.pacing),
@@ -459,7 +451,7 @@ fn pacing_worker(node: &Node, stores: &Stores) -> Result<PacingWorker<SqliteLedg
 fn billing_worker(node: &Node, stores: &Stores) -> Result<BillingWorker<SqliteLedger, SqliteLedgerReader>> {
     let own =
         (0..EVENT_PARTITIONS).filter_map(|k| node.log.partition(&node.config.server.name, PartitionKey(k.into())));
-    let share = Box::new(Shares::open(Arc::new(Disk), &node.data.billing(), own.collect())?);
+    let share = event_log::share(&node.config, &node.data, own.collect())?;
     let reader = SqliteLedgerReader::open(&stores.data.database())?;
     let (log, ledger, metrics) = (Arc::clone(&node.log), Arc::clone(&stores.ledger), Arc::clone(&node.metrics));
     Ok(BillingWorker::new(log, ledger, reader, metrics, share))
@@ -473,8 +465,9 @@ fn retention_worker(node: &Node, stores: &Stores) -> Result<Option<RetentionWork
     if age.is_none() && bytes_max.is_none() {
         return Ok(None);
     }
+    let Some(log) = stores.log.segments.clone() else { return Ok(None) };
     Ok(Some(RetentionWorker {
-        log: Arc::clone(&stores.log),
+        log,
         ledger: SqliteLedgerReader::open(&stores.data.database())?,
         writer: node.config.server.name.clone(),
         data: node.data.clone(),
@@ -488,7 +481,7 @@ fn retention_worker(node: &Node, stores: &Stores) -> Result<Option<RetentionWork
 
 /// In the one process that has the partition of commands.
 fn admin_worker(stores: &Stores) -> Result<Option<AdminWorker<SqliteLedger, SqliteLedgerReader>>> {
-    let Some(partition) = stores.log.partition(ADMIN, PartitionKey(0)) else { return Ok(None) };
+    let Some(partition) = stores.log.log.partition(ADMIN, PartitionKey(0)) else { return Ok(None) };
     Ok(Some(AdminWorker {
         log: stores.log(),
         ledger: Arc::clone(&stores.ledger),
@@ -552,7 +545,7 @@ fn size(n: u64) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
 }
 
-fn span(duration: litfass_types::Duration) -> Duration {
+pub(crate) fn span(duration: litfass_types::Duration) -> Duration {
     Duration::from_millis(duration.0.max(0).unsigned_abs())
 }
 

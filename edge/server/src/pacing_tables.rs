@@ -24,17 +24,18 @@ const ROWS_MAX: usize = 100_000;
 /// Tables come a little late where the machine is busy.
 const LATE: Duration = Duration::minutes(5);
 
-/// Bits of a number that say whose series it is: the partition that the table is written to. A log has fewer partitions.
+/// Bits of a number that say whose series it is: in segments the partition that the table is written to, of which there are
+/// fewer.
 const SERIES_BITS: u32 = 10;
 /// What came before there were series: plain milliseconds.
 const FIRST_WITH_SERIES: u64 = 1 << 42;
 
 /// The number of the table after that one: it carries the time, so that it goes on where the process before left off, and the
-/// partition it is written to.
+/// series.
 #[must_use]
-pub fn number_after(before: u64, now: Timestamp, partition: u16) -> u64 {
+pub fn number_after(before: u64, now: Timestamp, series: u16) -> u64 {
     let ms = (before >> SERIES_BITS).saturating_add(1).max(now.0.unsigned_abs());
-    ms << SERIES_BITS | u64::from(partition) & ((1 << SERIES_BITS) - 1)
+    ms << SERIES_BITS | u64::from(series) & ((1 << SERIES_BITS) - 1)
 }
 
 /// Whose table it is.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use litfass_store::fold::Progress;
 use litfass_store::ledger::{LedgerReader, SqliteLedgerReader};
-use litfass_store::log::SegmentLog;
+use litfass_store::log::LogHealth;
 
 use crate::metrics::Metrics;
 use crate::metrics::label::{Check, Label};
@@ -18,7 +18,7 @@ use crate::workers::pulse::Pulse;
 /// What is looked at.
 #[derive(Debug)]
 pub struct Readiness {
-    pub log: Arc<SegmentLog>,
+    pub log: Arc<dyn LogHealth>,
     pub ledger: SqliteLedgerReader,
     pub folds: Arc<Progress>,
     pub pulse: Arc<Pulse>,

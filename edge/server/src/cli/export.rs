@@ -40,7 +40,7 @@ impl Args {
         let past = Past::open(&folder)?;
         let window = stretch.window();
         let wanted = Wanted { from: window.from, to: window.until, whose: Whose::Everybodys };
-        let mut export = Export::new(&past.log, wanted)?;
+        let mut export = Export::new(&*past.log, wanted)?;
         let mut out = std::io::stdout().lock();
         out.write_all(format.head().as_bytes())?;
         while let Some(rows) = export.next_rows()? {

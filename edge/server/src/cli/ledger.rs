@@ -44,7 +44,7 @@ impl Args {
         let mut out = std::io::stdout();
         writeln!(out, "the ledger itself: {} invariants, {} violated", ALWAYS.len(), violations.len())?;
         if log {
-            let found = recount(&past.log, &reader.accounted().with_context(named)?)?;
+            let found = recount(&*past.log, &reader.accounted().with_context(named)?)?;
             let (entries, claims, billed) = (grouped(found.entries), grouped(found.claims), grouped(found.billed));
             let (commands, wrong) = (grouped(found.commands), found.violations.len());
             writeln!(

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use litfass_store::log::{LogOptions, SegmentLog};
-use litfass_store::storage::Disk;
+use litfass_store::log::EventLog;
 use litfass_types::Timestamp;
 
 use super::Folder;
 use crate::data_dir::DataDir;
+use crate::event_log;
 use crate::node::system_clock;
 use crate::pacing_tables::PacingHistory;
 use crate::replay::{Window, Worlds};
@@ -19,21 +19,21 @@ use crate::replay::{Window, Worlds};
 /// A data directory and the log in it, to be read.
 pub(super) struct Past {
     pub(super) data: DataDir,
-    pub(super) log: SegmentLog,
+    pub(super) log: Arc<dyn EventLog>,
 }
 
 impl Past {
     /// The directory must be there: looking at nothing does not make one.
     pub(super) fn open(folder: &Folder) -> Result<Self> {
         let data = folder.existing()?;
-        let log = SegmentLog::open(Arc::new(Disk), &data.log(), &LogOptions::new(&[]), &system_clock())?.log;
+        let log = event_log::open_to_read(&data, &system_clock())?;
         Ok(Self { data, log })
     }
 }
 
 /// The worlds of decisions between two moments.
 pub(super) fn worlds(past: &Past, from: Timestamp, until: Timestamp) -> Result<Worlds> {
-    Worlds::open(past.data.clone(), PacingHistory::read(&past.log, from, until)?)
+    Worlds::open(past.data.clone(), PacingHistory::read(&*past.log, from, until)?)
 }
 
 /// Which decisions are looked at.

@@ -50,7 +50,7 @@ impl Args {
     fn settled_again(&self, past: &Past) -> Result<(String, Value, u64)> {
         let mut progress = Progress::new();
         let tell = |n, at| progress.tell(n, at);
-        let found = replay(&past.log, self.stretch.window(), DecisionRecord::replay, tell)?;
+        let found = replay(&*past.log, self.stretch.window(), DecisionRecord::replay, tell)?;
         let mut lines = listed(&found);
         lines.push(summary(&found, "decisions settled again"));
         Ok((lines.join("\n"), replayed_json(&found), found.differing))
@@ -61,7 +61,7 @@ impl Args {
         let mut worlds = worlds(past, window.from, window.until)?;
         let mut progress = Progress::new();
         let tell = |n, at| progress.tell(n, at);
-        let found = recompute_window(&past.log, window, &mut worlds, tell)?;
+        let found = recompute_window(&*past.log, window, &mut worlds, tell)?;
         Ok((recomputed_text(&found), recomputed_json(&found), found.replayed.differing + found.scores.beyond))
     }
 }

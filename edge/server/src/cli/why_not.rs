@@ -32,7 +32,7 @@ impl Args {
         let mut store = CatalogStore::open(&past.data.database())?;
         let catalog = store.read_catalog()?;
         let window = self.stretch.window();
-        let question = Question { log: &past.log, catalog: &catalog, line_item, window, decisions_max: u64::MAX };
+        let question = Question { log: &*past.log, catalog: &catalog, line_item, window, decisions_max: u64::MAX };
         let mut progress = Progress::new();
         let found = answer(&question, store, |n, at| progress.tell(n, at))?;
         drop(progress);

@@ -19,7 +19,7 @@ use crate::gateway::address::ForwardedBy;
 use crate::gateway::{AskedBy, Service};
 use crate::roles::{ProcessName, ProcessRoles};
 use crate::telemetry::{self, LogFormat};
-pub use setting::{Endpoint, FilePath, NetworkList, Origins};
+pub use setting::{Brokers, Endpoint, FilePath, NetworkList, Origins, TopicPrefix};
 use setting::{Setting, checked, toml_text};
 
 /// One row of the table of settings.
@@ -123,6 +123,10 @@ settings! {
         retention_bytes: u64 = "0" in "0", "1125899906842624", "server", "The oldest segments are removed, under the same condition, while the log is larger. 0 sets no limit.";
         retention_interval: Duration = "10m" in "100ms", "1d", "server", "How often that is looked at.";
         segment_bytes: u32 = "33554432" in "4096", "1073741824", "server", "Size at which a segment of the log ends.";
+        kafka_brokers: Brokers = "", "server", "Where the log lies in Kafka instead of in the data directory: brokers as `host:port`, separated by commas. Needs a program built with the feature `kafka`. A data directory keeps the log that it began with.";
+        kafka_topic_prefix: TopicPrefix = "litfass", "server", "The topics are named by it: `litfass.events` and `litfass.admin`. They are made where they are missing.";
+        kafka_partitions: u16 = "4" in "1", "256", "server", "Partitions of the topic of events; the same in every process of a site. It can grow, not shrink.";
+        kafka_delivery_timeout: Duration = "10s" in "1s", "5m", "server", "How long an append waits for the brokers before it has failed.";
     }
     /// What the process says of itself.
     Telemetry "telemetry" as telemetry {
@@ -258,10 +262,15 @@ impl Config {
         let holds = ledger.hold_ttl_cpm.min(ledger.hold_ttl_cpc);
         let longest_hold = ledger.hold_ttl_cpm.max(ledger.hold_ttl_cpc);
         let log_age = self.log.retention_age;
+        let log_is_ours = self.log.kafka_brokers.is_empty();
         let rules = [
             (
                 telemetry::HAS_TRACES || self.telemetry.otlp_endpoint.is_none(),
                 "telemetry.otlp_endpoint: this binary sends no traces: build it with `--features otel`",
+            ),
+            (
+                log_is_ours || (log_age.0 == 0 && self.log.retention_bytes == 0),
+                "log.retention_age and log.retention_bytes: are Kafka's to say where log.kafka_brokers is set",
             ),
             (
                 log_age.0 == 0 || log_age >= ledger.token_ttl.max(ledger.conversion_window),

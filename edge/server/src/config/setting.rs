@@ -200,6 +200,59 @@ impl Setting for FilePath {
     }
 }
 
+/// Brokers of Kafka as `host:port`, separated by commas; none where the text is empty.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Brokers(String);
+
+impl Brokers {
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Setting for Brokers {
+    const TYPE: &'static str = "a list of brokers";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let brokers: Vec<&str> = text.split(',').map(str::trim).collect();
+        if text.is_empty() || brokers.iter().all(|broker| is_broker(broker)) {
+            return Ok(Self(brokers.join(",")));
+        }
+        Err("brokers such as \"kafka-1:9092, kafka-2:9092\"".to_owned())
+    }
+
+    fn text(&self) -> String {
+        self.0.clone()
+    }
+}
+
+fn is_broker(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let letters = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    !host.is_empty() && host.bytes().all(letters) && port.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+/// What the names of topics begin with: 1 to 200 of the letters that Kafka allows.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct TopicPrefix(String);
+
+impl Setting for TopicPrefix {
+    const TYPE: &'static str = "a name";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let letters = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+        let sound = letters && (1..=200).contains(&text.len());
+        if sound { Ok(Self(text.to_owned())) } else { Err("1 to 200 of a-z, A-Z, 0-9, dots, _ and -".to_owned()) }
+    }
+
+    fn text(&self) -> String {
+        self.0.clone()
+    }
+}
+
 impl Setting for ProcessName {
     const TYPE: &'static str = "a name";
     const QUOTED: bool = true;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use litfass_catalog::model::{Flight, PacingMode, Status};
 use litfass_catalog::{Catalog, LineItemRow};
 use litfass_events::{PartitionKey, named_id};
@@ -20,7 +20,6 @@ use litfass_types::{LineItemId, LineItemIx, PPM, Timestamp};
 
 use crate::pacing_tables::{self, FULL_EVERY};
 use crate::promises::Promises;
-use crate::roles::ProcessName;
 use crate::world::{Pacing, SwappedWorld};
 
 /// The table in force, for whoever lays it out by another catalog's numbers.
@@ -43,8 +42,10 @@ impl PacingBoard {
 #[derive(Debug)]
 pub struct PacingWorker<R> {
     pub log: Arc<dyn EventLog>,
-    /// The log's writer that this process is.
-    pub writer: ProcessName,
+    /// Where this process's tables are logged.
+    pub partition: u16,
+    /// Whose tables they are.
+    pub series: u16,
     pub ledger: R,
     pub world: Arc<SwappedWorld>,
     pub board: Arc<PacingBoard>,
@@ -97,21 +98,19 @@ impl<R: LedgerReader> PacingWorker<R> {
         funded: BTreeSet<LineItemId>,
         now: Timestamp,
     ) -> Result<()> {
-        let key = PartitionKey(0);
-        let partition = self.log.partition(&self.writer, key).context("this process does not write the event log")?;
-        let number = pacing_tables::number_after(before.number, now, partition);
+        let number = pacing_tables::number_after(before.number, now, self.series);
         let pacing = Pacing { number, multipliers_ppm, funded };
-        self.record(before, &pacing, now, partition)?;
+        self.record(before, &pacing, now)?;
         let pacing = self.board.replace(pacing);
         self.world.publish_pacing(&pacing);
         Ok(())
     }
 
-    fn record(&mut self, before: &Pacing, pacing: &Pacing, now: Timestamp, partition: u16) -> Result<()> {
+    fn record(&mut self, before: &Pacing, pacing: &Pacing, now: Timestamp) -> Result<()> {
         let full = before.number == 0 || now - self.last_full >= FULL_EVERY;
         let entries = pacing_tables::entries(before, pacing, full).into_iter().zip(0_u64..).map(|(table, part)| {
             let name = [table.number.to_be_bytes(), part.to_be_bytes()].concat();
-            wire::entry(partition, named_id("pacing", &name), now, PartitionKey(0), &Body::Pacing(table))
+            wire::entry(self.partition, named_id("pacing", &name), now, PartitionKey(0), &Body::Pacing(table))
         });
         // Where an append fails nobody knows what came through: then the next table says everything.
         let last_full = std::mem::replace(&mut self.last_full, Timestamp(i64::MIN));

@@ -172,7 +172,8 @@ pub enum AppendError {
     /// The caller's fault.
     #[error("partition {partition} is not written by this process")]
     NotOurs { partition: u16 },
-    /// The disk's fault; the partition takes nothing until the log is opened again, unless the disk was full.
+    /// The disk's fault; the partition takes nothing until the log is opened again, unless the disk was full. Or no broker's
+    /// acknowledgement came in time.
     #[error("partition {partition} of the event log failed: {reason}")]
     Failed { partition: u16, reason: String },
     #[error("the event log is closed")]

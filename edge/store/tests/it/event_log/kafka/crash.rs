@@ -22,7 +22,7 @@ type Told = Vec<(u16, u128, Result<Position, AppendError>)>;
 fn write(log: &KafkaLog, writer: u128, stop: &AtomicBool, acknowledged: &AtomicU64) -> Told {
     let (mut told, mut n) = (Told::new(), 0);
     while !stop.load(Ordering::Relaxed) {
-        let ids: Vec<(u16, u128)> = (n..n + 20).map(|n| (n as u16 % PARTITIONS, writer * 1_000_000_000 + n)).collect();
+        let ids: Vec<(u16, u128)> = (n..n + 20).map(|n| (u16::from(n % 2 == 1), writer * 1_000_000_000 + n)).collect();
         n += 20;
         let results = log.append(ids.iter().map(|(p, id)| entry(*p, *id)).collect(), Until::Committed).wait();
         acknowledged.fetch_add(results.iter().filter(|result| result.is_ok()).count() as u64, Ordering::Relaxed);
