@@ -25,7 +25,7 @@ const AREAS: [Area; 11] = [
     },
     Area {
         name: "kafka",
-        shows: "the event log in Kafka: the port's contract on a real broker, killed in between",
+        shows: "the event log in Kafka, killed in between: the port's contract, then a site of six processes",
         run: kafka,
     },
     Area { name: "real-shop", shows: "the ranking against the rules, on a real shop's log", run: real_shop },
@@ -100,7 +100,10 @@ fn kafka() -> Result<()> {
     let mut contract = step::cargo();
     contract.args(["test", "-p", "litfass-store", "--features", "kafka", "--test", "it", "event_log::kafka"]);
     // One by one: some of them kill the broker.
-    step::run(broker.known_to(contract.args(["--", "--test-threads=1", "--nocapture"])))
+    step::run(broker.known_to(contract.args(["--", "--test-threads=1", "--nocapture"])))?;
+    let mut whole = step::cargo();
+    whole.args(["test", "-p", "litfass-server", "--features", "kafka", "--test", "it", "kafka::"]);
+    step::run(broker.known_to(whole.args(["--", "--test-threads=1", "--nocapture"])))
 }
 
 /// The committed fixture in both builds, then a long log.

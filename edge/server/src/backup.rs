@@ -18,6 +18,7 @@ use litfass_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::data_dir::{DataDir, FORMAT, RESTORING};
+use crate::event_log;
 
 const MANIFEST: &str = "backup.json";
 const FORMAT_FILE: &str = "FORMAT";
@@ -69,11 +70,15 @@ pub fn take(data: &DataDir, to: &Path, now: Timestamp) -> Result<Manifest> {
     let (inner, outer) = (to.canonicalize()?, from.canonicalize()?);
     ensure!(!inner.starts_with(&outer), "{}: lies in the data directory", to.display());
     copy_folder(&from.join(SNAPSHOTS), &to.join(SNAPSHOTS))?;
-    let committed = committed_ends(&Disk, &data.log())?;
+    // A log in Kafka stays there; the copy names it and goes on from where its ledger stands.
+    let is_here = event_log::belongs_to(data)?.is_none();
+    let committed = if is_here { committed_ends(&Disk, &data.log())? } else { BTreeMap::new() };
     let read =
         copy_database(&data.database(), &to.join(DATABASE)).with_context(|| data.database().display().to_string())?;
     let log = later(committed, &read);
-    copy_log(&Disk, &data.log(), &to.join(LOG), &log)?;
+    if is_here {
+        copy_log(&Disk, &data.log(), &to.join(LOG), &log)?;
+    }
     for name in names(from)?.iter().filter(|name| !is_copied_by_itself(name)) {
         copy(&from.join(name), &to.join(name))?;
     }

@@ -5,7 +5,6 @@ use std::io::Write;
 use anyhow::{Context, Result, bail};
 use litfass_decide::{DecisionRecord, Workspace};
 use litfass_store::catalog::{CatalogStore, Wanted};
-use litfass_store::log::EventLog;
 use litfass_store::wire::{self, Body};
 use litfass_types::{AdvertiserId, DecisionId};
 

@@ -204,10 +204,11 @@ impl Setting for FilePath {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Brokers(String);
 
-impl Brokers {
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+impl std::ops::Deref for Brokers {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
     }
 }
 
@@ -237,6 +238,14 @@ fn is_broker(text: &str) -> bool {
 /// What the names of topics begin with: 1 to 200 of the letters that Kafka allows.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct TopicPrefix(String);
+
+impl std::ops::Deref for TopicPrefix {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
 
 impl Setting for TopicPrefix {
     const TYPE: &'static str = "a name";

@@ -21,7 +21,7 @@ const BILLING: &str = "billing";
 pub(super) fn open(config: &Config, data: &DataDir) -> Result<Opened> {
     let mut options = KafkaOptions {
         delivery_timeout: span(config.log.kafka_delivery_timeout),
-        ..to_read(&config.log.kafka_brokers.text(), &config.log.kafka_topic_prefix.text())
+        ..to_read(&config.log.kafka_brokers, &config.log.kafka_topic_prefix)
     };
     options = options.writing(&config.server.name, EVENTS, config.log.kafka_partitions);
     if config.server.roles.include(ProcessRole::Admin) {
@@ -38,7 +38,7 @@ pub(super) fn open_to_read(found: &InKafka) -> Result<Arc<dyn EventLog>> {
 }
 
 pub(super) fn share(config: &Config) -> Result<Box<dyn Share>> {
-    let options = to_read(&config.log.kafka_brokers.text(), &config.log.kafka_topic_prefix.text());
+    let options = to_read(&config.log.kafka_brokers, &config.log.kafka_topic_prefix);
     Ok(Box::new(Group::join(&options, EVENTS, BILLING)?))
 }
 

@@ -187,7 +187,7 @@ fn a_recount_finds_what_is_wrong(home: &Home) {
     let violated = |falsify: &dyn Fn(&mut Accounted)| {
         let mut accounted = accounted.clone();
         falsify(&mut accounted);
-        let found = recount(&log, &accounted).unwrap().violations;
+        let found = recount(&*log, &accounted).unwrap().violations;
         found.into_iter().map(|violation| violation.invariant).collect::<Vec<_>>()
     };
     assert_eq!(violated(&|_| ()), Vec::<&str>::new());

@@ -10,9 +10,10 @@ use std::time::Duration;
 use litfass_decide::DecisionRecord;
 use litfass_events::{Delivery, EventKind};
 use litfass_ledger::{Amount, Chain, ControlId};
+use litfass_server::data_dir::DataDir;
+use litfass_server::event_log;
 use litfass_store::ledger::{LedgerReader, SqliteLedgerReader, verify};
-use litfass_store::log::{Clock, Entry, EventLog, LogOptions, ReadError, SegmentLog};
-use litfass_store::storage::Disk;
+use litfass_store::log::{Clock, Entry, EventLog, ReadError};
 use litfass_store::wire::{self, Body};
 use litfass_types::{DecisionId, EventId, LineItemId, Position, Timestamp};
 
@@ -57,9 +58,9 @@ pub(crate) struct Ended {
 }
 
 /// Every reader of the log sees what is committed; `data` may be served meanwhile.
-pub(crate) fn open_log(data: &Path) -> SegmentLog {
+pub(crate) fn open_log(data: &Path) -> Arc<dyn EventLog> {
     let clock = Clock::new(|| Timestamp(0));
-    SegmentLog::open(Arc::new(Disk), &data.join("log"), &LogOptions::new(&[]), &clock).unwrap().log
+    event_log::open_to_read(&DataDir::existing(data).unwrap(), &clock).unwrap()
 }
 
 pub(crate) fn open_ledger(data: &Path) -> SqliteLedgerReader {
@@ -82,7 +83,7 @@ pub(crate) fn each_entry(log: &dyn EventLog, mut take: impl FnMut(&Entry)) -> Re
 impl Logged {
     pub(crate) fn read(data: &Path) -> Self {
         let mut logged = Self::default();
-        each_entry(&open_log(data), |entry| logged.take(entry)).unwrap();
+        each_entry(&*open_log(data), |entry| logged.take(entry)).unwrap();
         logged
     }
 

@@ -19,7 +19,7 @@ fn sequence(caller: &mut Caller) -> f64 {
 fn commands(home: &Home) -> usize {
     let mut commands = 0;
     let count = |entry: &Entry| commands += usize::from(matches!(decode(entry).unwrap().body, Body::Command(_)));
-    each_entry(&open_log(&home.data()), count).unwrap();
+    each_entry(&*open_log(&home.data()), count).unwrap();
     commands
 }
 

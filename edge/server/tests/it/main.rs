@@ -19,6 +19,8 @@ mod catalogs;
 mod dice;
 mod disk;
 mod gateway;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod kill;
 mod marketplace;
 mod migration;

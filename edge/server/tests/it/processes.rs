@@ -20,31 +20,31 @@ use crate::kill::{
 use crate::process::{CONFIG, Home, Litfass, setting, wait_for};
 
 const CALLERS: u64 = 3;
-const DECIDE: [&str; 3] = ["decide_1", "decide_2", "decide_3"];
-const EVENTS: [&str; 2] = ["events_1", "events_2"];
-const ADMIN: &str = "office";
+pub(crate) const DECIDE: [&str; 3] = ["decide_1", "decide_2", "decide_3"];
+pub(crate) const EVENTS: [&str; 2] = ["events_1", "events_2"];
+pub(crate) const ADMIN: &str = "office";
 
 /// The processes that run just now.
-struct Site<'a> {
+pub(crate) struct Site<'a> {
     home: &'a Home,
     running: Mutex<BTreeMap<&'static str, Litfass>>,
 }
 
 impl<'a> Site<'a> {
-    fn open(home: &'a Home) -> Self {
+    pub(crate) fn open(home: &'a Home) -> Self {
         let site = Self { home, running: Mutex::default() };
         site.start(ADMIN);
         DECIDE.into_iter().chain(EVENTS).for_each(|name| site.start(name));
         site
     }
 
-    fn start(&self, name: &'static str) {
+    pub(crate) fn start(&self, name: &'static str) {
         let roles = name.split('_').next().filter(|role| *role != ADMIN).unwrap_or("admin");
         let process = self.home.serve_as(name, roles);
         self.running().insert(name, process);
     }
 
-    fn kill(&self, name: &str) {
+    pub(crate) fn kill(&self, name: &str) {
         let process = self.running().remove(name).unwrap();
         process.kill();
     }
@@ -67,7 +67,7 @@ impl<'a> Site<'a> {
 }
 
 /// Page views, each asked of one process and reported to another, until told to stop.
-fn visitors(site: &Site<'_>, seed: Seed, promises: &Promises, stop: &AtomicBool) {
+pub(crate) fn visitors(site: &Site<'_>, seed: Seed, promises: &Promises, stop: &AtomicBool) {
     let mut dice = Dice::new(seed);
     while !stop.load(Ordering::Relaxed) {
         // Who was asked may be killed meanwhile: then nothing was promised.
@@ -98,7 +98,7 @@ fn kills(site: &Site<'_>, seed: Seed, promises: &Promises, times: u64) {
     answers(promises, 500);
 }
 
-fn answers(promises: &Promises, more: u64) {
+pub(crate) fn answers(promises: &Promises, more: u64) {
     let until = promises.answers.load(Ordering::Relaxed) + more;
     wait_for("answers under load", || (promises.answers.load(Ordering::Relaxed) >= until).then_some(()));
 }
@@ -137,7 +137,7 @@ fn processes_that_are_killed_one_by_one_lose_and_double_bill_nothing() {
     the_command_line_verifies(&home);
 }
 
-fn comes_to_rest(home: &Home) {
+pub(crate) fn comes_to_rest(home: &Home) {
     let ends = books::ends(&home.data());
     wait_for("the ledger to have read the log", || books::has_caught_up(&home.data(), &ends).then_some(()));
     wait_for("every lease to be closed", || (!books::is_leased(&books::open_ledger(&home.data()))).then_some(()));

@@ -52,7 +52,7 @@ fn replayed_with(home: &Home, change: impl Fn(Market) -> Market) -> Replayed {
         let changed = DecisionRecord { market: change(record.market.clone()), ..record.clone() };
         changed.replay()
     };
-    replay(&log, Window::default(), settle, |_, _| ()).unwrap()
+    replay(&*log, Window::default(), settle, |_, _| ()).unwrap()
 }
 
 #[test]

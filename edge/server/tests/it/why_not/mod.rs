@@ -150,7 +150,7 @@ fn answers(home: &Home) -> impl Fn(LineItemId) -> WhyNot {
     let catalog = CatalogStore::open(&database).unwrap().read_catalog().unwrap();
     move |line_item| {
         let question =
-            Question { log: &log, catalog: &catalog, line_item, window: Window::default(), decisions_max: u64::MAX };
+            Question { log: &*log, catalog: &catalog, line_item, window: Window::default(), decisions_max: u64::MAX };
         answer(&question, CatalogStore::open(&database).unwrap(), |_, _| ()).unwrap().unwrap()
     }
 }
@@ -183,11 +183,11 @@ fn why_not_counts_what_a_naive_evaluator_wrote_down_at_serving_time() {
 /// Every decision in the log settles and decides again to what it was.
 fn is_made_again(home: &Home, decisions: u64) {
     let log = books::open_log(&home.data());
-    let settled = replay(&log, Window::default(), DecisionRecord::replay, |_, _| ()).unwrap();
+    let settled = replay(&*log, Window::default(), DecisionRecord::replay, |_, _| ()).unwrap();
     assert!(settled.is_identical(), "{:?}", settled.listed.first());
-    let tables = PacingHistory::read(&log, Timestamp(0), Timestamp(i64::MAX)).unwrap();
+    let tables = PacingHistory::read(&*log, Timestamp(0), Timestamp(i64::MAX)).unwrap();
     let mut worlds = Worlds::open(DataDir::open(&home.data()).unwrap(), tables).unwrap();
-    let again = recompute_window(&log, Window::default(), &mut worlds, |_, _| ()).unwrap();
+    let again = recompute_window(&*log, Window::default(), &mut worlds, |_, _| ()).unwrap();
     assert!(again.replayed.is_identical(), "{:?}", again.replayed.listed.first());
     assert_eq!((settled.decisions, again.replayed.decisions, again.scores.beyond), (decisions, decisions, 0));
     println!("{} decisions settled again and decided again, 0 differences", settled.decisions);
