@@ -68,7 +68,7 @@ pub struct KafkaOptions {
     pub writers: Vec<KafkaWriter>,
     /// A partition without entries for this long gets a heartbeat; `None`: never.
     pub heartbeat: Option<Duration>,
-    /// After this long without an acknowledgement an append has failed.
+    /// After this long without an acknowledgement an append is answered as failed; its entry may still be appended, once.
     pub delivery_timeout: Duration,
     /// Entries that may wait for a partition before it is overloaded.
     pub queue_entries: usize,

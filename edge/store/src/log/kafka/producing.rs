@@ -1,12 +1,16 @@
 //! Appending: an idempotent producer that waits for all in-sync replicas, behind a bound on what may wait.
 //!
-//! Invariant: every entry is answered once, by the thread that hears from the brokers, or at once where it is not taken.
+//! Invariants: every entry is answered once: by the thread that hears from the brokers, by the one that watches how long it took,
+//! or at once where it is not taken. Nothing is ever taken back from librdkafka: an entry that it gave up would make it begin a
+//! new epoch, and what was on its way then could be appended twice. So an append that took too long is answered, and its entry
+//! goes on waiting for a broker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use litfass_types::{EventId, Position};
@@ -18,10 +22,10 @@ use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, T
 
 use super::client::{Told, config, during};
 use super::topics::Place;
-use super::{BrokerError, KafkaOptions, record};
+use super::{KafkaOptions, record};
 use crate::log::appended::Answer;
 use crate::log::frame::MAX_PAYLOAD_BYTES;
-use crate::log::{AppendError, NewEntry};
+use crate::log::{AppendError, NewEntry, OpenError};
 
 /// How long records may wait for others to share a request.
 const LINGER_MS: &str = "1";
@@ -39,8 +43,66 @@ pub(super) struct Pending {
     partition: u16,
     bytes: usize,
     waiting: Arc<Waiting>,
-    /// None for a heartbeat, which nobody waits for.
-    answer: Option<Answer>,
+    place: Arc<AnswerPlace>,
+}
+
+/// Where an entry's answer is until somebody gives it; none for a heartbeat, which nobody waits for.
+#[derive(Debug)]
+struct AnswerPlace {
+    partition: u16,
+    answer: Mutex<Option<Answer>>,
+}
+
+impl AnswerPlace {
+    /// The first answer counts.
+    fn give(&self, result: Result<Position, AppendError>) {
+        let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(answer) = answer {
+            answer.give(result);
+        }
+    }
+
+    fn is_answered(&self) -> bool {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+}
+
+/// Answers that are to be given in time, the oldest first.
+#[derive(Debug)]
+struct Deadlines {
+    timeout: Duration,
+    places: Mutex<VecDeque<(Instant, Arc<AnswerPlace>)>>,
+    stop: AtomicBool,
+}
+
+/// How often is looked who has waited too long.
+const LOOK: Duration = Duration::from_millis(50);
+
+impl Deadlines {
+    fn watch(&self, place: &Arc<AnswerPlace>) {
+        self.places().push_back((Instant::now() + self.timeout, Arc::clone(place)));
+    }
+
+    fn run(&self) {
+        while !self.stop.load(Ordering::Acquire) {
+            while let Some(place) = self.next_done() {
+                let reason = format!("no broker acknowledged it within {:?}", self.timeout);
+                place.give(Err(AppendError::Failed { partition: place.partition, reason }));
+            }
+            std::thread::park_timeout(LOOK);
+        }
+    }
+
+    /// The oldest, where it was answered or has waited too long.
+    fn next_done(&self) -> Option<Arc<AnswerPlace>> {
+        let mut places = self.places();
+        let now = Instant::now();
+        places.pop_front_if(|(due, place)| *due <= now || place.is_answered()).map(|(_, place)| place)
+    }
+
+    fn places(&self) -> MutexGuard<'_, VecDeque<(Instant, Arc<AnswerPlace>)>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Drop for Pending {
@@ -67,18 +129,16 @@ impl ClientContext for Heard {
 impl ProducerContext for Heard {
     type DeliveryOpaque = Box<Pending>;
 
-    fn delivery(&self, delivered: &DeliveryResult<'_>, mut pending: Box<Pending>) {
+    fn delivery(&self, delivered: &DeliveryResult<'_>, pending: Box<Pending>) {
         let partition = pending.partition;
         let result = match delivered {
             Ok(record) => offset(partition, record.offset()),
             Err((error, _)) => Err(failed(partition, error)),
         };
-        let answer = pending.answer.take();
+        let place = Arc::clone(&pending.place);
         // Whoever hears of it finds the room that it leaves.
         drop(pending);
-        if let Some(answer) = answer {
-            answer.give(result);
-        }
+        place.give(result);
     }
 }
 
@@ -104,7 +164,8 @@ pub(super) struct Producing {
     waiting: Mutex<BTreeMap<u16, Arc<Waiting>>>,
     entries_max: usize,
     bytes_max: usize,
-    delivery_timeout: Duration,
+    deadlines: Arc<Deadlines>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl fmt::Debug for Producing {
@@ -114,21 +175,25 @@ impl fmt::Debug for Producing {
 }
 
 impl Producing {
-    pub(super) fn start(options: &KafkaOptions) -> Result<Arc<Self>, BrokerError> {
+    pub(super) fn start(options: &KafkaOptions) -> Result<Arc<Self>, OpenError> {
         let mut config = config(options);
         config
             .remove("group.id")
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set("linger.ms", LINGER_MS)
-            .set("delivery.timeout.ms", options.delivery_timeout.as_millis().to_string())
+            .set("delivery.timeout.ms", "0")
             // The bounds are ours; the library's must not come first.
             .set("queue.buffering.max.messages", "10000000")
             .set("queue.buffering.max.kbytes", "2097151");
         let producer = config.create_with_context(Heard).map_err(during("making a producer"))?;
         let (entries_max, bytes_max) = (options.queue_entries, options.queue_bytes);
-        let delivery_timeout = options.delivery_timeout;
-        Ok(Arc::new(Self { producer, waiting: Mutex::default(), entries_max, bytes_max, delivery_timeout }))
+        let (timeout, places) = (options.delivery_timeout, Mutex::default());
+        let deadlines = Arc::new(Deadlines { timeout, places, stop: AtomicBool::new(false) });
+        let watched = Arc::clone(&deadlines);
+        let thread = std::thread::Builder::new().name("log-deadlines".to_owned()).spawn(move || watched.run());
+        let (waiting, thread) = (Mutex::default(), Some(thread.map_err(OpenError::Thread)?));
+        Ok(Arc::new(Self { producer, waiting, entries_max, bytes_max, deadlines, thread }))
     }
 
     /// Queues it, or answers at once.
@@ -141,27 +206,31 @@ impl Producing {
         self.send(place, entry.partition, entry.id, &entry.payload, Some(answer));
     }
 
-    /// An empty entry, so that readers learn that time has passed.
+    /// An empty entry, so that readers learn that time has passed; not where others are on their way and will say so.
     pub(super) fn beat(&self, place: &Place, partition: u16) {
-        self.send(place, partition, record::HEARTBEAT, &Bytes::new(), None);
+        if self.waiting_for(partition).entries.load(Ordering::Relaxed) == 0 {
+            self.send(place, partition, record::HEARTBEAT, &Bytes::new(), None);
+        }
     }
 
     fn send(&self, place: &Place, partition: u16, id: EventId, payload: &Bytes, answer: Option<Answer>) {
         let waiting = self.waiting_for(partition);
         waiting.entries.fetch_add(1, Ordering::Relaxed);
         waiting.bytes.fetch_add(payload.len(), Ordering::Relaxed);
-        let pending = Box::new(Pending { partition, bytes: payload.len(), waiting, answer });
+        let answer = Arc::new(AnswerPlace { partition, answer: Mutex::new(answer) });
+        if !answer.is_answered() {
+            self.deadlines.watch(&answer);
+        }
+        let pending = Box::new(Pending { partition, bytes: payload.len(), waiting, place: answer });
         let key = record::key(id);
         let record = BaseRecord::with_opaque_to(&place.topic, pending).partition(place.partition);
-        if let Err((error, mut refused)) = self.producer.send(record.key(&key).payload(payload.as_ref())) {
+        if let Err((error, refused)) = self.producer.send(record.key(&key).payload(payload.as_ref())) {
             let queued = refused.delivery_opaque.waiting.entries.load(Ordering::Relaxed);
             let error = match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::QueueFull) => AppendError::Overloaded { partition, queued },
                 _ => failed(partition, &error),
             };
-            if let Some(answer) = refused.delivery_opaque.answer.take() {
-                answer.give(Err(error));
-            }
+            refused.delivery_opaque.place.give(Err(error));
         }
     }
 
@@ -182,8 +251,14 @@ impl Producing {
 
 impl Drop for Producing {
     fn drop(&mut self) {
-        if let Err(error) = self.producer.flush(self.delivery_timeout) {
+        if let Err(error) = self.producer.flush(self.deadlines.timeout) {
             tracing::error!(%error, "entries were not acknowledged before the log was closed");
+        }
+        self.deadlines.stop.store(true, Ordering::Release);
+        let Some(thread) = self.thread.take() else { return };
+        thread.thread().unpark();
+        if thread.join().is_err() {
+            tracing::error!("the thread that watches appends ended in a panic");
         }
     }
 }
