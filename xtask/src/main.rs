@@ -10,6 +10,7 @@ mod browser;
 mod codegen;
 mod fuzz;
 mod kafka;
+mod mutants;
 mod postgres;
 mod quickstart;
 mod step;

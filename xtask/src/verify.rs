@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::{bench, fuzz, kafka, quickstart, step, traces, workspace};
+use crate::{bench, fuzz, kafka, mutants, quickstart, step, traces, workspace};
 
 /// One area of the long tier.
 struct Area {
@@ -11,7 +11,7 @@ struct Area {
     run: fn() -> Result<()>,
 }
 
-const AREAS: [Area; 11] = [
+const AREAS: [Area; 12] = [
     Area {
         name: "power-loss",
         shows: "nothing acknowledged is lost, over 10,000 seeds of lost writes",
@@ -27,6 +27,11 @@ const AREAS: [Area; 11] = [
         name: "kafka",
         shows: "the event log in Kafka, killed in between: the port's contract, then a site of six processes",
         run: kafka,
+    },
+    Area {
+        name: "mutants",
+        shows: "eighteen broken rules of the money, each named by the invariant that fails",
+        run: mutants::verify,
     },
     Area { name: "real-shop", shows: "the ranking against the rules, on a real shop's log", run: real_shop },
     Area { name: "replay", shows: "100,000 recorded decisions made again without a difference", run: replay },

@@ -1,15 +1,16 @@
-//! `cargo run -p litfass-explore --example explore -- [--large] [--breach NAME] [--states N] [NAME…]`: explores the small worlds,
+//! `cargo run -p litfass-explore --example explore -- [--large] [--breach NAME] [--invariant NAME] [--states N] [NAME…]`: explores the small worlds,
 //! or those named, and prints what was gone through; the first broken invariant is printed with the way to it, and is an error.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks on its terminal")]
 
 use std::process::ExitCode;
 
-use litfass_explore::{Bounds, Breach, Found, LARGE, SMALL, explore};
+use litfass_explore::{Bounds, Breach, Found, LARGE, Quest, SMALL, explore};
 
 #[derive(Default)]
 struct Wanted {
     worlds: Vec<&'static Bounds>,
     breach: Option<Breach>,
+    invariant: Option<String>,
     states_max: Option<usize>,
 }
 
@@ -22,8 +23,10 @@ fn main() -> ExitCode {
         }
     };
     println!("{:<12} {:>12} {:>13} {:>6} {:>11} {:>8}", "world", "states", "transitions", "depth", "rests", "seconds");
+    let (breach, states_max) = (wanted.breach, wanted.states_max);
+    let quest = Quest { breach, invariant: wanted.invariant.as_deref(), states_max };
     for world in wanted.worlds {
-        let found = explore(world, wanted.breach, wanted.states_max.unwrap_or(usize::MAX));
+        let found = explore(world, quest);
         let (report, broken) = match found {
             Found::Nothing(report) => (report, None),
             Found::Broken(report, broken) => (report, Some(broken)),
@@ -56,6 +59,7 @@ fn wanted(mut arguments: impl Iterator<Item = String>) -> Result<Wanted, String>
                 let breach = Breach::ALL.into_iter().find(|breach| breach.name() == name);
                 wanted.breach = Some(breach.ok_or_else(|| format!("no breach `{name}`"))?);
             }
+            "--invariant" => wanted.invariant = arguments.next(),
             "--states" => {
                 let count = arguments.next().unwrap_or_default();
                 wanted.states_max = Some(count.parse().map_err(|_| format!("`{count}` is no number of states"))?);

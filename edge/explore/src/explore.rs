@@ -44,35 +44,52 @@ impl Frame {
     }
 }
 
-struct Search {
+/// What is looked for, and how far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Quest<'a> {
+    pub breach: Option<Breach>,
+    /// Only this invariant: a state in which others are broken is left behind.
+    pub invariant: Option<&'a str>,
+    /// None: until every state was seen.
+    pub states_max: Option<usize>,
+}
+
+impl Quest<'_> {
+    fn looks_for(&self, found: &[Violation]) -> bool {
+        self.invariant.is_none_or(|invariant| found.iter().any(|violation| violation.invariant == invariant))
+    }
+}
+
+struct Search<'a> {
+    quest: Quest<'a>,
     seen: Prints,
     rests: Rests,
     path: Vec<Frame>,
     report: Report,
 }
 
-/// Takes every act in every state, until nothing new is found, an invariant is broken, or `states_max` states were seen.
+/// Takes every act in every state, until nothing new is found, an invariant is broken, or enough states were seen.
 #[must_use]
-pub fn explore(bounds: &'static Bounds, breach: Option<Breach>, states_max: usize) -> Found {
+pub fn explore(bounds: &'static Bounds, quest: Quest<'_>) -> Found {
     let started = Instant::now();
-    let mut search =
-        Search { seen: Prints::default(), rests: Rests::default(), path: Vec::new(), report: Report::default() };
-    let ended = search.run(bounds, breach, states_max);
+    let (seen, rests, path, report) = (Prints::default(), Rests::default(), Vec::new(), Report::default());
+    let mut search = Search { quest, seen, rests, path, report };
+    let ended = search.run(bounds);
     let mut report = search.report;
     (report.states, report.rests) = (search.seen.len(), search.rests.count());
     report.seconds = started.elapsed().as_secs_f64();
     match ended {
         Ok(complete) => Found::Nothing(Report { complete, ..report }),
-        Err((acts, found)) => Found::Broken(report, Box::new(shortest(bounds, breach, acts, found))),
+        Err((acts, found)) => Found::Broken(report, Box::new(shortest(bounds, quest, acts, found))),
     }
 }
 
 /// The acts that led there, and what does not hold.
 type Broken = (Vec<Act>, Vec<Violation>);
 
-impl Search {
-    fn run(&mut self, bounds: &'static Bounds, breach: Option<Breach>, states_max: usize) -> Result<bool, Broken> {
-        let start = World::new(bounds, breach);
+impl Search<'_> {
+    fn run(&mut self, bounds: &'static Bounds) -> Result<bool, Broken> {
+        let start = World::new(bounds, self.quest.breach);
         let start =
             start.map_err(|refused| (Vec::new(), vec![Violation::new("a world begins", refused.to_string())]))?;
         self.enter(start, None, true)?;
@@ -90,9 +107,13 @@ impl Search {
                     let written = !next.database.now.same(&frame.world.database.now);
                     self.enter(next, Some(act), written)?;
                 }
-                Err(found) => return Err((self.acts_to(Some(act)), vec![found])),
+                Err(found) => {
+                    if self.quest.looks_for(std::slice::from_ref(&found)) {
+                        return Err((self.acts_to(Some(act)), vec![found]));
+                    }
+                }
             }
-            if self.seen.len() >= states_max {
+            if self.quest.states_max.is_some_and(|max| self.seen.len() >= max) {
                 return Ok(false);
             }
         }
@@ -109,7 +130,7 @@ impl Search {
             found = self.rests.drain(&world).err().unwrap_or_default();
         }
         if !found.is_empty() {
-            return Err((self.acts_to(by), found));
+            return if self.quest.looks_for(&found) { Err((self.acts_to(by), found)) } else { Ok(()) };
         }
         self.path.push(Frame::new(world));
         self.report.depth = self.report.depth.max(self.path.len() - 1);

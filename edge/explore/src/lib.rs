@@ -27,7 +27,7 @@ pub use act::Act;
 pub use bounds::{Bounds, Item, Skew, Wish};
 pub use breach::Breach;
 pub use check::Violation;
-pub use explore::{Found, Report, explore};
+pub use explore::{Found, Quest, Report, explore};
 pub use tables::{LARGE, SMALL};
 pub use trace::Counterexample;
 pub use world::World;

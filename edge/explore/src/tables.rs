@@ -16,6 +16,8 @@ const CPC: Item = Item { per: Unit::Click, bid: 2, price: 2, limit: None };
 const LEASE: &[(i64, bool)] = &[(0, false), (12, false), (31, true)];
 /// Holds made at the start are over at 22; the lease is not.
 const HOLD: &[(i64, bool)] = &[(0, false), (22, false), (31, true)];
+/// Within one day: what is leased at 6 is over at 28, where a hold would outlive the lease, which ends at 36.
+const WITHIN_DAY: &[(i64, bool)] = &[(6, false), (28, false), (37, true)];
 /// Tokens made at the start are dead at 61, their keys dropped by 66.
 const TOKEN: &[(i64, bool)] = &[(0, false), (31, true), (66, true)];
 
@@ -64,7 +66,7 @@ const COPIES: Bounds = Bounds {
 const LIMITS: Bounds = Bounds {
     name: "limits",
     shows: "limits are lowered and raised while leases are out; a command comes twice",
-    instants: HOLD,
+    instants: WITHIN_DAY,
     holders: 1,
     asks: 2,
     slots: 2,
@@ -160,7 +162,7 @@ pub static SMALL: [Bounds; 10] = [
     SHARED,
     Bounds { instants: &[(0, false), (66, true)], copies: 1, ..COPIES },
     Bounds { slots: 1, entries: 1, wishes: &[Wish::Campaign(Some(1))], ..LIMITS },
-    Bounds { asks: 1, slots: 1, entries: 1, repeats: 0, ..MONEY },
+    Bounds { asks: 1, slots: 1, entries: 1, wishes: &[Wish::Adjust(-1), Wish::Refund(0, 1)], ..MONEY },
     Bounds { slots: 2, entries: 2, copies: 0, ..CLICKS },
     Bounds { asks: 1, ..CRASH },
     Bounds { slots: 1, entries: 1, ..FAILOVER },

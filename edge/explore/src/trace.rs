@@ -8,6 +8,7 @@ use crate::act::Act;
 use crate::bounds::{Bounds, COIN};
 use crate::breach::Breach;
 use crate::check::Violation;
+use crate::explore::Quest;
 use crate::rest::Rests;
 use crate::world::World;
 
@@ -43,17 +44,21 @@ impl fmt::Display for Counterexample {
 /// Leaves out acts as long as the same invariant breaks.
 pub(crate) fn shortest(
     bounds: &'static Bounds,
-    breach: Option<Breach>,
+    quest: Quest<'_>,
     mut acts: Vec<Act>,
     mut found: Vec<Violation>,
 ) -> Counterexample {
+    let breach = quest.breach;
+    let Some(invariant) = quest.invariant.or(found.first().map(|v| v.invariant)).map(str::to_owned) else {
+        return Counterexample { bounds: bounds.name, acts, states: Vec::new(), found };
+    };
     let mut at = acts.len();
     while at > 0 {
         at -= 1;
         let mut fewer = acts.clone();
         fewer.remove(at);
         let Some((taken, still)) = replay(bounds, breach, &fewer) else { continue };
-        if still.first().map(|v| v.invariant) == found.first().map(|v| v.invariant) {
+        if still.iter().any(|violation| violation.invariant == invariant) {
             fewer.truncate(taken);
             (acts, found) = (fewer, still);
             at = acts.len();

@@ -1,12 +1,12 @@
 //! The small worlds, to their end; and a world that breaks a rule, to see that it is noticed.
 
-use litfass_explore::{Bounds, Breach, Found, SMALL, explore};
+use litfass_explore::{Bounds, Breach, Found, Quest, SMALL, explore};
 
 /// Prints what was gone through, or panics with the way to what does not hold.
 #[expect(clippy::print_stdout, reason = "figures of a test that passed are shown with --nocapture")]
 fn holds(name: &str) {
     let world = world(name);
-    match explore(world, None, usize::MAX) {
+    match explore(world, Quest::default()) {
         Found::Nothing(report) => {
             println!("{name}: {report:?}");
             assert!(report.complete && report.states > 1_000, "{name} was not gone through");
@@ -71,7 +71,8 @@ fn clocks_that_disagree_cost_no_promise() {
 
 #[test]
 fn a_broken_rule_is_told_with_the_shortest_way_to_it() {
-    let Found::Broken(_, broken) = explore(world("shared"), Some(Breach::AncestorsApart), usize::MAX) else {
+    let quest = Quest { breach: Some(Breach::AncestorsApart), ..Quest::default() };
+    let Found::Broken(_, broken) = explore(world("shared"), quest) else {
         panic!("levels that disagree went unseen");
     };
     assert!(broken.names("levels agree"), "{broken}");
