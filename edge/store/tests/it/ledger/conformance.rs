@@ -112,7 +112,7 @@ fn request(lease: u128, holder: u64) -> GrantRequest {
 
 /// A request on the day of `at`.
 #[cfg(feature = "postgres")]
-pub(super) fn request_at(at: Timestamp) -> GrantRequest {
+pub(super) fn request_at(at: litfass_types::Timestamp) -> GrantRequest {
     let day = super::ids::day_of(at);
     GrantRequest { chain: chain(1, day), window: window(day), ..request(1, 1) }
 }

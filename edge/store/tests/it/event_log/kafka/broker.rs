@@ -11,13 +11,15 @@ pub(super) fn address() -> String {
 
 /// Kills it as `kill -9` does.
 pub(super) fn kill() {
-    control("kill");
+    assert!(control("kill"), "the broker could not be killed");
 }
 
-/// Starts it on the log it had, and returns when it answers.
+/// Starts it on the log it had. Where others need the machine too, it may take longer than the script waits.
 pub(super) fn start() {
-    control("start");
+    assert!((0..TRIES).any(|_| control("start")), "the broker does not start");
 }
+
+const TRIES: u32 = 5;
 
 /// A client of these tests' own.
 pub(super) fn client() -> ClientConfig {
@@ -26,10 +28,9 @@ pub(super) fn client() -> ClientConfig {
     config
 }
 
-fn control(word: &str) {
+fn control(word: &str) -> bool {
     // The broker inherits no pipe that somebody waits for.
-    let status = Command::new(said("LITFASS_KAFKA")).arg(word).stdout(Stdio::null()).status().unwrap();
-    assert!(status.success(), "the broker could not be told to {word}");
+    Command::new(said("LITFASS_KAFKA")).arg(word).stdout(Stdio::null()).status().unwrap().success()
 }
 
 fn said(name: &str) -> String {
