@@ -35,6 +35,8 @@ pub(super) enum Due {
         number: usize,
     },
     Edit,
+    /// An edit that lowers a limit.
+    Lower,
     Audit,
 }
 

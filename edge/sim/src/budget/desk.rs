@@ -1,6 +1,6 @@
 //! Who changes budgets: commands that the API appends to the admin partition, some of them twice.
 
-use litfass_ledger::{Amount, Book, Command, CommandId, ControlId, Effect, Limit, Note, UNLIMITED};
+use litfass_ledger::{Amount, Book, Chain, Command, CommandId, ControlId, Effect, Limit, Note, UNLIMITED};
 use litfass_types::{Day, TenantId, Timestamp};
 
 use super::agenda::Instant;
@@ -40,6 +40,27 @@ impl Desk {
         {
             log.command(again, now);
         }
+    }
+
+    /// To about what is spent.
+    pub(super) fn lower(&mut self, market: &Market, book: &Book, log: &mut Log, now: Instant) {
+        let line_item = self.draw.below(market.line_items.len());
+        let owner = &market.accounts[market.line_items[line_item].account];
+        let from = owner.day(Timestamp(now)).day;
+        let Chain { account, campaign, line_item, .. } = market.chain(line_item, from);
+        let about = |desk: &mut Self, id| Some(desk.part(spent(book, id), 1.1));
+        let limit = match self.draw.below(3) {
+            0 => Limit::CampaignLifetime { account, campaign, limit: about(self, ControlId::Campaign(campaign)) },
+            1 => Limit::CampaignDaily {
+                account,
+                campaign,
+                from,
+                limit: about(self, ControlId::CampaignDay(campaign, from)),
+            },
+            _ => Limit::LineItem { account, line_item, limit: about(self, ControlId::LineItem(line_item)) },
+        };
+        let command = self.command(owner.tenant, Effect::SetLimit(limit));
+        log.command(command, now);
     }
 
     fn effect(&mut self, market: &Market, book: &Book, line_item: usize, today: Day) -> Effect {

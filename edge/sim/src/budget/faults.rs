@@ -6,7 +6,7 @@ use super::agenda::{Due, Instant};
 use super::log::{ADMIN, off};
 use super::network::Call;
 use super::serve::no_plan;
-use super::setting::{DECIDERS, Fault};
+use super::setting::{DECIDERS, Fault, span};
 use super::world::World;
 
 impl World {
@@ -23,7 +23,7 @@ impl World {
                 self.log.partitions[usize::from(partition)].stalled_until = now + lasts;
             }
             Fault::DatabaseDown { lasts } => self.database.down_until = now + lasts,
-            Fault::ReplicaLags { commits } => return self.database.lag(commits),
+            Fault::ReplicaLags { commits } => return self.lag(commits),
             Fault::Seal { partition } => return self.seal(partition),
         }
         Ok(())
@@ -68,5 +68,14 @@ impl World {
         let known = self.known();
         self.seen.failovers += 1;
         self.database.promote(ahead, &known, (ADMIN, self.log.admin_end().0), events)
+    }
+
+    /// Limits are lowered meanwhile: the replica will not know of it.
+    fn lag(&mut self, commits: u64) -> Result<(), Violation> {
+        for _ in 0..=self.clocks.below(5) {
+            let soon = span(&mut self.clocks, 0.0, 90_000.0);
+            self.agenda.note(self.now + soon, Due::Lower);
+        }
+        self.database.lag(commits)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use litfass_ledger::check::Violation;
 use litfass_ledger::{Amount, Billable, Book, Chain, Claim, CommandOutcome, Effect, Funding, Limit, Outcome};
-use litfass_types::{AdvertiserId, CampaignId, Position};
+use litfass_types::{AdvertiserId, CampaignId, Position, Timestamp};
 
 use super::seen::{Campaign, Seen};
 use super::watch::broken;
@@ -175,12 +175,14 @@ impl World {
         let exhausted = self.market.campaigns.iter().map(|(id, _)| *id).filter(refused);
         let exhausted: BTreeSet<CampaignId> = exhausted.collect();
         self.seen.exhausted = exhausted.len() as u64;
+        let edited = self.edited_lately();
         let at_the_end = |id: &CampaignId| self.watch.refused.get(id).is_some_and(|at| *at >= ends - LANDING);
         for ((id, _), campaign) in &mut campaigns {
-            campaign.under_delivered = at_the_end(id).then(|| under_delivered(book, *id)).flatten();
+            campaign.under_delivered =
+                (at_the_end(id) && !edited.contains(id)).then(|| under_delivered(book, *id)).flatten();
         }
         self.seen.delivered = campaigns.into_values().collect();
-        let [first, last] = [self.market.starts, ends].map(litfass_types::Timestamp);
+        let [first, last] = [self.market.starts, ends].map(Timestamp);
         let changes = self.market.accounts.iter().filter(|account| account.day(first) != account.day(last));
         self.seen.day_changes = changes.count() as u64;
         self.seen.stuck = self.watch.stuck;
@@ -188,6 +190,17 @@ impl World {
         self.seen.commits = self.database.commits;
         self.seen.sql = self.setting.sql;
         self.seen.sql_cuts = self.database.sql_cuts();
+    }
+}
+
+impl World {
+    /// Campaigns whose account somebody changed in the second half of the flight: what they could spend is another matter.
+    fn edited_lately(&self) -> BTreeSet<CampaignId> {
+        let half = Timestamp(self.market.starts + self.setting.flight / 2 - self.setting.skew);
+        let lately = self.log.admin.iter().filter(|entry| entry.appended >= half);
+        let accounts: BTreeSet<AdvertiserId> = lately.map(|entry| entry.command.effect.account()).collect();
+        let theirs = |at: &usize| accounts.contains(&self.market.accounts[*at].id);
+        self.market.campaigns.iter().filter(|(_, at)| theirs(at)).map(|(id, _)| *id).collect()
     }
 }
 

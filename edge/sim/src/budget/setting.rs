@@ -121,7 +121,7 @@ impl Setting {
         let late = if draw.chance(0.5) { 0.0 } else { draw.between(0.005, 0.08) };
         let event_partitions = 2 + u16::from(draw.chance(0.5)) + u16::from(draw.chance(0.3));
         let prompt = late <= 0.0;
-        // Transactions on a file take longer: processes look around less often.
+        // Transactions on a file take longer: processes look around less often, and read more at once.
         let sql = seed % SQL_EVERY == SQL_EVERY - 1;
         let pace = if sql { 8 } else { 1 };
         Self {
@@ -138,7 +138,7 @@ impl Setting {
             bill_every: pace * span(draw, 1_000.0, 8_000.0),
             lease_every: pace * span(draw, 300.0, 2_500.0),
             heartbeat_every: span(draw, 1_000.0, 5_000.0),
-            batch_entries: 20 + draw.below(400),
+            batch_entries: (20 + draw.below(400)) * if sql { 8 } else { 1 },
             weather: weather(draw),
             viewers: ViewerHabits { render: 0.7, late, copies: draw.between(0.0, 0.06) },
             faults: faults(draw, flight, event_partitions, prompt),

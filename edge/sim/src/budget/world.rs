@@ -132,6 +132,7 @@ impl World {
             Due::Letter { slot } => return self.letter(slot),
             Due::Fault { number } => return self.fault(number),
             Due::Edit => self.edit(),
+            Due::Lower => self.lower(),
             Due::Audit => return self.audit(),
         }
         Ok(())
@@ -157,6 +158,11 @@ impl World {
 
     fn edit(&mut self) {
         self.desk.edit(&self.market, &self.database.book, &mut self.log, self.now);
+        self.seen.edits += 1;
+    }
+
+    fn lower(&mut self) {
+        self.desk.lower(&self.market, &self.database.book, &mut self.log, self.now);
         self.seen.edits += 1;
     }
 
