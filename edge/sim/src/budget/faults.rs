@@ -6,7 +6,7 @@ use super::agenda::{Due, Instant};
 use super::log::{ADMIN, off};
 use super::network::Call;
 use super::serve::no_plan;
-use super::setting::{DECIDERS, Fault, span};
+use super::setting::{DECIDERS, Fault, PROCESSES, span};
 use super::world::World;
 
 impl World {
@@ -67,6 +67,7 @@ impl World {
         });
         let known = self.known();
         self.seen.failovers += 1;
+        self.part_from_readers();
         self.database.promote(ahead, &known, (ADMIN, self.log.admin_end().0), events)
     }
 
@@ -77,5 +78,13 @@ impl World {
             self.agenda.note(self.now + soon, Due::Lower);
         }
         self.database.lag(commits)
+    }
+
+    /// Now and then the new primary is reached by those who want budget long before those who read the log.
+    fn part_from_readers(&mut self) {
+        let lasts = span(&mut self.clocks, 10_000.0, 150_000.0);
+        if self.flying && self.clocks.chance(0.6) {
+            (DECIDERS..PROCESSES).for_each(|process| self.network.cut(process, self.now + lasts));
+        }
     }
 }
