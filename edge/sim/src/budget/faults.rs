@@ -74,7 +74,7 @@ impl World {
     /// Limits are lowered meanwhile: the replica will not know of it.
     fn lag(&mut self, commits: u64) -> Result<(), Violation> {
         for _ in 0..=self.clocks.below(5) {
-            let soon = span(&mut self.clocks, 0.0, 90_000.0);
+            let soon = span(&mut self.clocks, 0.0, 30_000.0);
             self.agenda.note(self.now + soon, Due::Lower);
         }
         self.database.lag(commits)

@@ -192,7 +192,7 @@ fn faults(draw: &mut Draw, flight: Instant, partitions: u16, prompt: bool) -> Ve
         faults.push((some_time(draw, flight), Fault::DatabaseDown { lasts: span(draw, 500.0, 60_000.0) }));
     }
     if draw.chance(0.35) {
-        let commits = if draw.chance(0.5) { 1 + draw.below(20) } else { 1 + draw.below(400) };
+        let commits = if draw.chance(0.3) { 1 + draw.below(20) } else { 100 + draw.below(900) };
         faults.push((some_time(draw, flight), Fault::ReplicaLags { commits: commits as u64 }));
     }
     faults
