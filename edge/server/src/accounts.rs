@@ -12,7 +12,6 @@ use litfass_events::{EventKind, PartitionKey, delivery_id};
 use litfass_ledger::{Account, Amount, Chain, Command, CommandId, CommandRecord, Days, Effect, Limit, Note, Outcome};
 use litfass_store::catalog::View;
 use litfass_store::keys::Scope;
-use litfass_store::ledger::LedgerReader;
 use litfass_store::wire::{self, Body};
 use litfass_types::{AdvertiserId, Calendar, Day, DecisionId, EventId, Position, TenantId, Timestamp, Unit};
 use serde_json::Value;

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use litfass_store::ledger::LedgerReader;
 use litfass_store::log::{EventLog, Head};
 use litfass_types::{Duration, Position, Timestamp};
 

@@ -45,6 +45,7 @@ pub mod serve;
 pub mod telemetry;
 pub mod tokens;
 pub mod training;
+pub mod vault;
 pub mod why_not;
 pub mod workers;
 pub mod world;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use litfass_catalog::model::{PacingMode, Status};
 use litfass_catalog::{CampaignIx, Catalog};
 use litfass_ledger::{BudgetDay, Control, ControlId, UNLIMITED};
-use litfass_store::ledger::{Delivery, LedgerReader};
+use litfass_store::ledger::Delivery;
 use litfass_types::{CampaignId, Fate, Ineligible, PPM, Timestamp};
 
 use crate::console::numbers::micros;

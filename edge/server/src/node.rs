@@ -21,7 +21,7 @@ use litfass_store::catalog::{CatalogStore, Follower};
 use litfass_store::fold::{
     CapCounters, Choices, Fold, FoldOptions, FoldRunner, FoldThread, Progress, SignalCounts, SignalsAt, Viewers,
 };
-use litfass_store::ledger::{SqliteLedger, SqliteLedgerReader};
+use litfass_store::ledger::{Ledger, LedgerReader};
 use litfass_store::log::{Clock, EventLog};
 use litfass_store::storage::Disk;
 use litfass_store::wire::{self, Body};
@@ -49,6 +49,7 @@ use crate::readiness::Readiness;
 use crate::roles::ProcessRole;
 use crate::secrets::{Secrets, UserKeys, random};
 use crate::tokens::{KeyRing, Tokens};
+use crate::vault::Vault;
 use crate::workers::admin::AdminWorker;
 use crate::workers::audited::CommandAudit;
 use crate::workers::billing::BillingWorker;
@@ -81,7 +82,8 @@ pub struct Node {
     pub editor: Arc<Editor>,
     pub live: Arc<Live>,
     pub log: Arc<dyn EventLog>,
-    pub ledger: SqliteLedgerReader,
+    pub ledger: Arc<dyn LedgerReader>,
+    pub vault: Arc<Vault>,
     pub lanes: Lanes,
     pub desk: Desk,
     pub folds: Arc<Progress>,
@@ -97,7 +99,7 @@ pub struct Running {
     pub node: Arc<Node>,
     workers: Workers,
     folds: FoldThread,
-    leases: LeaseWorker<SqliteLedger>,
+    leases: LeaseWorker,
 }
 
 /// The operating system's clock.
@@ -115,7 +117,8 @@ struct Stores {
     clock: Clock,
     secrets: Secrets,
     log: event_log::Opened,
-    ledger: Arc<SqliteLedger>,
+    vault: Arc<Vault>,
+    ledger: Arc<dyn Ledger>,
     terms: Terms,
     metrics: Arc<Metrics>,
 }
@@ -123,7 +126,7 @@ struct Stores {
 /// Commands that were in the log are in the ledger, and the catalog's limits are commands.
 struct Money {
     /// Where this process applies commands.
-    admin: Option<AdminWorker<SqliteLedger, SqliteLedgerReader>>,
+    admin: Option<AdminWorker>,
     follower: Follower,
     limits: Limiting,
     catalog: Arc<Catalog>,
@@ -156,7 +159,7 @@ impl Running {
 
     fn start(node: Arc<Node>, stores: &Stores, money: Money, folded: Folded, folds: FoldThread) -> Result<Self> {
         let leases = || LeaseWorker {
-            ledger: Arc::clone(&stores.ledger),
+            ledger: Arc::<dyn Ledger>::clone(&stores.ledger),
             promises: Arc::clone(&node.decider.promises),
             metrics: Arc::clone(&node.metrics),
             sweep_interval: span(node.config.ledger.sweep_interval),
@@ -231,11 +234,10 @@ impl Stores {
         let (clock, terms) = (system_clock(), terms(config));
         let secrets = Secrets::open(data.path())?;
         let log = event_log::open(config, &data, &clock)?;
-        let ledger_clock = clock.clone();
-        let ledger = SqliteLedger::open(&data.database(), terms, Box::new(move || ledger_clock.now()))
-            .with_context(|| data.database().display().to_string())?;
+        let vault = Arc::new(Vault::open(config, &data)?);
+        let ledger = vault.ledger(terms, &clock)?;
         let metrics = Arc::default();
-        Ok(Self { log, ledger: Arc::new(ledger), data, clock, secrets, terms, metrics })
+        Ok(Self { log, vault, ledger, data, clock, secrets, terms, metrics })
     }
 }
 
@@ -260,8 +262,8 @@ impl Money {
         match &mut admin {
             Some(admin) => admin
                 .catch_up()
-                .with_context(|| format!("the ledger in {} could not take the commands in the log", named()))?,
-            None => wait_until_limited(limited, &SqliteLedgerReader::open(&stores.data.database())?)?,
+                .with_context(|| format!("{} could not take the commands in the log", stores.vault))?,
+            None => wait_until_limited(limited, &*stores.vault.reader()?)?,
         }
         Ok(Self { admin, follower, limits, catalog: loaded.catalog })
     }
@@ -331,7 +333,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         metrics: Arc::clone(&metrics),
     };
     let database = stores.data.database();
-    let (ledger, editor) = (SqliteLedgerReader::open(&database)?, Arc::new(Editor::open(&database)?));
+    let (ledger, editor) = (stores.vault.reader()?, Arc::new(Editor::open(&database)?));
     let applied = money.admin.as_ref().map_or_else(|| watch::channel(0).1, |admin| admin.applied.subscribe());
     let desk = Desk { log: Arc::clone(&log), clock: clock.clone(), applied };
     let (keys, audit, gateway) = entrance(&database, &config)?;
@@ -354,6 +356,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         live,
         log,
         ledger,
+        vault: Arc::clone(&stores.vault),
         lanes: Lanes::default(),
         desk,
         folds,
@@ -392,7 +395,7 @@ fn decider(
 fn readiness(config: &Config, stores: &Stores, folds: Arc<Progress>) -> Result<Readiness> {
     Ok(Readiness {
         log: Arc::clone(&stores.log.health),
-        ledger: SqliteLedgerReader::open(&stores.data.database())?,
+        ledger: stores.vault.reader()?,
         folds,
         pulse: Arc::default(),
         metrics: Arc::clone(&stores.metrics),
@@ -415,11 +418,11 @@ fn catalog_worker(
     stores: &Stores,
     follower: Follower,
     limits: Limiting,
-) -> Result<CatalogWorker<SqliteLedgerReader>> {
+) -> Result<CatalogWorker> {
     Ok(CatalogWorker {
         follower,
         limits,
-        ledger: SqliteLedgerReader::open(&stores.data.database())?,
+        ledger: stores.vault.reader()?,
         world: Arc::clone(&node.world),
         pacing: Arc::clone(&node.pacing),
         metrics: Arc::clone(&node.metrics),
@@ -430,7 +433,7 @@ fn catalog_worker(
     })
 }
 
-fn pacing_worker(node: &Node, stores: &Stores) -> Result<PacingWorker<SqliteLedgerReader>> {
+fn pacing_worker(node: &Node, stores: &Stores) -> Result<PacingWorker> {
     let writer = node.config.server.name.clone();
     let partition =
         node.log.partition(&writer, PartitionKey(0)).context("this process does not write the event log")?;
@@ -438,7 +441,7 @@ fn pacing_worker(node: &Node, stores: &Stores) -> Result<PacingWorker<SqliteLedg
         log: Arc::clone(&node.log),
         series: event_log::series(&stores.log, &writer, partition),
         partition,
-        ledger: SqliteLedgerReader::open(&stores.data.database())?,
+        ledger: stores.vault.reader()?,
         world: Arc::clone(&node.world),
         board: Arc::clone(&node.pacing),
         promises: Arc::clone(&node.decider.promises),
@@ -448,17 +451,17 @@ fn pacing_worker(node: &Node, stores: &Stores) -> Result<PacingWorker<SqliteLedg
     })
 }
 
-fn billing_worker(node: &Node, stores: &Stores) -> Result<BillingWorker<SqliteLedger, SqliteLedgerReader>> {
+fn billing_worker(node: &Node, stores: &Stores) -> Result<BillingWorker> {
     let own =
         (0..EVENT_PARTITIONS).filter_map(|k| node.log.partition(&node.config.server.name, PartitionKey(k.into())));
     let share = event_log::share(&node.config, &node.data, own.collect())?;
-    let reader = SqliteLedgerReader::open(&stores.data.database())?;
+    let reader = stores.vault.reader()?;
     let (log, ledger, metrics) = (Arc::clone(&node.log), Arc::clone(&stores.ledger), Arc::clone(&node.metrics));
     Ok(BillingWorker::new(log, ledger, reader, metrics, share))
 }
 
 /// None where everything is kept.
-fn retention_worker(node: &Node, stores: &Stores) -> Result<Option<RetentionWorker<SqliteLedgerReader>>> {
+fn retention_worker(node: &Node, stores: &Stores) -> Result<Option<RetentionWorker>> {
     let kept = &node.config.log;
     let age = Some(kept.retention_age).filter(|age| age.0 > 0);
     let bytes_max = Some(kept.retention_bytes).filter(|bytes| *bytes > 0);
@@ -468,7 +471,7 @@ fn retention_worker(node: &Node, stores: &Stores) -> Result<Option<RetentionWork
     let Some(log) = stores.log.segments.clone() else { return Ok(None) };
     Ok(Some(RetentionWorker {
         log,
-        ledger: SqliteLedgerReader::open(&stores.data.database())?,
+        ledger: stores.vault.reader()?,
         writer: node.config.server.name.clone(),
         data: node.data.clone(),
         clock: node.clock.clone(),
@@ -480,12 +483,12 @@ fn retention_worker(node: &Node, stores: &Stores) -> Result<Option<RetentionWork
 }
 
 /// In the one process that has the partition of commands.
-fn admin_worker(stores: &Stores) -> Result<Option<AdminWorker<SqliteLedger, SqliteLedgerReader>>> {
+fn admin_worker(stores: &Stores) -> Result<Option<AdminWorker>> {
     let Some(partition) = stores.log.log.partition(ADMIN, PartitionKey(0)) else { return Ok(None) };
     Ok(Some(AdminWorker {
         log: stores.log(),
-        ledger: Arc::clone(&stores.ledger),
-        reader: SqliteLedgerReader::open(&stores.data.database())?,
+        ledger: Arc::<dyn Ledger>::clone(&stores.ledger),
+        reader: stores.vault.reader()?,
         metrics: Arc::clone(&stores.metrics),
         partition,
         position: None,
@@ -499,7 +502,7 @@ const LIMITS_LOOK: Duration = Duration::from_millis(100);
 const LIMITS_TOLD: Duration = Duration::from_secs(10);
 
 /// Nothing is decided on budgets whose limits are not in force.
-fn wait_until_limited(mut limited: Limited, ledger: &SqliteLedgerReader) -> Result<()> {
+fn wait_until_limited(mut limited: Limited, ledger: &dyn LedgerReader) -> Result<()> {
     let mut told = Instant::now();
     while !limited.is_in_force(ledger)? {
         if told.elapsed() >= LIMITS_TOLD {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use litfass_store::fold::Progress;
-use litfass_store::ledger::{LedgerReader, SqliteLedgerReader};
+use litfass_store::ledger::LedgerReader;
 use litfass_store::log::LogHealth;
 
 use crate::metrics::Metrics;
@@ -19,7 +19,7 @@ use crate::workers::pulse::Pulse;
 #[derive(Debug)]
 pub struct Readiness {
     pub log: Arc<dyn LogHealth>,
-    pub ledger: SqliteLedgerReader,
+    pub ledger: Arc<dyn LedgerReader>,
     pub folds: Arc<Progress>,
     pub pulse: Arc<Pulse>,
     pub metrics: Arc<Metrics>,

@@ -1,12 +1,20 @@
 //! How fast the ledger bills and how fast holds are made, on this machine's disk:
-//! `cargo run --release -p litfass-store --example billing [EVENTS [BATCH [DIR]]]`.
+//! `cargo run --release -p litfass-store --features postgres --example billing [EVENTS [BATCH [DIR]]]`.
+//!
+//! On SQLite, and on a PostgreSQL server of its own on a socket, with fsync and synchronous_commit on; its CPU time is that of the
+//! backends that serve the ledger, without the checkpointer and its like.
 //!
 //! 2,000 campaigns, 4,000 line items drawn by Zipf(1), 1 % copies, three slots a decision, time-ordered decision ids, everything
-//! in the transaction: keys, leases, controls with their CHECKs, postings, counters, position; synchronous=FULL. After each 50
+//! in the transaction: keys, leases, controls with their CHECKs, postings, counters, figures of reports, position. After each 50
 //! batches every line item asks for a new lease, and the old ones are returned. The ledger is verified at the end.
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
-use std::path::PathBuf;
+#[cfg(feature = "postgres")]
+#[expect(clippy::unwrap_used, dead_code, reason = "it is the tests' server")]
+#[path = "../tests/it/ledger/cluster.rs"]
+mod cluster;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration as Elapsed, Instant};
@@ -16,7 +24,7 @@ use litfass_ledger::{
     Country, Effect, Entrant, Entry, Facet, GrantAnswer, GrantRequest, Granted, HolderId, Holds, Limit, Membership,
     Note, PartitionKind, Quarter, Return, Terms,
 };
-use litfass_store::ledger::{BudgetAuthority, LedgerAdmin, SqliteLedger, SqliteLedgerReader, verify};
+use litfass_store::ledger::{Clock, Ledger, LedgerReader, SqliteLedger, SqliteLedgerReader, verify};
 use litfass_types::{
     AdId, AdvertiserId, CampaignId, CreativeId, Day, DecisionId, Duration, LeaseId, LineItemId, PlacementId, Position,
     Price, Probability, Seed, TenantId, Timestamp, Unit,
@@ -37,11 +45,67 @@ fn main() -> Result<()> {
     let events = args.next().map_or(Ok(1_000_000), |n| n.parse())?;
     let batch = args.next().map_or(Ok(2_000), |n| n.parse())?;
     let parent = args.next().map_or_else(std::env::temp_dir, PathBuf::from);
+    on_sqlite(&parent, events, batch)?;
+    #[cfg(feature = "postgres")]
+    server::bill(&parent, events, batch)?;
+    hold();
+    Ok(())
+}
+
+/// The clock of grants: the log's time.
+fn clock(hand: &Arc<AtomicI64>) -> Clock {
+    let hand = Arc::clone(hand);
+    Box::new(move || Timestamp(hand.load(Ordering::Relaxed)))
+}
+
+fn on_sqlite(parent: &Path, events: u64, batch: u64) -> Result<()> {
     let dir = parent.join(format!("litfass-billing-{}", std::process::id()));
     std::fs::create_dir(&dir)?;
-    bill(&dir.join("litfass.db"), events, batch)?;
-    hold();
+    let (path, now) = (dir.join("litfass.db"), Arc::new(AtomicI64::new(START.0)));
+    println!("SQLite, synchronous=FULL");
+    let ledger = SqliteLedger::open(&path, Terms::default(), clock(&now))?;
+    bill(&ledger, &now, (events, batch), &|| 0.0)?;
+    println!("file: {:.0} MB", std::fs::metadata(&path)?.len() as f64 / 1e6);
+    check(&SqliteLedgerReader::open(&path)?)?;
     Ok(std::fs::remove_dir_all(&dir)?)
+}
+
+#[cfg(feature = "postgres")]
+mod server {
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicI64;
+
+    use litfass_ledger::Terms;
+    use litfass_store::ledger::{PostgresLedger, PostgresLedgerReader};
+    use postgres::{Client, NoTls};
+
+    use super::cluster::Cluster;
+    use super::{Result, START, check, clock};
+
+    pub(crate) fn bill(parent: &Path, events: u64, batch: u64) -> Result<()> {
+        let settings = ["fsync=on", "synchronous_commit=on", "shared_buffers=512MB", "max_wal_size=4GB"];
+        let cluster = Cluster::start_in(parent, &settings);
+        let url = cluster.database();
+        let (mut client, now) = (Client::connect(&url, NoTls)?, Arc::new(AtomicI64::new(START.0)));
+        let mut show = |name: &str| client.query_one(&format!("SHOW {name}"), &[]).map(|row| row.get::<_, String>(0));
+        let (version, fsync, commit) = (show("server_version")?, show("fsync")?, show("synchronous_commit")?);
+        println!("PostgreSQL {version}, fsync={fsync}, synchronous_commit={commit}, {}", settings[2..].join(", "));
+        let ledger = PostgresLedger::open(&url, Terms::default())?.with_clock(clock(&now));
+        let backends = client
+            .query("SELECT pid FROM pg_stat_activity WHERE application_name = 'litfass'", &[])?
+            .iter()
+            .map(|row| row.get(0))
+            .collect::<Vec<i32>>();
+        super::bill(&ledger, &now, (events, batch), &|| backends.iter().map(cpu_seconds).sum())?;
+        let size = client.query_one("SELECT pg_database_size(current_database())", &[])?.get::<_, i64>(0);
+        println!("database: {:.0} MB", size as f64 / 1e6);
+        check(&PostgresLedgerReader::open(&url)?)
+    }
+
+    fn cpu_seconds(process: &i32) -> f64 {
+        super::scheduled(&format!("/proc/{process}/schedstat"))
+    }
 }
 
 fn chain(line_item: u64) -> Chain {
@@ -79,43 +143,47 @@ impl Zipf {
     }
 }
 
-fn bill(path: &std::path::Path, events: u64, batch: u64) -> Result<()> {
-    let now = Arc::new(AtomicI64::new(START.0));
-    let hand = Arc::clone(&now);
-    let ledger = SqliteLedger::open(path, Terms::default(), Box::new(move || Timestamp(hand.load(Ordering::Relaxed))))?;
-    open(&ledger)?;
+fn bill(ledger: &dyn Ledger, now: &AtomicI64, (events, batch): (u64, u64), server_cpu: &dyn Fn() -> f64) -> Result<()> {
+    open(ledger)?;
     let zipf = Zipf::new(LINE_ITEMS);
     let (mut latencies, mut granting, mut leases) = (Vec::new(), Elapsed::ZERO, 0);
-    let (mut billing, mut cpu) = (Elapsed::ZERO, 0.0);
+    let (mut billing, mut cpu, mut server) = (Elapsed::ZERO, 0.0, 0.0);
     for number in 0..events / batch {
         if number % BATCHES_PER_LEASE == 0 {
             let begun = Instant::now();
-            leases += lease(&ledger, number / BATCHES_PER_LEASE)?;
+            leases += lease(ledger, number / BATCHES_PER_LEASE)?;
             granting += begun.elapsed();
         }
         let batch = batch_of(&zipf, number, batch);
         now.store(batch.consumed[0].appended.0, Ordering::Relaxed);
-        let (begun, cpu_before) = (Instant::now(), cpu_seconds());
+        let (begun, before) = (Instant::now(), (cpu_seconds(), server_cpu()));
         ledger.bill(&batch)?;
-        cpu += cpu_seconds() - cpu_before;
+        cpu += cpu_seconds() - before.0;
         latencies.push(begun.elapsed());
         billing += begun.elapsed();
+        server += server_cpu() - before.1;
     }
     latencies.sort();
     let at = |share: usize| latencies[(latencies.len() - 1) * share / 100].as_secs_f64() * 1e3;
     let billed = (events / batch * batch) as f64;
     println!("billed events/s in batches of {batch}: {:.0}", billed / billing.as_secs_f64());
-    println!("batch p50 {:.1} ms, p99 {:.1} ms; {:.1} µs CPU per event", at(50), at(99), cpu * 1e6 / billed);
+    let [client, server] = [cpu, server].map(|seconds| seconds * 1e6 / billed);
+    let total = client + server;
+    println!("batch p50 {:.1} ms, p99 {:.1} ms", at(50), at(99));
+    println!("CPU per event: {total:.1} µs ({client:.1} of the process, {server:.1} of the server)");
     println!("grants and returns/s: {:.0}", f64::from(leases) / granting.as_secs_f64());
-    println!("file: {:.0} MB", std::fs::metadata(path)?.len() as f64 / 1e6);
-    let begun = Instant::now();
-    let violations = verify(&SqliteLedgerReader::open(path)?)?;
-    assert!(violations.is_empty(), "{violations:?}");
-    println!("verified in {:.1} s", begun.elapsed().as_secs_f64());
     Ok(())
 }
 
-fn open(ledger: &SqliteLedger) -> Result<()> {
+fn check(reader: &dyn LedgerReader) -> Result<()> {
+    let begun = Instant::now();
+    let violations = verify(reader)?;
+    assert!(violations.is_empty(), "{violations:?}");
+    println!("verified in {:.1} s\n", begun.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn open(ledger: &dyn Ledger) -> Result<()> {
     ledger.partitions(&[
         Membership::Open { partition: 0, kind: PartitionKind::Events },
         Membership::Open { partition: ADMIN, kind: PartitionKind::Admin },
@@ -141,7 +209,7 @@ const fn lease_of(line_item: u64, round: u64) -> LeaseId {
 }
 
 /// A lease for every line item, in batches of a hundred, and the last round's returned.
-fn lease(ledger: &SqliteLedger, round: u64) -> Result<u32> {
+fn lease(ledger: &dyn Ledger, round: u64) -> Result<u32> {
     let mut made = 0;
     for first in (0..LINE_ITEMS).step_by(100) {
         let request = |line_item| GrantRequest {
@@ -237,6 +305,10 @@ fn hold() {
 
 /// Time this thread spent on a CPU.
 fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    scheduled("/proc/thread-self/schedstat")
+}
+
+fn scheduled(path: &str) -> f64 {
+    let stat = std::fs::read_to_string(path).unwrap_or_default();
     stat.split_whitespace().next().and_then(|nanos| nanos.parse::<f64>().ok()).unwrap_or_default() / 1e9
 }

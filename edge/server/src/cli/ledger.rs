@@ -6,12 +6,13 @@ use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use litfass_ledger::check::{ALWAYS, Violation};
 use litfass_store::audit::{AuditLog, Head, Tampered};
-use litfass_store::ledger::{LedgerReader, SqliteLedgerReader, verify};
+use litfass_store::ledger::verify;
 
 use super::Folder;
 use super::past::Past;
 use crate::console::numbers::grouped;
 use crate::recount::recount;
+use crate::vault::Vault;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -39,12 +40,13 @@ impl Args {
         let Command::Verify { log, expect_head, folder } = self.command;
         let past = Past::open(&folder)?;
         let named = || past.data.database().display().to_string();
-        let reader = SqliteLedgerReader::open(&past.data.database()).with_context(named)?;
-        let mut violations = verify(&reader).with_context(named)?;
+        let vault = Vault::open(&folder.configured()?, &past.data)?;
+        let (kept, reader) = (|| vault.to_string(), vault.reader()?);
+        let mut violations = verify(&*reader).with_context(kept)?;
         let mut out = std::io::stdout();
         writeln!(out, "the ledger itself: {} invariants, {} violated", ALWAYS.len(), violations.len())?;
         if log {
-            let found = recount(&*past.log, &reader.accounted().with_context(named)?)?;
+            let found = recount(&*past.log, &reader.accounted().with_context(kept)?)?;
             let (entries, claims, billed) = (grouped(found.entries), grouped(found.claims), grouped(found.billed));
             let (commands, wrong) = (grouped(found.commands), found.violations.len());
             writeln!(

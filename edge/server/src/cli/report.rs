@@ -3,12 +3,12 @@
 use std::io::Write;
 
 use anyhow::{Context, Result, bail};
-use litfass_store::ledger::{LedgerReader, SqliteLedgerReader};
 
 use super::Folder;
 use crate::api::invalid::{Invalid, one_of};
 use crate::api::reports::{ROWS_MAX, ReportParams, Told};
 use crate::node::system_clock;
+use crate::vault::Vault;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -44,9 +44,8 @@ impl Args {
         let format = one_of("format", self.params.format.as_deref(), format, names).map_err(|e| said(&e))?;
         let wanted = self.params.check(system_clock().now()).map_err(|e| said(&e))?;
         let data = self.folder.existing()?;
-        let named = || data.database().display().to_string();
-        let reader = SqliteLedgerReader::open(&data.database()).with_context(named)?;
-        let Some(report) = reader.report(&wanted.ask).with_context(named)? else {
+        let vault = Vault::open(&self.folder.configured()?, &data)?;
+        let Some(report) = vault.reader()?.report(&wanted.ask).with_context(|| vault.to_string())? else {
             bail!("the report has more than {ROWS_MAX} rows: ask for fewer dimensions or a shorter time");
         };
         let told = Told { wanted: &wanted, report: &report };

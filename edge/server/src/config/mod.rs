@@ -5,6 +5,7 @@
 //! refused, and all problems are reported at once, each with its key's path. `docs/generated/config.md` is written from the same
 //! table; a test keeps it current.
 
+mod database;
 mod setting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use crate::gateway::address::ForwardedBy;
 use crate::gateway::{AskedBy, Service};
 use crate::roles::{ProcessName, ProcessRoles};
 use crate::telemetry::{self, LogFormat};
+pub use database::DatabaseUrl;
 pub use setting::{Brokers, Endpoint, FilePath, NetworkList, Origins, TopicPrefix};
 use setting::{Setting, checked, toml_text};
 
@@ -132,6 +134,10 @@ settings! {
     Telemetry "telemetry" as telemetry {
         log_format: LogFormat = "text", "server", "How the process's own log is written to standard error: `text` or `json` (one object a line).";
         otlp_endpoint: Endpoint = "", "server", "Where a collector takes traces, by OTLP over HTTP: `http://127.0.0.1:4318`. Nothing is sent where it is empty and `OTEL_EXPORTER_OTLP_ENDPOINT` is not set. For builds with the feature `otel`.";
+    }
+    /// Where the money is kept.
+    Database "database" as database {
+        url: DatabaseUrl = "", "ledger", "A PostgreSQL database for the ledger: `postgres://user:password@host/name`. Without one it is kept in the data directory. The catalog, keys and the audit log are kept there in any case.";
     }
     /// The three times of the money, and the sweep.
     Ledger "ledger" as ledger {

@@ -22,6 +22,10 @@ pub(super) trait Setting: Sized + Ord {
     /// In words that follow "must be".
     fn parse(text: &str) -> Result<Self, String>;
     fn text(&self) -> String;
+    /// What was written, where a problem is told.
+    fn shown(text: &str) -> String {
+        format!("{text:?}")
+    }
 }
 
 /// The value's text where the file has the TOML type that the setting wants.
@@ -47,7 +51,7 @@ pub(super) fn toml_text<S: Setting>(value: &Value) -> Result<String, String> {
 /// # Errors
 /// In words that follow the key's path.
 pub(super) fn checked<S: Setting>(text: &str, bounds: Option<(&str, &str)>) -> Result<S, String> {
-    let value = S::parse(text).map_err(|wanted| format!("must be {wanted}, not {text:?}"))?;
+    let value = S::parse(text).map_err(|wanted| format!("must be {wanted}, not {}", S::shown(text)))?;
     let Some((low, high)) = bounds else { return Ok(value) };
     let within = S::parse(low).is_ok_and(|low| low <= value) && S::parse(high).is_ok_and(|high| value <= high);
     if within { Ok(value) } else { Err(format!("must be {low} … {high}, not {text}")) }

@@ -8,7 +8,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use litfass_ledger::{Amount, Command, CommandId, CommandOutcome, CommandRecord, Effect, Limit, Note};
-use litfass_store::ledger::LedgerReader;
 use litfass_types::{AdvertiserId, Calendar, Timestamp};
 use serde::Deserialize;
 

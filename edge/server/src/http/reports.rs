@@ -8,7 +8,6 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use litfass_store::ledger::report::{Cell, Dimension, Report, ReportAsk};
-use litfass_store::ledger::{Interrupter, LedgerReader, SqliteLedgerReader};
 
 use super::blocking;
 use crate::access::{Action, Caller, Scope};
@@ -37,10 +36,9 @@ pub(super) async fn report(
 }
 
 /// On a connection of its own, which is interrupted where it takes too long or nobody waits any more.
-async fn added_up(node: &Node, ask: ReportAsk) -> Result<Option<Report>, Problem> {
-    let (place, database) = (node.lanes.reports.enter()?, node.data.database());
-    let reader = blocking(move || Ok(SqliteLedgerReader::open(&database)?)).await?;
-    let _stopped = Stopped(reader.interrupter());
+async fn added_up(node: &Arc<Node>, ask: ReportAsk) -> Result<Option<Report>, Problem> {
+    let (place, own) = (node.lanes.reports.enter()?, Arc::clone(node));
+    let (reader, _stopped) = blocking(move || own.vault.reader_within(LONGEST)).await?;
     let work = blocking(move || {
         let report = reader.report(&ask);
         drop(place);
@@ -53,15 +51,6 @@ async fn added_up(node: &Node, ask: ReportAsk) -> Result<Option<Report>, Problem
 
 /// What one report may take.
 const LONGEST: Duration = Duration::from_secs(30);
-
-/// Ends what the connection is doing when the answer is there or not wanted any more.
-struct Stopped(Interrupter);
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        self.0.interrupt();
-    }
-}
 
 /// A key sees its own rows only: whatever it filters by, its scope is filtered by as well.
 fn narrow(ask: &mut ReportAsk, scope: Scope) {

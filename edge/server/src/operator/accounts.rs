@@ -5,7 +5,6 @@ use litfass_catalog::ObjectKind;
 use litfass_ledger::{Control, ControlId};
 use litfass_store::catalog::{Filter, View};
 use litfass_store::keys::Scope;
-use litfass_store::ledger::LedgerReader;
 use litfass_types::AdvertiserId;
 
 use super::{PAGE, text};

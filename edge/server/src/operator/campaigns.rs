@@ -7,7 +7,6 @@ use litfass_catalog::{Catalog, ObjectKind};
 use litfass_ledger::{Control, ControlId, UNLIMITED};
 use litfass_store::catalog::{Filter, View};
 use litfass_store::keys::Scope;
-use litfass_store::ledger::LedgerReader;
 use litfass_types::{AdvertiserId, CampaignId, Timestamp};
 
 use super::standing::of_campaign;

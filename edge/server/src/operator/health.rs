@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
-use litfass_store::ledger::LedgerReader;
 
 use crate::console::numbers::grouped;
 use crate::console::operating::{HealthView, PartitionView};

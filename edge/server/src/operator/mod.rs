@@ -17,7 +17,6 @@ use anyhow::Result;
 use litfass_catalog::Catalog;
 use litfass_ledger::BudgetDay;
 use litfass_store::catalog::View;
-use litfass_store::ledger::LedgerReader;
 use litfass_store::ledger::report::{Cell, Report};
 use litfass_types::{AdvertiserId, Calendar, Timestamp};
 use serde_json::Value;

@@ -3,7 +3,6 @@
 use anyhow::Result;
 use litfass_catalog::{ObjectKind, ObjectRef};
 use litfass_ledger::{Chain, ControlId};
-use litfass_store::ledger::LedgerReader;
 use litfass_types::{AdvertiserId, CampaignId};
 
 use crate::node::Node;

@@ -20,10 +20,10 @@ const WAIT: Duration = Duration::from_millis(200);
 const AGAIN_AT_ONCE: Duration = Duration::ZERO;
 
 #[derive(Debug)]
-pub struct AdminWorker<L, R> {
+pub struct AdminWorker {
     pub log: Arc<dyn EventLog>,
-    pub ledger: Arc<L>,
-    pub reader: R,
+    pub ledger: Arc<dyn LedgerAdmin>,
+    pub reader: Arc<dyn LedgerReader>,
     pub metrics: Arc<Metrics>,
     pub partition: u16,
     /// Where the ledger goes on; unknown at first and after a failure.
@@ -33,7 +33,7 @@ pub struct AdminWorker<L, R> {
     pub audit: CommandAudit,
 }
 
-impl<L: LedgerAdmin, R: LedgerReader> AdminWorker<L, R> {
+impl AdminWorker {
     /// # Errors
     /// When the log or the ledger fails; the next step asks the ledger where it stands.
     pub fn step(&mut self) -> Result<Duration> {
@@ -71,7 +71,7 @@ impl<L: LedgerAdmin, R: LedgerReader> AdminWorker<L, R> {
             }
             count_settled(&self.metrics, &applied.settled);
         }
-        self.audit.follow(&self.reader, batch.next.offset)?;
+        self.audit.follow(&*self.reader, batch.next.offset)?;
         self.applied.send_replace(batch.next.offset);
         Ok(batch.next)
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use litfass_ledger::{Amount, Batch, Billed, Consumed, Membership, Outcome, PartitionKind, Settled};
-use litfass_store::ledger::{BudgetAuthority, LedgerAdmin, LedgerReader};
+use litfass_store::ledger::{Ledger, LedgerReader};
 use litfass_store::log::{EventLog, Share};
 use litfass_store::wire;
 use litfass_types::Position;
@@ -31,10 +31,10 @@ const QUIET: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub struct BillingWorker<L, R> {
+pub struct BillingWorker {
     log: Arc<dyn EventLog>,
-    ledger: Arc<L>,
-    reader: R,
+    ledger: Arc<dyn Ledger>,
+    reader: Arc<dyn LedgerReader>,
     metrics: Arc<Metrics>,
     /// Which partitions are this process's to bill.
     share: Box<dyn Share>,
@@ -48,13 +48,13 @@ pub struct BillingWorker<L, R> {
     pub billed: Option<Instant>,
 }
 
-impl<L: BudgetAuthority + LedgerAdmin, R: LedgerReader> BillingWorker<L, R> {
+impl BillingWorker {
     /// Bills what is in its share of the log, from where the ledger stands.
     #[must_use]
     pub fn new(
         log: Arc<dyn EventLog>,
-        ledger: Arc<L>,
-        reader: R,
+        ledger: Arc<dyn Ledger>,
+        reader: Arc<dyn LedgerReader>,
         metrics: Arc<Metrics>,
         share: Box<dyn Share>,
     ) -> Self {

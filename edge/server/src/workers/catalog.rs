@@ -17,10 +17,10 @@ use crate::metrics::Metrics;
 use crate::world::SwappedWorld;
 
 #[derive(Debug)]
-pub struct CatalogWorker<R> {
+pub struct CatalogWorker {
     pub follower: Follower,
     pub limits: Limiting,
-    pub ledger: R,
+    pub ledger: Arc<dyn LedgerReader>,
     pub world: Arc<SwappedWorld>,
     pub pacing: Arc<PacingBoard>,
     pub metrics: Arc<Metrics>,
@@ -42,7 +42,7 @@ pub struct Waiting {
 /// How often the ledger is asked whether it has taken the limits.
 const SOON: Duration = Duration::from_millis(20);
 
-impl<R: LedgerReader> CatalogWorker<R> {
+impl CatalogWorker {
     /// A new catalog is served once its limits are in force: until then what is new in it would be unlimited.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl<R: LedgerReader> CatalogWorker<R> {
             Some(limited) => limited,
             None => waiting.limited.insert(self.limits.begin(&waiting.update.limits, &waiting.update.catalog)?),
         };
-        if !limited.is_in_force(&self.ledger)? {
+        if !limited.is_in_force(&*self.ledger)? {
             return Ok(SOON);
         }
         if let Some(waiting) = self.waiting.take() {

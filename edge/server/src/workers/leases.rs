@@ -17,15 +17,15 @@ const ROUND: Duration = Duration::from_millis(50);
 const GRANTS_MAX: usize = 500;
 
 #[derive(Debug)]
-pub struct LeaseWorker<L> {
-    pub ledger: Arc<L>,
+pub struct LeaseWorker {
+    pub ledger: Arc<dyn BudgetAuthority>,
     pub promises: Arc<Promises>,
     pub metrics: Arc<Metrics>,
     pub sweep_interval: Duration,
     pub swept: Instant,
 }
 
-impl<L: BudgetAuthority> LeaseWorker<L> {
+impl LeaseWorker {
     /// # Errors
     /// When the ledger fails. Grants are asked for again under the same ids; returns that were lost cost idle budget until
     /// the lease is closed.

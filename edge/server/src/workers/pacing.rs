@@ -40,13 +40,13 @@ impl PacingBoard {
 }
 
 #[derive(Debug)]
-pub struct PacingWorker<R> {
+pub struct PacingWorker {
     pub log: Arc<dyn EventLog>,
     /// Where this process's tables are logged.
     pub partition: u16,
     /// Whose tables they are.
     pub series: u16,
-    pub ledger: R,
+    pub ledger: Arc<dyn LedgerReader>,
     pub world: Arc<SwappedWorld>,
     pub board: Arc<PacingBoard>,
     pub promises: Arc<Promises>,
@@ -66,7 +66,7 @@ struct Payer {
     levels: [Control; 4],
 }
 
-impl<R: LedgerReader> PacingWorker<R> {
+impl PacingWorker {
     /// # Errors
     /// When the ledger cannot be read or the table not be logged; the table before stays in force.
     pub fn step(&mut self) -> Result<Duration> {

@@ -17,11 +17,11 @@ use crate::metrics::Metrics;
 use crate::roles::ProcessName;
 
 #[derive(Debug)]
-pub struct RetentionWorker<R> {
+pub struct RetentionWorker {
     pub log: Arc<SegmentLog>,
     /// The log's writer that this process is: every process shortens its own partitions.
     pub writer: ProcessName,
-    pub ledger: R,
+    pub ledger: Arc<dyn LedgerReader>,
     /// Of every process that folds the log.
     pub data: DataDir,
     pub clock: Clock,
@@ -33,7 +33,7 @@ pub struct RetentionWorker<R> {
     pub interval: Duration,
 }
 
-impl<R: LedgerReader> RetentionWorker<R> {
+impl RetentionWorker {
     /// # Errors
     /// When the log, a snapshot or the ledger cannot be read, or a segment not be removed.
     pub fn step(&mut self) -> Result<Duration> {

@@ -16,6 +16,10 @@ mod caller;
 mod catalog_api;
 mod catalog_changes;
 mod catalogs;
+#[cfg(feature = "postgres")]
+#[allow(dead_code, reason = "the ledger's own tests use more of it")]
+#[path = "../../../store/tests/it/ledger/cluster.rs"]
+mod cluster;
 mod dice;
 mod disk;
 mod gateway;
@@ -32,6 +36,8 @@ mod operator_browser;
 mod power_loss;
 mod process;
 mod processes;
+#[cfg(feature = "postgres")]
+mod real_postgres;
 mod refusals;
 mod replay;
 mod replay_fixture;

@@ -17,7 +17,8 @@ mod sqlite;
 mod sums;
 
 pub use port::{
-    Accounted, BudgetAuthority, Clock, DatabaseError, Delivery, LedgerAdmin, LedgerError, LedgerReader, funds, verify,
+    Accounted, BudgetAuthority, Clock, DatabaseError, Delivery, Ledger, LedgerAdmin, LedgerError, LedgerReader, funds,
+    verify,
 };
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresLedger, PostgresLedgerReader};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt::Debug;
 
 use litfass_ledger::check::{Audit, Violation, violations};
 use litfass_ledger::{
@@ -26,7 +27,7 @@ pub enum LedgerError {
     /// The database's: busy, full, gone, damaged. What was asked for may or may not have happened; every operation of these
     /// ports changes nothing when it has been done before, so it may be asked for again.
     #[error("the ledger's database: {0}")]
-    Database(#[from] DatabaseError),
+    Database(DatabaseError),
     /// The operator's: the tables were written by a later version.
     #[error("the ledger has schema version {found}; this program knows versions up to {known}")]
     NewerSchema { found: u32, known: u32 },
@@ -34,15 +35,15 @@ pub enum LedgerError {
 
 /// What a database's driver reported, and whether asking again may help.
 #[derive(Debug, thiserror::Error)]
-#[error("{source}")]
+#[error("{cause}")]
 pub struct DatabaseError {
-    source: Box<dyn Error + Send + Sync>,
+    cause: Box<dyn Error + Send + Sync>,
     passes: bool,
 }
 
 impl DatabaseError {
-    pub(super) fn new(source: impl Error + Send + Sync + 'static, passes: bool) -> Self {
-        Self { source: Box::new(source), passes }
+    pub(super) fn new(cause: impl Error + Send + Sync + 'static, passes: bool) -> Self {
+        Self { cause: Box::new(cause), passes }
     }
 
     /// Whether it passes by itself: a lock that somebody holds, a server that restarts. Else somebody has to look after it.
@@ -56,7 +57,7 @@ impl DatabaseError {
 ///
 /// Every call is one database transaction, or for `sweep` several: after an error or a crash it has happened entirely or not at
 /// all. Calls may come from any thread.
-pub trait BudgetAuthority: Send + Sync {
+pub trait BudgetAuthority: Debug + Send + Sync {
     /// Moves available to leased at every level of each request's chain, or refuses it. An id that was granted before gets the
     /// first answer again and changes nothing. Answers come in the order of the requests.
     ///
@@ -85,7 +86,7 @@ pub trait BudgetAuthority: Send + Sync {
 }
 
 /// The applier of the admin partition, and whoever starts and fences log writers.
-pub trait LedgerAdmin: Send + Sync {
+pub trait LedgerAdmin: Debug + Send + Sync {
     /// Gives every command its one outcome and moves the admin partition's position over it.
     ///
     /// # Errors
@@ -104,6 +105,11 @@ pub trait LedgerAdmin: Send + Sync {
     /// The database's.
     fn outcome(&self, command: CommandId) -> Result<Option<CommandRecord>, LedgerError>;
 }
+
+/// Both ports of whoever writes.
+pub trait Ledger: BudgetAuthority + LedgerAdmin {}
+
+impl<L: BudgetAuthority + LedgerAdmin> Ledger for L {}
 
 /// What became of the claims of one line item's budget day.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -131,7 +137,7 @@ pub struct Accounted {
 }
 
 /// Committed state, for pages, pacing, eligibility and readers of the log. Never blocks writers, never is blocked by them.
-pub trait LedgerReader: Send + Sync {
+pub trait LedgerReader: Debug + Send + Sync {
     /// How far each partition was consumed: where its reader goes on.
     ///
     /// # Errors

@@ -118,11 +118,13 @@ pub(super) fn command<T: Tables>(tables: &mut T, id: CommandId) -> Answer<T, Opt
 pub(super) fn outcome_at<T: Tables>(tables: &mut T, at: Position) -> Answer<T, Option<Outcome>> {
     let bind = [Bind::Number(at.partition.into()), Bind::Number(at.offset.cast_signed())];
     let m = T::MARK;
-    let consumed = format!("SELECT next FROM ledger_partition WHERE partition = {m}1 AND next > {m}2");
+    let consumed = format!("SELECT next FROM ledger_partition WHERE partition = CAST({m}1 AS BIGINT) AND next > {m}2");
     if tables.list(&consumed, &bind, |row| id(row, 0))?.is_empty() {
         return Ok(None);
     }
-    let other = format!("SELECT outcome, short_level, late FROM ledger_outcome WHERE partition = {m}1 AND at = {m}2");
+    let other = format!(
+        "SELECT outcome, short_level, late FROM ledger_outcome WHERE partition = CAST({m}1 AS BIGINT) AND at = {m}2"
+    );
     let other = tables.list(&other, &bind, |row| outcome(row, 0))?;
     Ok(Some(other.first().copied().unwrap_or(Outcome::Billed)))
 }

@@ -84,8 +84,8 @@ struct Running {
     ledger: Arc<SqliteLedger>,
     reader: SqliteLedgerReader,
     events: Vec<u16>,
-    billing: BillingWorker<SqliteLedger, SqliteLedgerReader>,
-    admin: AdminWorker<SqliteLedger, SqliteLedgerReader>,
+    billing: BillingWorker,
+    admin: AdminWorker,
 }
 
 /// One earlier state of the database, every commit as likely as any other.
@@ -173,12 +173,12 @@ impl Machine {
         let reader = || SqliteLedgerReader::open(&database);
         let events = (0..PARTITIONS).filter_map(|key| log.partition("server", PartitionKey(key.into()))).collect();
         let (share, metrics) = (Box::new(Alone), Arc::default());
-        let billing = BillingWorker::new(Arc::clone(&log), Arc::clone(&ledger), reader()?, metrics, share);
+        let billing = BillingWorker::new(Arc::clone(&log), Arc::<SqliteLedger>::clone(&ledger), Arc::new(reader()?), metrics, share);
         let commands = log.partition("admin", PartitionKey(0)).context("the admin partition")?;
         let admin = AdminWorker {
             log: Arc::clone(&log),
-            ledger: Arc::clone(&ledger),
-            reader: reader()?,
+            ledger: Arc::<SqliteLedger>::clone(&ledger),
+            reader: Arc::new(reader()?),
             metrics: Arc::default(),
             partition: commands,
             position: None,

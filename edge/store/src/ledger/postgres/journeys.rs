@@ -5,7 +5,7 @@ use litfass_types::Timestamp;
 
 use super::error::Fault;
 use super::read::Rows;
-use super::values::{Column, Kind, Turned, unnest};
+use super::values::{Column, Kind, Sent, Turned, sent};
 use crate::ledger::rows::{order_columns, viewer_columns};
 
 type Result<T> = std::result::Result<T, Fault>;
@@ -51,17 +51,14 @@ impl Rows<'_> {
     }
 
     /// Deletes the rows that those columns name, each of which has to be there.
-    fn delete(&mut self, table: &'static str, named: &[Column<'_>; 2], rows: usize) -> Result<()> {
+    pub(super) fn delete(&mut self, table: &'static str, named: &[Column<'_>], rows: usize) -> Result<()> {
         if rows == 0 {
             return Ok(());
         }
-        let [first, second] = named;
-        let sql = format!(
-            "DELETE FROM {table} t USING {} AS w (n1, n2) WHERE t.{} = w.n1 AND t.{} = w.n2",
-            unnest(named, 1),
-            first.name,
-            second.name
-        );
+        let Sent { from, values } = sent(named);
+        let found: Vec<String> =
+            named.iter().zip(values).map(|(column, value)| format!("t.{} = {value}", column.name)).collect();
+        let sql = format!("DELETE FROM {table} t USING {from} WHERE {}", found.join(" AND "));
         self.expect(rows, &sql, named, table)
     }
 }

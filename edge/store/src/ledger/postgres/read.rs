@@ -15,7 +15,7 @@ use postgres::types::ToSql;
 use super::error::Fault;
 use super::schema::{UNFUNDED, key_table};
 use super::session::Session;
-use super::values::{Column, Kind, Turned, Wide, binds, unnest};
+use super::values::{Column, Kind, Sent, Turned, Wide, binds, sent};
 use crate::ledger::command;
 use crate::ledger::fields::{
     Fields, amount, billable_code, chain_columns, control_columns, control_id, count, day, id, ledger_account_columns,
@@ -50,18 +50,11 @@ struct Lookup<'a> {
 impl Lookup<'_> {
     /// The first column is the number of the wanted row, from one.
     fn sql(&self) -> String {
-        let names: Vec<String> = (1..=self.keys.len()).map(|n| format!("k{n}")).collect();
+        let Sent { from, values } = sent(self.keys);
         let found: Vec<String> =
-            self.keys.iter().zip(&names).map(|(key, name)| format!("t.{} = w.{name}", key.name)).collect();
-        let lock = if self.locks { " ORDER BY w.nth FOR UPDATE OF t" } else { "" };
-        format!(
-            "SELECT w.nth, {} FROM {} WITH ORDINALITY AS w ({}, nth) JOIN {} t ON {}{lock}",
-            self.columns,
-            unnest(self.keys, 1),
-            names.join(", "),
-            self.table,
-            found.join(" AND "),
-        )
+            self.keys.iter().zip(values).map(|(key, value)| format!("t.{} = {value}", key.name)).collect();
+        let lock = if self.locks { " ORDER BY w.i FOR UPDATE OF t" } else { "" };
+        format!("SELECT w.i, {} FROM {from} JOIN {} t ON {}{lock}", self.columns, self.table, found.join(" AND "))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The read side: transactions that see one instant, lock nothing and are never blocked.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use litfass_ledger::check::Audit;
 use litfass_ledger::{
@@ -27,6 +28,14 @@ impl PostgresLedgerReader {
     pub fn open(url: &str) -> Result<Self, LedgerError> {
         schema::migrate(&Pool::new(config(url)?, Use::Writing))?;
         Ok(Self { pool: Pool::new(config(url)?, Use::Reading) })
+    }
+
+    /// The same on connections of its own, where the server ends a statement that takes longer.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Self {
+        let mut config = self.pool.config().clone();
+        config.options(format!("-c statement_timeout={}", limit.as_millis()));
+        Self { pool: Pool::new(config, Use::Reading) }
     }
 
     fn at_once<T>(&self, read: impl FnOnce(&mut Rows<'_>) -> Result<T, Fault>) -> Result<T, LedgerError> {

@@ -100,6 +100,10 @@ impl Pool {
         Self { config, purpose, idle: Mutex::new(Vec::new()) }
     }
 
+    pub(super) const fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Runs one transaction and commits it where `run` succeeds; else nothing has happened, unless the connection broke while
     /// committing: then nobody knows.
     pub(super) fn transact<T, E: From<Fault>>(&self, run: impl FnOnce(&mut Session) -> Result<T, E>) -> Result<T, E> {

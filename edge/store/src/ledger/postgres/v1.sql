@@ -39,7 +39,8 @@ CREATE TABLE ledger_control (
   ceiling_hi BIGINT NOT NULL, ceiling_lo BIGINT NOT NULL,
   PRIMARY KEY (level, object, day),
   CONSTRAINT amounts_in_range CHECK (
-    least(limit_hi, limit_lo, restored_hi, restored_lo, leased_hi, leased_lo, spent_hi, spent_lo, ceiling_hi, ceiling_lo) >= 0
+    -- The sign of the whole is negative where one of them is.
+    (limit_hi | limit_lo | restored_hi | restored_lo | leased_hi | leased_lo | spent_hi | spent_lo | ceiling_hi | ceiling_lo) >= 0
     AND greatest(limit_hi, restored_hi, leased_hi, spent_hi, ceiling_hi) <= 4000000000000000000
     AND greatest(limit_lo, restored_lo, leased_lo, spent_lo, ceiling_lo) <= 999999999999999999),
   CONSTRAINT restored_within_spent CHECK ((restored_hi, restored_lo) <= (spent_hi, spent_lo)),

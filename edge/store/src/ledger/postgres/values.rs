@@ -90,19 +90,26 @@ impl Fields for Row {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     Number,
+    NumberOrNull,
     Wide,
+    WideOrNull,
     Text,
     Bytes,
 }
 
 impl Kind {
-    pub(super) const fn array(self) -> &'static str {
+    const fn array(self) -> &'static str {
         match self {
-            Self::Number => "bigint[]",
-            Self::Wide => "uuid[]",
+            Self::Number | Self::NumberOrNull => "bigint[]",
+            Self::Wide | Self::WideOrNull => "uuid[]",
             Self::Text => "text[]",
             Self::Bytes => "bytea[]",
         }
+    }
+
+    /// Whether the nth value of an array is found without reading those before it.
+    const fn is_fixed(self) -> bool {
+        matches!(self, Self::Number | Self::Wide)
     }
 }
 
@@ -110,8 +117,8 @@ impl Kind {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column<'a> {
     pub name: &'a str,
-    pub kind: Kind,
-    pub values: &'a (dyn ToSql + Sync),
+    kind: Kind,
+    values: &'a (dyn ToSql + Sync),
 }
 
 impl<'a> Column<'a> {
@@ -122,35 +129,101 @@ impl<'a> Column<'a> {
 
 /// Rows of numbers turned into columns.
 #[derive(Debug)]
-pub(super) struct Turned<T, const N: usize>([Vec<T>; N]);
+pub(super) struct Turned {
+    columns: Vec<Numbers>,
+    rows: usize,
+}
 
-impl<T: Copy + ToSql + Sync, const N: usize> Turned<T, N> {
-    pub(super) fn of(rows: impl IntoIterator<Item = [T; N]>) -> Self {
-        let mut columns = std::array::from_fn(|_| Vec::new());
+#[derive(Debug)]
+enum Numbers {
+    All(Vec<i64>),
+    SomeNull(Vec<Option<i64>>),
+}
+
+impl Turned {
+    pub(super) fn of<const N: usize>(rows: impl IntoIterator<Item = [i64; N]>) -> Self {
+        let mut columns: [Vec<i64>; N] = std::array::from_fn(|_| Vec::new());
         for row in rows {
-            for (column, value) in columns.iter_mut().zip(row) {
-                column.push(value);
-            }
+            columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
         }
-        Self(columns)
+        let rows = columns.first().map_or(0, Vec::len);
+        Self { columns: columns.into_iter().map(Numbers::All).collect(), rows }
     }
 
-    pub(super) fn rows(&self) -> usize {
-        self.0.first().map_or(0, Vec::len)
+    pub(super) fn of_nullable<const N: usize>(rows: impl IntoIterator<Item = [Option<i64>; N]>) -> Self {
+        let mut columns: [Vec<Option<i64>>; N] = std::array::from_fn(|_| Vec::new());
+        for row in rows {
+            columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
+        }
+        let rows = columns.first().map_or(0, Vec::len);
+        Self { columns: columns.into_iter().map(Numbers::new).collect(), rows }
+    }
+
+    /// Rows one after the other, `width` numbers each.
+    pub(super) fn of_flat(numbers: &[i64], width: usize) -> Self {
+        let column = |at: usize| numbers.iter().skip(at).step_by(width).copied().collect();
+        Self { columns: (0..width).map(|at| Numbers::All(column(at))).collect(), rows: numbers.len() / width.max(1) }
+    }
+
+    pub(super) const fn rows(&self) -> usize {
+        self.rows
     }
 
     /// Under the names of a list with commas.
     pub(super) fn named<'a>(&'a self, names: &'a str) -> impl Iterator<Item = Column<'a>> {
-        let values = self.0.iter().map(|values| values as &(dyn ToSql + Sync));
-        names.split(", ").zip(values).map(|(name, values)| Column::new(name, Kind::Number, values))
+        names.split(", ").zip(&self.columns).map(|(name, numbers)| numbers.named(name))
+    }
+
+    /// For a statement that names them itself.
+    pub(super) fn unnamed(&self) -> impl Iterator<Item = Column<'_>> {
+        self.columns.iter().map(|numbers| numbers.named(""))
     }
 }
 
-/// `unnest($1::bigint[], …)`, parameters counted from `first`.
-pub(super) fn unnest(columns: &[Column<'_>], first: usize) -> String {
-    let arrays: Vec<String> =
-        (first..).zip(columns).map(|(at, column)| format!("${at}::{}", column.kind.array())).collect();
-    format!("unnest({})", arrays.join(", "))
+impl Numbers {
+    fn new(values: Vec<Option<i64>>) -> Self {
+        let all: Option<Vec<i64>> = values.iter().copied().collect();
+        all.map_or(Self::SomeNull(values), Self::All)
+    }
+
+    fn named<'a>(&'a self, name: &'a str) -> Column<'a> {
+        match self {
+            Self::All(values) => Column::new(name, Kind::Number, values),
+            Self::SomeNull(values) => Column::new(name, Kind::NumberOrNull, values),
+        }
+    }
+}
+
+/// Rows that are sent, as a statement reads them.
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// Stands behind FROM; has the row's number, from one, as `w.i`.
+    pub from: String,
+    /// What each column is of the row.
+    pub values: Vec<String>,
+}
+
+/// Values of fixed width are read out of their arrays by the row's number, which costs a fraction of unfolding the arrays into
+/// rows.
+pub(super) fn sent(columns: &[Column<'_>]) -> Sent {
+    let (mut arrays, mut names, mut values) = (Vec::new(), Vec::new(), Vec::new());
+    for (parameter, column) in (1..).zip(columns) {
+        let array = format!("${parameter}::{}", column.kind.array());
+        if column.kind.is_fixed() {
+            values.push(format!("({array})[w.i::integer]"));
+        } else {
+            values.push(format!("w.v{parameter}"));
+            names.push(format!("v{parameter}"));
+            arrays.push(array);
+        }
+    }
+    let from = match columns.first() {
+        Some(first) if arrays.is_empty() => {
+            format!("generate_series(1, array_length($1::{}, 1)) AS w (i)", first.kind.array())
+        }
+        Some(_) | None => format!("unnest({}) WITH ORDINALITY AS w ({}, i)", arrays.join(", "), names.join(", ")),
+    };
+    Sent { from, values }
 }
 
 pub(super) fn binds<'a>(columns: &[Column<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {

@@ -9,12 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use litfass_ledger::{Change, ClaimId, CommandRecord, KeyId, Pending, Posting, Rows as Plan, Store, Table, key_day};
 use litfass_types::Day;
 use postgres::Row;
-use postgres::types::ToSql;
 
 use super::error::Fault;
 use super::read::Rows;
 use super::schema::{create_key_table, key_table};
-use super::values::{Column, Kind, Turned, Wide, binds, unnest};
+use super::values::{Column, Kind, Sent, Turned, Wide, binds, sent};
 use crate::ledger::command;
 use crate::ledger::fields::{Fields, billable_code, day, outcome_columns};
 use crate::ledger::rows::{
@@ -32,7 +31,7 @@ impl Store for Rows<'_> {
         self.write_keys(plan)?;
         self.write_leases(plan)?;
         let control = format!("{CONTROL_ID}, {CONTROL}");
-        self.put("ledger_control", 3, &control, &plan.controls, |id, row| control_row(*id, row))?;
+        self.put("ledger_control", 3, &control, &plan.controls, |id, row| control_row(*id, row).map(Some))?;
         self.write_limits(plan)?;
         self.write_pending(plan)?;
         self.write_commands(plan)?;
@@ -50,25 +49,18 @@ impl Store for Rows<'_> {
 impl Rows<'_> {
     pub(super) fn insert(&mut self, table: &'static str, columns: &[Column<'_>]) -> Result<()> {
         let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
-        let sql = format!("INSERT INTO {table} ({}) SELECT * FROM {}", names.join(", "), unnest(columns, 1));
+        let Sent { from, values } = sent(columns);
+        let sql = format!("INSERT INTO {table} ({}) SELECT {} FROM {from}", names.join(", "), values.join(", "));
         self.session.execute(&sql, &binds(columns)).map(drop)
     }
 
     /// Sets the columns after the first `keys`, which find the row.
     fn update(&mut self, table: &'static str, keys: usize, columns: &[Column<'_>], rows: usize) -> Result<()> {
-        let (found, set) = columns.split_at(keys);
-        let news: Vec<String> = (1..=columns.len()).map(|n| format!("n{n}")).collect();
-        let found: Vec<String> =
-            found.iter().zip(&news).map(|(key, new)| format!("t.{} = w.{new}", key.name)).collect();
-        let set: Vec<String> =
-            set.iter().zip(news.iter().skip(keys)).map(|(column, new)| format!("{} = w.{new}", column.name)).collect();
-        let sql = format!(
-            "UPDATE {table} t SET {} FROM {} AS w ({}) WHERE {}",
-            set.join(", "),
-            unnest(columns, 1),
-            news.join(", "),
-            found.join(" AND ")
-        );
+        let Sent { from, values } = sent(columns);
+        let mut named = columns.iter().zip(values).map(|(column, value)| format!("{} = {value}", column.name));
+        let found: Vec<String> = named.by_ref().take(keys).map(|key| format!("t.{key}")).collect();
+        let set: Vec<String> = named.collect();
+        let sql = format!("UPDATE {table} t SET {} FROM {from} WHERE {}", set.join(", "), found.join(" AND "));
         self.expect(rows, &sql, columns, table)
     }
 
@@ -79,17 +71,17 @@ impl Rows<'_> {
     }
 
     /// Writes every changed row that there is now; the ledger deletes nothing here. The first `keys` columns name it.
-    fn put<K: Ord + Clone, V: Clone + PartialEq, T: Copy + ToSql + Sync, const N: usize>(
+    fn put<K: Ord + Clone, V: Clone + PartialEq, const N: usize>(
         &mut self,
         table: &'static str,
         keys: usize,
         names: &str,
         changed: &Table<K, V>,
-        row: impl Fn(&K, &V) -> [T; N],
+        row: impl Fn(&K, &V) -> [Option<i64>; N],
     ) -> Result<()> {
         let rows = |new: bool| {
             let changes = changed.changes().filter(move |change| change.before.is_none() == new);
-            Turned::of(changes.filter_map(|change| Some(row(change.key, change.now?))))
+            Turned::of_nullable(changes.filter_map(|change| Some(row(change.key, change.now?))))
         };
         let (new, old) = (rows(true), rows(false));
         if new.rows() > 0 {
@@ -140,13 +132,14 @@ impl Rows<'_> {
             Column::new("order_id", Kind::Text, &orders),
             Column::new("mask", Kind::Number, &masks),
         ];
-        let (table, rows) = (key_table(day), unnest(&columns, 1));
+        let (table, Sent { from, values }) = (key_table(day), sent(&columns));
+        let [decision, part, order, mask] = &values[..] else { return Err(Row::damaged(0, "a key")) };
         let sql = if new {
-            format!("INSERT INTO {table} (decision, part, order_id, mask) SELECT * FROM {rows}")
+            format!("INSERT INTO {table} (decision, part, order_id, mask) SELECT {} FROM {from}", values.join(", "))
         } else {
             format!(
-                "UPDATE {table} t SET mask = w.n4 FROM {rows} AS w (n1, n2, n3, n4)
-                 WHERE t.decision = w.n1 AND t.part = w.n2 AND t.order_id = w.n3"
+                "UPDATE {table} t SET mask = {mask} FROM {from}
+                 WHERE t.decision = {decision} AND t.part = {part} AND t.order_id = {order}"
             )
         };
         self.expect(changes.len(), &sql, &columns, "the keys of a day")
@@ -180,7 +173,7 @@ impl Rows<'_> {
 
     fn write_limits(&mut self, plan: &Plan) -> Result<()> {
         let names = format!("account, {FUNDING}");
-        self.put("ledger_funding", 1, &names, &plan.funding, |account, row| funding_row(*account, row))?;
+        self.put("ledger_funding", 1, &names, &plan.funding, |account, row| funding_row(*account, row).map(Some))?;
         let changed: Vec<i64> = plan.daily.changes().map(|change| change.key.0.cast_signed()).collect();
         if changed.is_empty() {
             return Ok(());
@@ -234,12 +227,7 @@ impl Rows<'_> {
             Column::new("kind", Kind::Number, &kinds),
             Column::new("order_id", Kind::Text, &orders),
         ];
-        let sql = format!(
-            "DELETE FROM ledger_pending t USING {} AS w (n1, n2, n3, n4)
-             WHERE t.decision = w.n1 AND t.slot = w.n2 AND t.kind = w.n3 AND t.order_id = w.n4",
-            unnest(&columns, 1)
-        );
-        self.expect(gone.len(), &sql, &columns, "ledger_pending")
+        self.delete("ledger_pending", &columns, gone.len())
     }
 
     fn write_commands(&mut self, plan: &Plan) -> Result<()> {
@@ -259,7 +247,7 @@ impl Rows<'_> {
         let command = &record.entry.command;
         let (ids, nanos) = ([Wide(command.id.0)].to_vec(), vec![command::nanos_text(record)]);
         let (by, reason) = (vec![command.note.by.as_str()], vec![command.note.reason.as_str()]);
-        let turned = Turned::of([command::numbers(record)]);
+        let turned = Turned::of_nullable([command::numbers(record)]);
         let mut columns = vec![Column::new("id", Kind::Wide, &ids)];
         columns.extend(turned.named(command::NUMBERS));
         columns.extend([
@@ -275,18 +263,18 @@ impl Rows<'_> {
             self.post(&plan.postings)?;
         }
         let names = format!("kind, owner, {BALANCE}");
-        self.put("ledger_balance", 2, &names, &plan.balances, |id, row| balance_row(*id, row))?;
+        self.put("ledger_balance", 2, &names, &plan.balances, |id, row| balance_row(*id, row).map(Some))?;
         let names = format!("{CHAIN}, {TALLY}");
-        self.put("ledger_tally", 4, &names, &plan.tallies, tally_row)?;
+        self.put("ledger_tally", 4, &names, &plan.tallies, |chain, row| tally_row(chain, row).map(Some))?;
         let names = format!("{CHAIN}, short_level, late, events, hi, lo");
-        self.put("ledger_unbilled", 6, &names, &plan.unbilled, |id, count| unbilled_row(id, *count))
+        self.put("ledger_unbilled", 6, &names, &plan.unbilled, |id, count| unbilled_row(id, *count).map(Some))
     }
 
     fn post(&mut self, postings: &[Posting]) -> Result<()> {
         let commands: Vec<Option<Wide>> = postings.iter().map(|posting| posting_command(posting).map(Wide)).collect();
-        let turned = Turned::of(postings.iter().map(posting_row));
+        let turned = Turned::of_nullable(postings.iter().map(posting_row));
         let mut columns: Vec<_> = turned.named(POSTING).collect();
-        columns.push(Column::new("cause_command", Kind::Wide, &commands));
+        columns.push(Column::new("cause_command", Kind::WideOrNull, &commands));
         self.insert("ledger_posting", &columns)
     }
 
@@ -310,13 +298,14 @@ impl Rows<'_> {
             let [code, level, late] = outcome_columns(*outcome);
             [Some(position.partition.into()), Some(position.offset.cast_signed()), code, level, late]
         });
-        let turned = Turned::of(outcomes);
+        let turned = Turned::of_nullable(outcomes);
         let columns: Vec<_> = turned.named("partition, at, outcome, short_level, late").collect();
+        let Sent { from, values } = sent(&columns);
         let sql = format!(
-            "INSERT INTO ledger_outcome (partition, at, outcome, short_level, late) SELECT * FROM {}
+            "INSERT INTO ledger_outcome (partition, at, outcome, short_level, late) SELECT {} FROM {from}
              ON CONFLICT (partition, at) DO UPDATE SET
              outcome = excluded.outcome, short_level = excluded.short_level, late = excluded.late",
-            unnest(&columns, 1)
+            values.join(", ")
         );
         self.session.execute(&sql, &binds(&columns)).map(drop)
     }
@@ -325,15 +314,13 @@ impl Rows<'_> {
         if sums.numbers.is_empty() {
             return Ok(());
         }
-        let width = sums.width();
-        let column = |at: usize| sums.numbers.iter().skip(at).step_by(width).copied().collect::<Vec<i64>>();
-        let numbers: Vec<Vec<i64>> = (0..width).map(column).collect();
+        let numbers = Turned::of_flat(&sums.numbers, sums.width());
         let countries: Option<Vec<&str>> =
             sums.countries.as_ref().map(|countries| countries.iter().map(litfass_ledger::Country::name).collect());
-        let mut columns: Vec<_> =
-            numbers.iter().map(|values| Column::new("", Kind::Number, values as &(dyn ToSql + Sync))).collect();
+        let mut columns: Vec<_> = numbers.unnamed().collect();
         columns.extend(countries.as_ref().map(|values| Column::new("", Kind::Text, values)));
-        let sql = sums.upsert(&format!("SELECT * FROM {}", unnest(&columns, 1)));
+        let Sent { from, values } = sent(&columns);
+        let sql = sums.upsert(&format!("SELECT {} FROM {from}", values.join(", ")));
         self.session.execute(&sql, &binds(&columns)).map(drop)
     }
 

@@ -48,8 +48,12 @@ rm -rf "$directory"
 
 impl Cluster {
     pub(crate) fn start(settings: &[&str]) -> Self {
+        Self::start_in(&std::env::temp_dir(), settings)
+    }
+
+    pub(crate) fn start_in(parent: &Path, settings: &[&str]) -> Self {
         let binaries = binaries();
-        let directory = TempDir::new().unwrap().keep();
+        let directory = TempDir::new_in(parent).unwrap().keep();
         let owner = unprivileged(&directory);
         let mut initdb = as_owner(binaries.join("initdb"), owner, &directory);
         initdb.args(["-A", "trust", "-U", "litfass", "-E", "UTF8", "--locale=C", "--no-sync", "-D"]);

@@ -7,8 +7,8 @@ use std::thread;
 use litfass_ledger::check::nothing_pending_fits;
 use litfass_ledger::{
     Asked, Batch, Billable, Buyer, ClaimId, Command, CommandEntry, CommandId, CommandOutcome, Commands, Consumed,
-    ControlId, Country, Effect, Entry, Forgotten, GrantRequest, HolderId, Limit, Membership, Note, Order, OrderId,
-    Outcome, PartitionKind, Quarter, Refused, Sighting, Spot, Viewer,
+    ControlId, Country, Effect, Entry, Forgotten, GrantRequest, HolderId, Level, Limit, Membership, Note, Order,
+    OrderId, Outcome, PartitionKind, Quarter, Refused, Shortage, Sighting, Spot, Viewer,
 };
 use litfass_store::ledger::report::{Bucket, Cell, Dimension, ReportAsk, Stretch};
 use litfass_store::ledger::{LedgerError, funds, verify};
@@ -183,6 +183,11 @@ pub(super) fn what_is_committed_is_seen_by_every_process(open: Open<'_>) {
     assert_eq!(delivery.tally.billed.amount, nanos(2_000));
     let left = funds(second.reader.as_ref(), &[chain(1, FIRST_DAY), chain(2, FIRST_DAY), chain(4, FIRST_DAY)]).unwrap();
     assert_eq!(left, [nanos(500), nanos(998_000), nanos(0)]);
+    let outcomes = (0..4).map(|offset| second.reader.outcome(Position { partition: 0, offset }).unwrap());
+    let short = Shortage { level: Level::LineItem, late: false };
+    let waits = Some(Outcome::Pending(short));
+    assert_eq!(outcomes.collect::<Vec<_>>(), [Some(Outcome::Billed), Some(Outcome::Billed), waits, None]);
+    assert_eq!(second.reader.command(CommandId(1)).unwrap(), second.admin.outcome(CommandId(1)).unwrap());
     let command = second.admin.outcome(CommandId(1)).unwrap();
     assert_eq!(command.map(|record| record.outcome), Some(CommandOutcome::Applied));
     assert_eq!(second.admin.outcome(CommandId(77)).unwrap(), None);

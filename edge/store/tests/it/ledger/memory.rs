@@ -35,6 +35,7 @@ fn ports(book: &Arc<Mutex<Book>>) -> Ports {
 
 conformance::suite!(on_a_book);
 
+#[derive(Debug)]
 struct Shared {
     book: Arc<Mutex<Book>>,
     hand: Hand,

@@ -14,7 +14,7 @@ use super::driven::Driven;
 use super::ids::START;
 
 /// A clock that a test moves.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Hand(Arc<AtomicI64>);
 
 impl Hand {

@@ -1,0 +1,80 @@
+//! The address of a database. It may carry a password, which is shown nowhere.
+
+use std::fmt;
+
+use super::setting::Setting;
+
+/// An address, or none where the text is empty.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct DatabaseUrl(Option<String>);
+
+impl DatabaseUrl {
+    /// With its password.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+/// Without the password.
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.0.as_deref().unwrap_or_default();
+        // The last one ends the name and password, whatever these contain.
+        let Some((before, host)) = url.rsplit_once('@') else { return f.write_str(url) };
+        let Some((scheme, who)) = before.split_once("://") else { return f.write_str(url) };
+        match who.split_once(':') {
+            Some((name, _)) => write!(f, "{scheme}://{name}:***@{host}"),
+            None => f.write_str(url),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Setting for DatabaseUrl {
+    const TYPE: &'static str = "an address";
+    const QUOTED: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let known = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+        if text.is_empty() {
+            Ok(Self(None))
+        } else if known && !text.contains("password=") {
+            Ok(Self(Some(text.to_owned())))
+        } else {
+            Err("an address such as \"postgres://user:password@host/name\"".to_owned())
+        }
+    }
+
+    fn text(&self) -> String {
+        self.to_string()
+    }
+
+    fn shown(_: &str) -> String {
+        "what is written there".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_read_and_never_shown() {
+        let url = DatabaseUrl::parse("postgres://litfass:s3:cr@t@db.example:5432/money").unwrap();
+        assert_eq!(url.address(), Some("postgres://litfass:s3:cr@t@db.example:5432/money"));
+        for shown in [url.to_string(), url.text(), format!("{url:?}")] {
+            assert_eq!(shown, "postgres://litfass:***@db.example:5432/money");
+        }
+        assert_eq!(DatabaseUrl::parse("postgres://db/money").unwrap().text(), "postgres://db/money");
+        assert_eq!(DatabaseUrl::parse("").unwrap().address(), None);
+        for bad in ["mysql://db/money", "db", "postgres://db/money?password=secret"] {
+            assert!(DatabaseUrl::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Where the money is kept: in the data directory, or in a PostgreSQL database. It is chosen once, when the process starts.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use litfass_ledger::Terms;
+use litfass_store::ledger::{Interrupter, Ledger, LedgerReader, SqliteLedger, SqliteLedgerReader};
+#[cfg(feature = "postgres")]
+use litfass_store::ledger::{PostgresLedger, PostgresLedgerReader};
+use litfass_store::log::Clock;
+
+use crate::config::{Config, DatabaseUrl};
+use crate::data_dir::DataDir;
+
+#[derive(Debug)]
+pub enum Vault {
+    File(PathBuf),
+    /// Its readers share their connections.
+    #[cfg(feature = "postgres")]
+    Server(DatabaseUrl, Arc<PostgresLedgerReader>),
+}
+
+impl Vault {
+    /// # Errors
+    /// When the database is not there, or this program was built without what it takes to reach it.
+    pub fn open(config: &Config, data: &DataDir) -> Result<Self> {
+        match config.database.url.address() {
+            None => Ok(Self::File(data.database())),
+            Some(address) => Self::on_server(&config.database.url, address),
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    fn on_server(url: &DatabaseUrl, address: &str) -> Result<Self> {
+        let reader = PostgresLedgerReader::open(address).with_context(|| format!("the ledger in {url}"))?;
+        Ok(Self::Server(url.clone(), Arc::new(reader)))
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    fn on_server(url: &DatabaseUrl, _: &str) -> Result<Self> {
+        anyhow::bail!("database.url: {url} cannot be reached: this program was built without the feature `postgres`")
+    }
+
+    /// # Errors
+    /// When it cannot be opened or was written by a later version.
+    pub fn ledger(&self, terms: Terms, clock: &Clock) -> Result<Arc<dyn Ledger>> {
+        match self {
+            Self::File(path) => {
+                let clock = clock.clone();
+                let ledger = SqliteLedger::open(path, terms, Box::new(move || clock.now()));
+                Ok(Arc::new(ledger.with_context(|| self.to_string())?))
+            }
+            // Grants are dated by the server's own clock: it is the same for all processes.
+            #[cfg(feature = "postgres")]
+            Self::Server(url, _) => {
+                let ledger = PostgresLedger::open(url.address().unwrap_or_default(), terms);
+                Ok(Arc::new(ledger.with_context(|| self.to_string())?))
+            }
+        }
+    }
+
+    /// On a connection of its own, for a question that must not take longer; with what ends it. A server ends it by itself.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn reader_within(&self, limit: Duration) -> Result<(Arc<dyn LedgerReader>, Stopped)> {
+        match self {
+            Self::File(path) => {
+                let reader = SqliteLedgerReader::open(path).with_context(|| self.to_string())?;
+                let stopped = Stopped(Some(reader.interrupter()));
+                Ok((Arc::new(reader), stopped))
+            }
+            #[cfg(feature = "postgres")]
+            Self::Server(_, reader) => Ok((Arc::new(reader.within(limit)), Stopped(None))),
+        }
+    }
+
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn reader(&self) -> Result<Arc<dyn LedgerReader>> {
+        match self {
+            Self::File(path) => Ok(Arc::new(SqliteLedgerReader::open(path).with_context(|| self.to_string())?)),
+            #[cfg(feature = "postgres")]
+            Self::Server(_, reader) => Ok(Arc::<PostgresLedgerReader>::clone(reader)),
+        }
+    }
+}
+
+/// Ends what a connection of the file is doing when the answer is there or not wanted any more.
+#[derive(Debug)]
+pub struct Stopped(Option<Interrupter>);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.iter().for_each(Interrupter::interrupt);
+    }
+}
+
+impl fmt::Display for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "the ledger in {}", path.display()),
+            #[cfg(feature = "postgres")]
+            Self::Server(url, _) => write!(f, "the ledger in {url}"),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A server whose money is in a PostgreSQL database: it decides, bills, refunds, reports and verifies as with the file, also
+//! when the database is restarted under it.
+
+use litfass_store::ledger::{LedgerReader, PostgresLedgerReader, verify};
+use serde_json::{Value, json};
+
+use crate::books::open_ledger;
+use crate::caller::{Ad, Caller, page};
+use crate::catalogs::{FLOOR_MICROS, HOME, Seller, catalog};
+use crate::cluster::Cluster;
+use crate::process::{Home, wait_for};
+
+const ACCOUNT: &str = "/v1/accounts/11";
+/// What one impression costs where nobody competes: the floor, as nanos.
+const PRICE: i64 = FLOOR_MICROS;
+const SHOWN: i64 = 5;
+
+fn settled(caller: &mut Caller, path: &str, body: &Value) -> Value {
+    let answer = caller.send("POST", &format!("{ACCOUNT}/{path}"), &body.to_string());
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    answer.json()
+}
+
+fn deliver(caller: &mut Caller, from: i64) -> Vec<Ad> {
+    (from..from + SHOWN)
+        .map(|user| {
+            let ad = wait_for("an ad", || {
+                crate::caller::ads(&caller.decide(&page(HOME, 1, &format!("user {user}")))).into_iter().next()
+            });
+            assert_eq!(caller.get(&ad.impression).status, 200);
+            ad
+        })
+        .collect()
+}
+
+fn wait_until_spent(caller: &mut Caller, spent: i64) {
+    wait_for("the charges", || {
+        let view = caller.get(ACCOUNT).json();
+        (view["spent_nanos"].as_str() == Some(&spent.to_string())).then_some(())
+    });
+}
+
+#[test]
+fn a_server_keeps_its_money_in_a_database() {
+    let cluster = Cluster::start(&["fsync=off"]);
+    let (url, home) = (cluster.database(), Home::new());
+    home.configure(&format!("[database]\nurl = \"{url}\"\n"));
+    home.load(&catalog(&[Seller { credit_micros: 0, bid_micros: FLOOR_MICROS, ..Seller::by_the_mille(1) }]));
+    let server = home.serve();
+    let mut caller = server.caller();
+    settled(&mut caller, "deposits", &json!({ "amount_micros": 100 * PRICE / 1_000, "reason": "invoice 7" }));
+    let shown = deliver(&mut caller, 0);
+    wait_until_spent(&mut caller, SHOWN * PRICE);
+    cluster.restart();
+    deliver(&mut caller, SHOWN);
+    wait_until_spent(&mut caller, 2 * SHOWN * PRICE);
+    let event =
+        json!({ "reason": "invalid traffic", "event": { "decision_id": shown[1].decision, "slot": shown[1].index } });
+    let refunded = settled(&mut caller, "refunds", &event);
+    assert_eq!(refunded["refund_nanos"].as_str(), Some(PRICE.to_string().as_str()), "{refunded}");
+    assert!(server.stop().success());
+
+    let (config, data) = (home.config(), home.data());
+    let folder = ["--config", config.to_str().unwrap(), "--data-dir", data.to_str().unwrap()];
+    let (status, said) = home.say(&[&["ledger", "verify", "--log"][..], &folder].concat());
+    assert!(status.success() && said.contains("10 billed"), "{said}");
+    let (status, said) = home.say(&[&["report", "--format", "json"][..], &folder].concat());
+    assert!(status.success() && said.contains("impressions"), "{said}");
+    assert_eq!(verify(&PostgresLedgerReader::open(&url).unwrap()).unwrap(), []);
+    assert_eq!(open_ledger(&data).balances().unwrap(), [], "none of it is in the file");
+    let again = home.serve();
+    assert_eq!(again.caller().get(ACCOUNT).json()["refunds_nanos"].as_str(), Some(PRICE.to_string().as_str()));
+}
+
+#[test]
+fn a_database_that_is_not_there_is_named_without_its_password() {
+    let home = Home::new();
+    home.configure("[database]\nurl = \"postgres://litfass:s3cret@127.0.0.1:9/money?connect_timeout=1\"\n");
+    let said = home.refuses_to_serve();
+    assert!(said.contains("postgres://litfass:***@127.0.0.1:9/money") && !said.contains("s3cret"), "{said}");
+}
