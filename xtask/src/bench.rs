@@ -4,15 +4,15 @@ use anyhow::{Result, bail};
 
 use crate::step;
 
-/// A benchmark: its name, and the crate whose example it is.
-const BENCHES: [(&str, &str, &str); 7] = [
-    ("eligibility", "litfass-catalog", "eligibility"),
-    ("decide", "litfass-decide", "decide"),
-    ("log", "litfass-store", "log"),
-    ("billing", "litfass-store", "billing"),
-    ("report", "litfass-store", "report"),
-    ("explain", "litfass-server", "explain"),
-    ("serve", "litfass-sim", "load"),
+/// A benchmark: its name, the crate whose example it is, and the features that it takes.
+const BENCHES: [(&str, &str, &str, &str); 7] = [
+    ("eligibility", "litfass-catalog", "eligibility", ""),
+    ("decide", "litfass-decide", "decide", ""),
+    ("log", "litfass-store", "log", ""),
+    ("billing", "litfass-store", "billing", "postgres"),
+    ("report", "litfass-store", "report", ""),
+    ("explain", "litfass-server", "explain", ""),
+    ("serve", "litfass-sim", "load", ""),
 ];
 
 /// What one installs: optimised across crates, which takes minutes to build.
@@ -27,9 +27,11 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
     // `serve` starts the binary that lies beside it.
     step::run(step::cargo().args(["build", "--quiet", "--profile", PROFILE, "--bin", "litfass"]))?;
     let chosen = BENCHES.iter().filter(|(name, ..)| names.is_empty() || names.iter().any(|wanted| wanted == name));
-    for (name, package, example) in chosen {
+    for (name, package, example, features) in chosen {
         println!("\n## {name}\n");
-        step::run(step::cargo().args(["run", "--quiet", "--profile", PROFILE, "-p", package, "--example", example]))?;
+        let mut program = step::cargo();
+        program.args(["run", "--quiet", "--profile", PROFILE, "-p", package, "--features", features]);
+        step::run(program.args(["--example", example]))?;
     }
     Ok(())
 }

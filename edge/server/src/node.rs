@@ -357,6 +357,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         log,
         ledger,
         vault: Arc::clone(&stores.vault),
+        vault: Arc::clone(&stores.vault),
         lanes: Lanes::default(),
         desk,
         folds,

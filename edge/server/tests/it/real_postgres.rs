@@ -58,6 +58,9 @@ fn a_server_keeps_its_money_in_a_database() {
         json!({ "reason": "invalid traffic", "event": { "decision_id": shown[1].decision, "slot": shown[1].index } });
     let refunded = settled(&mut caller, "refunds", &event);
     assert_eq!(refunded["refund_nanos"].as_str(), Some(PRICE.to_string().as_str()), "{refunded}");
+    for page in ["/", "/accounts", "/accounts/11", "/campaigns", "/health", "/v1/live", "/metrics", "/readyz"] {
+        assert_eq!(caller.get(page).status, 200, "{page}");
+    }
     assert!(server.stop().success());
 
     let (config, data) = (home.config(), home.data());
