@@ -34,7 +34,7 @@ impl PostgresLedgerReader {
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
         let mut config = self.pool.config().clone();
-        config.options(format!("-c statement_timeout={}", limit.as_millis()));
+        config.options(&format!("-c statement_timeout={}", limit.as_millis()));
         Self { pool: Pool::new(config, Use::Reading) }
     }
 
