@@ -260,9 +260,9 @@ impl Money {
         };
         let limited = limits.begin(&loaded.limits, &loaded.catalog)?;
         match &mut admin {
-            Some(admin) => admin
-                .catch_up()
-                .with_context(|| format!("{} could not take the commands in the log", stores.vault))?,
+            Some(admin) => {
+                admin.catch_up().with_context(|| format!("{} could not take the commands in the log", stores.vault))?
+            }
             None => wait_until_limited(limited, &*stores.vault.reader()?)?,
         }
         Ok(Self { admin, follower, limits, catalog: loaded.catalog })
@@ -357,7 +357,6 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         log,
         ledger,
         vault: Arc::clone(&stores.vault),
-        vault: Arc::clone(&stores.vault),
         lanes: Lanes::default(),
         desk,
         folds,
@@ -414,12 +413,7 @@ fn entrance(database: &Path, config: &Config) -> Result<(Arc<Keys>, AuditLog, Ga
     Ok((Arc::new(keys), AuditLog::open(database).with_context(named)?, Gateway::open(&config.gateway)?))
 }
 
-fn catalog_worker(
-    node: &Node,
-    stores: &Stores,
-    follower: Follower,
-    limits: Limiting,
-) -> Result<CatalogWorker> {
+fn catalog_worker(node: &Node, stores: &Stores, follower: Follower, limits: Limiting) -> Result<CatalogWorker> {
     Ok(CatalogWorker {
         follower,
         limits,

@@ -173,7 +173,13 @@ impl Machine {
         let reader = || SqliteLedgerReader::open(&database);
         let events = (0..PARTITIONS).filter_map(|key| log.partition("server", PartitionKey(key.into()))).collect();
         let (share, metrics) = (Box::new(Alone), Arc::default());
-        let billing = BillingWorker::new(Arc::clone(&log), Arc::<SqliteLedger>::clone(&ledger), Arc::new(reader()?), metrics, share);
+        let billing = BillingWorker::new(
+            Arc::clone(&log),
+            Arc::<SqliteLedger>::clone(&ledger),
+            Arc::new(reader()?),
+            metrics,
+            share,
+        );
         let commands = log.partition("admin", PartitionKey(0)).context("the admin partition")?;
         let admin = AdminWorker {
             log: Arc::clone(&log),
