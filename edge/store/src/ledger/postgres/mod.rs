@@ -6,7 +6,7 @@
 //! could not be locked: if another transaction made it meanwhile, inserting it fails. Whoever comes second is rolled back and
 //! tried again here; what the database or the connection to it suffers from is reported.
 //!
-//! A call blocks its thread until the commit is durable. It must not be made on a thread that runs asynchronous tasks.
+//! A call blocks its thread until the commit is durable.
 
 mod error;
 mod journeys;
@@ -67,7 +67,10 @@ impl PostgresLedger {
     }
 
     /// Runs a transaction until none comes before it.
-    fn transact<T>(&self, run: impl Fn(&mut Rows<'_>) -> Result<T, Failure<Fault>>) -> Result<T, LedgerError> {
+    fn transact<T: Send>(
+        &self,
+        run: impl Fn(&mut Rows<'_>) -> Result<T, Failure<Fault>> + Sync,
+    ) -> Result<T, LedgerError> {
         for _ in 1..TRIES {
             match self.once(&run) {
                 Err(Tried(Failure::Store(fault))) if fault.came_second() => {}
@@ -77,11 +80,11 @@ impl PostgresLedger {
         self.once(&run).map_err(|Tried(failure)| failure.into())
     }
 
-    fn once<T>(&self, run: impl Fn(&mut Rows<'_>) -> Result<T, Failure<Fault>>) -> Result<T, Tried> {
+    fn once<T: Send>(&self, run: &(impl Fn(&mut Rows<'_>) -> Result<T, Failure<Fault>> + Sync)) -> Result<T, Tried> {
         self.pool.transact(|session| run(&mut Rows::to_write(session)).map_err(Tried))
     }
 
-    fn run<O: Operation>(&self, operation: &O) -> Result<O::Receipt, LedgerError> {
+    fn run<O: Operation<Receipt: Send> + Sync>(&self, operation: &O) -> Result<O::Receipt, LedgerError> {
         self.transact(|rows| execute(rows, operation))
     }
 }

@@ -38,7 +38,7 @@ impl PostgresLedgerReader {
         Self { pool: Pool::new(config, Use::Reading) }
     }
 
-    fn at_once<T>(&self, read: impl FnOnce(&mut Rows<'_>) -> Result<T, Fault>) -> Result<T, LedgerError> {
+    fn at_once<T: Send>(&self, read: impl FnOnce(&mut Rows<'_>) -> Result<T, Fault> + Send) -> Result<T, LedgerError> {
         Ok(self.pool.transact(|session| read(&mut Rows::to_read(session)))?)
     }
 }

@@ -106,7 +106,20 @@ impl Pool {
 
     /// Runs one transaction and commits it where `run` succeeds; else nothing has happened, unless the connection broke while
     /// committing: then nobody knows.
-    pub(super) fn transact<T, E: From<Fault>>(&self, run: impl FnOnce(&mut Session) -> Result<T, E>) -> Result<T, E> {
+    ///
+    /// It runs on a thread of its own, for which the caller's waits: the driver has a small runtime inside, which cannot begin on
+    /// a thread that runs asynchronous tasks. That costs some ten microseconds.
+    pub(super) fn transact<T: Send, E: From<Fault> + Send>(
+        &self,
+        run: impl FnOnce(&mut Session) -> Result<T, E> + Send,
+    ) -> Result<T, E> {
+        std::thread::scope(|scope| match scope.spawn(|| self.transact_here(run)).join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    }
+
+    fn transact_here<T, E: From<Fault>>(&self, run: impl FnOnce(&mut Session) -> Result<T, E>) -> Result<T, E> {
         let mut session = self.begin()?;
         let done = run(&mut session);
         if done.is_ok() {
