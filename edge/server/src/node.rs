@@ -261,7 +261,7 @@ impl Money {
         let limited = limits.begin(&loaded.limits, &loaded.catalog)?;
         match &mut admin {
             Some(admin) => {
-                admin.catch_up().with_context(|| format!("{} could not take the commands in the log", stores.vault))?
+                admin.catch_up().with_context(|| format!("{} could not take the commands in the log", stores.vault))?;
             }
             None => wait_until_limited(limited, &*stores.vault.reader()?)?,
         }
