@@ -13,6 +13,7 @@ mod kafka;
 mod mutants;
 mod postgres;
 mod quickstart;
+mod screenshots;
 mod step;
 mod suite;
 mod tidy;
@@ -29,6 +30,7 @@ cargo xtask <command>
   tidy                  layering, dependencies, licences, words, links and sizes, in seconds
   codegen [--check]     writes the Rust of schemas/ into edge/store/src/wire/generated, or says that it is not current
   bench [NAME…]         the benchmarks, as a table for docs/benchmarks.md
+  screenshots           the pictures in docs/images, taken from the pages of a running demo
   verify [AREA…]        the long tier; without an area: what there is
 ";
 
@@ -53,6 +55,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<()> {
         "tidy" => tidy::run(),
         "codegen" => codegen::run(rest.iter().any(|argument| argument == "--check")),
         "bench" => bench::run(rest),
+        "screenshots" => screenshots::run(),
         "verify" => verify::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
