@@ -17,9 +17,9 @@ impl Scratch {
     pub fn new() -> io::Result<Self> {
         let memory = Path::new(SHARED_MEMORY);
         let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-        let folder = base.join(format!("litfass-simulate-{}", std::process::id()));
-        fs::create_dir_all(&folder)?;
-        Ok(Self(folder))
+        // One process may simulate twice at a time, and a process that was killed left its folder.
+        let mut folders = (0_u32..).map(|n| base.join(format!("litfass-simulate-{}-{n}", std::process::id())));
+        folders.find_map(made).unwrap_or_else(|| Err(io::ErrorKind::AlreadyExists.into())).map(Self)
     }
 
     /// An empty folder for a seed.
@@ -28,6 +28,14 @@ impl Scratch {
         fs::remove_dir_all(&folder).unwrap_or_default();
         fs::create_dir_all(&folder)?;
         Ok(folder)
+    }
+}
+
+/// `None` where somebody has it.
+fn made(folder: PathBuf) -> Option<io::Result<PathBuf>> {
+    match fs::create_dir(&folder) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => None,
+        made => Some(made.map(|()| folder)),
     }
 }
 
