@@ -65,7 +65,8 @@ fn on_a_small_mount_that_is_full_it_is_not_ready_loses_nothing_acknowledged_and_
     home.load(&catalog(&[Seller::by_the_mille(1)]));
     let server = home.serve();
     let mut caller = server.caller();
-    let shown: Vec<Ad> = (0..40).map(|n| caller.decide_filled(&page(HOME, 1, &format!("u{n}"))).remove(0)).collect();
+    // More events than fit into what is left of the partitions' last pages when the disk is full.
+    let shown: Vec<Ad> = (0..200).map(|n| caller.decide_filled(&page(HOME, 1, &format!("u{n}"))).remove(0)).collect();
     let mut acknowledged = Vec::new();
     let mut tell = |caller: &mut Caller, ad: &Ad| {
         let answer = report(caller, ad);
