@@ -38,12 +38,14 @@ pub(super) async fn live(
         return Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/campaigns")]).into_response());
     }
     operates(&caller)?;
-    Ok(page(StatusCode::OK, console::live_page(&node.live_view())))
+    let view = blocking(move || Ok(node.live_view())).await?;
+    Ok(page(StatusCode::OK, console::live_page(&view)))
 }
 
 pub(super) async fn live_view(State(node): State<Arc<Node>>, caller: Caller) -> Result<Json<LiveView>, Problem> {
     operates(&caller)?;
-    Ok(Json(node.live_view()))
+    // It asks the ledger.
+    blocking(move || Ok(node.live_view())).await.map(Json)
 }
 
 /// Figures of all tenants together.

@@ -2,7 +2,6 @@
 //! `cargo xtask verify kafka` starts the broker and says where.
 
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use litfass_types::Seed;
 
@@ -12,9 +11,7 @@ use crate::dice::Dice;
 use crate::kill::{Promises, budgets_are_used_and_kept, ledger_and_log_agree, nothing_promised_is_lost, rand_seed};
 use crate::kill::{sellers, the_command_line_verifies};
 use crate::process::{CONFIG, Home, now_ms, setting};
-use crate::processes::{ADMIN, DECIDE, EVENTS, Site, answers, comes_to_rest, visitors};
-
-const CALLERS: u64 = 3;
+use crate::processes::{ADMIN, DECIDE, EVENTS, Site, answers, comes_to_rest, under_load};
 
 fn said(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: `cargo xtask verify kafka` sets it"))
@@ -24,15 +21,6 @@ fn said(name: &str) -> String {
 fn broker(word: &str) {
     let told = || Command::new(said("LITFASS_KAFKA")).arg(word).stdout(Stdio::null()).status().unwrap().success();
     assert!((0..5).any(|_| told()), "the broker could not be told to {word}");
-}
-
-/// Tells the callers to stop, also where a test fails: it waits for them.
-struct Stops<'a>(&'a AtomicBool);
-
-impl Drop for Stops<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// On topics that no other test has.
@@ -69,16 +57,9 @@ fn kills(site: &Site<'_>, seed: Seed, promises: &Promises, times: u64) {
 fn on_kafka_nothing_is_lost_or_billed_twice_though_the_broker_is_killed() {
     let (seed, times) = (setting("LITFASS_SEED", rand_seed()), setting("LITFASS_KILLS", 5));
     println!("LITFASS_SEED={seed}, the broker and a process killed {times} times");
-    let (home, promises, stop) = (home(), Promises::default(), AtomicBool::new(false));
+    let (home, promises) = (home(), Promises::default());
     let site = Site::open(&home);
-    std::thread::scope(|scope| {
-        for caller in 0..CALLERS {
-            let (site, promises, stop) = (&site, &promises, &stop);
-            scope.spawn(move || visitors(site, Seed(seed).derive(100 + caller), promises, stop));
-        }
-        let _stops = Stops(&stop);
-        kills(&site, Seed(seed), &promises, times);
-    });
+    under_load(&site, Seed(seed), &promises, || kills(&site, Seed(seed), &promises, times));
     comes_to_rest(&home);
     drop(site);
     let (promised, logged) = (promises.list.into_inner().unwrap(), Logged::read(&home.data()));

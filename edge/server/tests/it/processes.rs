@@ -66,8 +66,30 @@ impl<'a> Site<'a> {
     }
 }
 
+/// Tells the visitors to stop, also where a test fails: it waits for them.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Visitors come for as long as `work` takes.
+pub(crate) fn under_load(site: &Site<'_>, seed: Seed, promises: &Promises, work: impl FnOnce()) {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for caller in 0..CALLERS {
+            let stop = &stop;
+            scope.spawn(move || visitors(site, seed.derive(100 + caller), promises, stop));
+        }
+        let _stops = Stops(&stop);
+        work();
+    });
+}
+
 /// Page views, each asked of one process and reported to another, until told to stop.
-pub(crate) fn visitors(site: &Site<'_>, seed: Seed, promises: &Promises, stop: &AtomicBool) {
+fn visitors(site: &Site<'_>, seed: Seed, promises: &Promises, stop: &AtomicBool) {
     let mut dice = Dice::new(seed);
     while !stop.load(Ordering::Relaxed) {
         // Who was asked may be killed meanwhile: then nothing was promised.
@@ -114,16 +136,9 @@ fn home() -> Home {
 fn processes_that_are_killed_one_by_one_lose_and_double_bill_nothing() {
     let (seed, times) = (setting("LITFASS_SEED", rand_seed()), setting("LITFASS_KILLS", 50) / 4);
     println!("LITFASS_SEED={seed}, {times} kills");
-    let (home, promises, stop) = (home(), Promises::default(), AtomicBool::new(false));
+    let (home, promises) = (home(), Promises::default());
     let site = Site::open(&home);
-    std::thread::scope(|scope| {
-        for caller in 0..CALLERS {
-            let (site, promises, stop) = (&site, &promises, &stop);
-            scope.spawn(move || visitors(site, Seed(seed).derive(100 + caller), promises, stop));
-        }
-        kills(&site, Seed(seed), &promises, times);
-        stop.store(true, Ordering::Relaxed);
-    });
+    under_load(&site, Seed(seed), &promises, || kills(&site, Seed(seed), &promises, times));
     // One decides no more: its leases are closed all the same, for somebody stands in for its part of the log.
     site.kill(DECIDE[0]);
     comes_to_rest(&home);
