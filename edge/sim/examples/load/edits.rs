@@ -15,7 +15,8 @@ use crate::traffic::Shoppers;
 
 const SINGLE: u64 = 300;
 const BULK_ROWS: u64 = 10_000;
-const FLIPS: u64 = 15;
+/// Even, so that the page is full again after them.
+const FLIPS: u64 = 16;
 const KILLS: u64 = 15;
 /// Beyond every bid.
 const PROHIBITIVE_MICROS: u64 = 1_000_000_000_000;
@@ -28,6 +29,8 @@ pub(crate) struct Edited {
     pub(crate) rows_per_second: f64,
     /// Ascending.
     pub(crate) served: Vec<Duration>,
+    /// Ascending; begun when the bulk was answered, which is then remade with every change until it is merged into a new base.
+    pub(crate) served_after_bulk: Vec<Duration>,
     /// From sending a kill to its answer, ascending: no decision that begins later shows what was killed.
     pub(crate) killed: Vec<Duration>,
 }
@@ -41,12 +44,17 @@ struct Desk<'a> {
 pub(crate) fn measure(server: &Server, shoppers: &Shoppers, line_items: u64) -> Result<Edited> {
     let mut desk = Desk { door: HttpDoor::new(server.address), shoppers, asked: 2_000_000 };
     let singles_per_second = desk.singles(line_items)?;
+    let served = sorted(FLIPS, |n| desk.flip(n))?;
     let rows_per_second = desk.bulk(line_items)?;
-    let mut served = (0..FLIPS).map(|n| desk.flip(n)).collect::<Result<Vec<_>>>()?;
-    let mut killed = (0..KILLS).map(|_| desk.kill()).collect::<Result<Vec<_>>>()?;
-    served.sort_unstable();
-    killed.sort_unstable();
-    Ok(Edited { singles_per_second, rows_per_second, served, killed })
+    let served_after_bulk = sorted(FLIPS, |n| desk.flip(n))?;
+    let killed = sorted(KILLS, |_| desk.kill())?;
+    Ok(Edited { singles_per_second, rows_per_second, served, served_after_bulk, killed })
+}
+
+fn sorted(count: u64, change: impl FnMut(u64) -> Result<Duration>) -> Result<Vec<Duration>> {
+    let mut took = (0..count).map(change).collect::<Result<Vec<_>>>()?;
+    took.sort_unstable();
+    Ok(took)
 }
 
 impl Desk<'_> {

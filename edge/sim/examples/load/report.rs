@@ -107,6 +107,8 @@ pub(crate) fn edits(rows: &[Served]) -> String {
         "rows/s in bulk",
         "change → served ms: median",
         "worst",
+        "right after the bulk: median",
+        "worst",
         "kill ms: median",
         "worst",
     ];
@@ -115,7 +117,8 @@ pub(crate) fn edits(rows: &[Served]) -> String {
         rows.iter().map(|Served { ads, edited, .. }| {
             let mut cells = vec![ads.to_string()];
             cells.extend([edited.singles_per_second, edited.rows_per_second].map(|rate| format!("{rate:.0}")));
-            cells.extend([&edited.served, &edited.killed].into_iter().flat_map(|times| median_and_worst(times)));
+            let times = [&edited.served, &edited.served_after_bulk, &edited.killed];
+            cells.extend(times.into_iter().flat_map(|times| median_and_worst(times)));
             cells
         }),
     )

@@ -43,9 +43,10 @@ CREATE TABLE IF NOT EXISTS catalog_indexed (
 INSERT OR IGNORE INTO catalog_indexed VALUES (1, 0);
 ";
 
-/// Parents before what hangs on them.
+/// Parents before what hangs on them. Not by the index that has this order: it would be read from end to end for one change.
 const CHANGED: &str = "SELECT c.sequence, c.kind, c.id, c.created_ms, c.payload
-    FROM catalog_changes AS c CROSS JOIN catalog_current AS n ON n.kind = c.kind AND n.id = c.id AND n.sequence = c.sequence
+    FROM catalog_changes AS c NOT INDEXED
+    CROSS JOIN catalog_current AS n ON n.kind = c.kind AND n.id = c.id AND n.sequence = c.sequence
     WHERE c.sequence > ?1 ORDER BY c.kind, c.id";
 
 /// One object's row.
