@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::{bench, fuzz, kafka, mutants, quickstart, step, traces, workspace};
+use crate::{apt, bench, fuzz, kafka, mutants, postgres, quickstart, step, traces, workspace};
 
 /// One area of the long tier.
 struct Area {
@@ -11,7 +11,7 @@ struct Area {
     run: fn() -> Result<()>,
 }
 
-const AREAS: [Area; 12] = [
+const AREAS: [Area; 13] = [
     Area {
         name: "power-loss",
         shows: "nothing acknowledged is lost, over 10,000 seeds of lost writes",
@@ -27,6 +27,11 @@ const AREAS: [Area; 12] = [
         name: "kafka",
         shows: "the event log in Kafka, killed in between: the port's contract, then a site of six processes",
         run: kafka,
+    },
+    Area {
+        name: "processes",
+        shows: "six processes apart on PostgreSQL and Kafka, clocks 30 s apart, everything killed in between: the money is exact",
+        run: processes,
     },
     Area {
         name: "mutants",
@@ -109,6 +114,14 @@ fn kafka() -> Result<()> {
     let mut whole = step::cargo();
     whole.args(["test", "-p", "litfass-server", "--features", "kafka", "--test", "it", "kafka::"]);
     step::run(broker.known_to(whole.args(["--", "--test-threads=1", "--nocapture"])))
+}
+
+fn processes() -> Result<()> {
+    let (broker, postgres, clocks) = (kafka::Broker::start()?, postgres::ready()?, apt::shifted_clocks()?);
+    let mut test = step::cargo();
+    test.args(["test", "-p", "litfass-server", "--features", "kafka", "--test", "it", "deployment::"]);
+    test.envs(postgres.iter().map(|folder| ("LITFASS_POSTGRES", folder))).env("LITFASS_FAKETIME", clocks);
+    step::run(broker.known_to(test.args(["--", "--nocapture"])))
 }
 
 /// The committed fixture in both builds, then a long log.

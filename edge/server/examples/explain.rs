@@ -17,6 +17,7 @@ use litfass_server::explain::{Viewpoint, explanation};
 use litfass_server::node::{Node, Running, system_clock};
 use litfass_server::pacing_tables::PacingHistory;
 use litfass_server::replay::{Window, Worlds, recompute_window, replay};
+use litfass_store::database::Place;
 use litfass_types::{DecisionId, Device, Nanos, PlacementId, TenantId, Timestamp, Traffic, UserHash};
 
 const DECISIONS: u64 = 20_000;
@@ -26,7 +27,8 @@ const COMMANDS: usize = 30;
 fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let data_dir = folder.path().join("data");
-    Visit::shop(1).load_catalog(&DataDir::open(&data_dir)?, system_clock().now())?;
+    let data = DataDir::open(&data_dir)?;
+    Visit::shop(1).load_catalog(&data, &Place::from(&data.database()), system_clock().now())?;
     let config = Config::from_text(
         "[params]\nrecord_full_ppm = 1000000\n",
         [("LITFASS_SERVER_DATA_DIR".to_owned(), data_dir.display().to_string())],
@@ -107,7 +109,7 @@ fn again(node: &Node) -> Result<()> {
     let settling = began.elapsed();
     let began = Instant::now();
     let tables = PacingHistory::read(&*node.log, Timestamp(0), Timestamp(i64::MAX))?;
-    let mut worlds = Worlds::open(node.data.clone(), tables)?;
+    let mut worlds = Worlds::open(node.data.clone(), &node.vault.place(), tables)?;
     let decided = recompute_window(&*node.log, window, &mut worlds, |_, _| ())?;
     let deciding = began.elapsed();
     println!("\n| what | decisions | differ | decisions/s |\n|---|---|---|---|");

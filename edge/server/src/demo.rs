@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use litfass_sim::{HttpDoor, InBasket, LoggedVisit, Pace, Replay, Shop, Size, Tally, Visitors, drive};
 use litfass_store::catalog::CatalogStore;
+use litfass_store::database::Place;
 use litfass_train::dataset::{BoughtLine, Dataset, OutcomeLine, RequestLine};
 use litfass_types::Timestamp;
 use serde_json::{Value, json};
@@ -52,12 +53,12 @@ impl Visit {
     ///
     /// # Errors
     /// When the data directory cannot be written.
-    pub fn load_catalog(&self, data: &DataDir, now: Timestamp) -> Result<()> {
+    pub fn load_catalog(&self, data: &DataDir, place: &Place, now: Timestamp) -> Result<()> {
         let bytes = match self {
             Self::Shop(shop) => shop_file(shop, data, now)?,
             Self::Log { catalog, .. } => catalog.clone(),
         };
-        CatalogStore::open(&data.database())?.load_bytes(&bytes, now)?;
+        CatalogStore::open(place)?.load_bytes(&bytes, now)?;
         Ok(())
     }
 

@@ -2,11 +2,11 @@
 //!
 //! What an edit commits is told to the worker that serves the catalog, so nobody waits for its next poll.
 
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use litfass_store::catalog::{CatalogError, CatalogStore};
+use litfass_store::database::Place;
 
 /// Wakes the worker that follows the catalog store.
 #[derive(Clone, Debug, Default)]
@@ -38,8 +38,8 @@ pub struct Editor {
 impl Editor {
     /// # Errors
     /// When the database cannot be opened, or its index not be brought up to date.
-    pub fn open(database: &Path) -> Result<Self, CatalogError> {
-        let mut writing = CatalogStore::open(database)?;
+    pub fn open(database: &Place) -> Result<Self, CatalogError> {
+        let writing = CatalogStore::open(database)?;
         writing.bring_index_up_to_date()?;
         let reading = CatalogStore::open(database)?;
         Ok(Self { writing: Mutex::new(writing), reading: Mutex::new(reading), told: Told::default() })

@@ -4,7 +4,6 @@
 //! the ledger has not seen, then folds, and only then decisions.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
@@ -18,6 +17,7 @@ use litfass_ledger::{HolderId, Terms};
 use litfass_retrieval::SourceLimits;
 use litfass_store::audit::AuditLog;
 use litfass_store::catalog::{CatalogStore, Follower};
+use litfass_store::database::Place;
 use litfass_store::fold::{
     CapCounters, Choices, Fold, FoldOptions, FoldRunner, FoldThread, Progress, SignalCounts, SignalsAt, Viewers,
 };
@@ -250,8 +250,9 @@ impl Stores {
 impl Money {
     fn catch_up(stores: &Stores, config: &Config) -> Result<Self> {
         let mut admin = admin_worker(stores)?;
-        let named = || stores.data.database().display().to_string();
-        let store = CatalogStore::open(&stores.data.database()).with_context(named)?;
+        let place = stores.vault.place();
+        let named = || place.to_string();
+        let store = CatalogStore::open(&place).with_context(named)?;
         let (follower, loaded) =
             Follower::open(store, size(config.catalog.overlay_objects_max.into())).with_context(named)?;
         let mut limits = match &admin {
@@ -332,11 +333,11 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         clock: clock.clone(),
         metrics: Arc::clone(&metrics),
     };
-    let database = stores.data.database();
-    let (ledger, editor) = (stores.vault.reader()?, Arc::new(Editor::open(&database)?));
+    let place = stores.vault.place();
+    let (ledger, editor) = (stores.vault.reader()?, Arc::new(Editor::open(&place)?));
     let applied = money.admin.as_ref().map_or_else(|| watch::channel(0).1, |admin| admin.applied.subscribe());
     let desk = Desk { log: Arc::clone(&log), clock: clock.clone(), applied };
-    let (keys, audit, gateway) = entrance(&database, &config)?;
+    let (keys, audit, gateway) = entrance(&place, &config)?;
     let (live, data) = (Arc::clone(&folded.live), stores.data.clone());
     let (pacing, learning, folds, began) = (Arc::default(), Arc::default(), runner.progress(), Instant::now());
     let readiness = readiness(&config, stores, Arc::clone(&folds))?;
@@ -406,11 +407,11 @@ fn readiness(config: &Config, stores: &Stores, folds: Arc<Progress>) -> Result<R
 }
 
 /// Who may come in, who came, and what becomes of a request before it is decided.
-fn entrance(database: &Path, config: &Config) -> Result<(Arc<Keys>, AuditLog, Gateway)> {
-    let named = || database.display().to_string();
+fn entrance(place: &Place, config: &Config) -> Result<(Arc<Keys>, AuditLog, Gateway)> {
+    let named = || place.to_string();
     let allowance = Allowance { per_second: config.access.rate, burst: span(config.access.burst) };
-    let keys = Keys::open(database, config.server.listen.ip().is_loopback(), allowance).with_context(named)?;
-    Ok((Arc::new(keys), AuditLog::open(database).with_context(named)?, Gateway::open(&config.gateway)?))
+    let keys = Keys::open(place, config.server.listen.ip().is_loopback(), allowance).with_context(named)?;
+    Ok((Arc::new(keys), AuditLog::open(place).with_context(named)?, Gateway::open(&config.gateway)?))
 }
 
 fn catalog_worker(node: &Node, stores: &Stores, follower: Follower, limits: Limiting) -> Result<CatalogWorker> {
@@ -488,7 +489,7 @@ fn admin_worker(stores: &Stores) -> Result<Option<AdminWorker>> {
         partition,
         position: None,
         applied: watch::Sender::new(0),
-        audit: CommandAudit::open(stores.log(), AuditLog::open(&stores.data.database())?, partition)?,
+        audit: CommandAudit::open(stores.log(), AuditLog::open(&stores.vault.place())?, partition)?,
     }))
 }
 

@@ -1,4 +1,5 @@
-//! Where the money is kept: in the data directory, or in a PostgreSQL database. It is chosen once, when the process starts.
+//! Where money, catalog, API keys and audit log are kept: in the data directory, or in a PostgreSQL database. It is chosen once,
+//! when the process starts.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,6 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use litfass_ledger::Terms;
+use litfass_store::database::Place;
+#[cfg(feature = "postgres")]
+use litfass_store::database::Server;
 use litfass_store::ledger::{Interrupter, Ledger, LedgerReader, SqliteLedger, SqliteLedgerReader};
 #[cfg(feature = "postgres")]
 use litfass_store::ledger::{PostgresLedger, PostgresLedgerReader};
@@ -20,28 +24,52 @@ pub enum Vault {
     File(PathBuf),
     /// Its readers share their connections.
     #[cfg(feature = "postgres")]
-    Server(DatabaseUrl, Arc<PostgresLedgerReader>),
+    Server(DatabaseUrl, Arc<PostgresLedgerReader>, Place),
+}
+
+/// Where catalog, keys and audit log are.
+///
+/// # Errors
+/// When the database is not there, or this program was built without what it takes to reach it.
+pub fn place(config: &Config, data: &DataDir) -> Result<Place> {
+    let url = &config.database.url;
+    url.address().map_or_else(|| Ok(Place::File(data.database())), |address| on_server(url, address))
+}
+
+#[cfg(feature = "postgres")]
+fn on_server(url: &DatabaseUrl, address: &str) -> Result<Place> {
+    let server = Server::open(address, url.to_string()).with_context(|| url.to_string())?;
+    Ok(Place::Server(Arc::new(server)))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn on_server(url: &DatabaseUrl, _: &str) -> Result<Place> {
+    anyhow::bail!("database.url: {url} cannot be reached: this program was built without the feature `postgres`")
 }
 
 impl Vault {
     /// # Errors
     /// When the database is not there, or this program was built without what it takes to reach it.
     pub fn open(config: &Config, data: &DataDir) -> Result<Self> {
-        match config.database.url.address() {
-            None => Ok(Self::File(data.database())),
-            Some(address) => Self::on_server(&config.database.url, address),
+        match place(config, data)? {
+            Place::File(path) => Ok(Self::File(path)),
+            #[cfg(feature = "postgres")]
+            place @ Place::Server(_) => {
+                let url = config.database.url.clone();
+                let reader = PostgresLedgerReader::open(url.address().unwrap_or_default());
+                Ok(Self::Server(url.clone(), Arc::new(reader.with_context(|| format!("the ledger in {url}"))?), place))
+            }
         }
     }
 
-    #[cfg(feature = "postgres")]
-    fn on_server(url: &DatabaseUrl, address: &str) -> Result<Self> {
-        let reader = PostgresLedgerReader::open(address).with_context(|| format!("the ledger in {url}"))?;
-        Ok(Self::Server(url.clone(), Arc::new(reader)))
-    }
-
-    #[cfg(not(feature = "postgres"))]
-    fn on_server(url: &DatabaseUrl, _: &str) -> Result<Self> {
-        anyhow::bail!("database.url: {url} cannot be reached: this program was built without the feature `postgres`")
+    /// Where catalog, keys and audit log are.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match self {
+            Self::File(path) => Place::File(path.clone()),
+            #[cfg(feature = "postgres")]
+            Self::Server(.., place) => place.clone(),
+        }
     }
 
     /// # Errors
@@ -55,7 +83,7 @@ impl Vault {
             }
             // Grants are dated by the server's own clock: it is the same for all processes.
             #[cfg(feature = "postgres")]
-            Self::Server(url, _) => {
+            Self::Server(url, ..) => {
                 let ledger = PostgresLedger::open(url.address().unwrap_or_default(), terms);
                 Ok(Arc::new(ledger.with_context(|| self.to_string())?))
             }
@@ -74,7 +102,7 @@ impl Vault {
                 Ok((Arc::new(reader), stopped))
             }
             #[cfg(feature = "postgres")]
-            Self::Server(_, reader) => Ok((Arc::new(reader.within(limit)), Stopped(None))),
+            Self::Server(_, reader, _) => Ok((Arc::new(reader.within(limit)), Stopped(None))),
         }
     }
 
@@ -84,7 +112,7 @@ impl Vault {
         match self {
             Self::File(path) => Ok(Arc::new(SqliteLedgerReader::open(path).with_context(|| self.to_string())?)),
             #[cfg(feature = "postgres")]
-            Self::Server(_, reader) => Ok(Arc::<PostgresLedgerReader>::clone(reader)),
+            Self::Server(_, reader, _) => Ok(Arc::<PostgresLedgerReader>::clone(reader)),
         }
     }
 }
@@ -104,7 +132,7 @@ impl fmt::Display for Vault {
         match self {
             Self::File(path) => write!(f, "the ledger in {}", path.display()),
             #[cfg(feature = "postgres")]
-            Self::Server(url, _) => write!(f, "the ledger in {url}"),
+            Self::Server(url, ..) => write!(f, "the ledger in {url}"),
         }
     }
 }

@@ -4,14 +4,13 @@
 //! raises the version that readers in other processes watch, and writes its row of the audit log, in one transaction.
 
 use std::fmt;
-use std::path::Path;
 
 use litfass_types::{AdvertiserId, TenantId, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde_json::{Value, json};
 
 use crate::audit;
-use crate::migrate::connect;
+use crate::database::sql::{Row, Transaction, bind};
+use crate::database::{Database, DatabaseError, Place};
 
 pub(crate) const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS access_key (
@@ -161,31 +160,26 @@ impl KeyRow {
 /// Why keys could not be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The disk, its permissions, or another process that kept the database locked; a retry may help.
+    /// The disk, its permissions, a server that is gone, or another process that kept the database locked; a retry may help.
     #[error("the database of API keys failed: {0}")]
-    Database(#[from] rusqlite::Error),
+    Database(#[from] DatabaseError),
     #[error("there are {KEYS_MAX} keys already, and that is the most")]
     Full,
 }
 
-/// The keys' part of `litfass.db`, through a connection of its own.
+/// The keys' part of the database.
+#[derive(Debug)]
 pub struct KeyStore {
-    pub(crate) connection: Connection,
-}
-
-impl fmt::Debug for KeyStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyStore({:?})", self.connection.path())
-    }
+    database: Database,
 }
 
 impl KeyStore {
     /// Opens the database, whose tables are there.
     ///
     /// # Errors
-    /// When the file cannot be opened or is no database.
-    pub fn open(database: &Path) -> Result<Self, KeyError> {
-        Ok(Self { connection: connect(database)? })
+    /// When it cannot be opened or is no database.
+    pub fn open(place: impl Into<Place>) -> Result<Self, KeyError> {
+        Ok(Self { database: Database::open(&place.into())? })
     }
 
     /// How many changes there have been, by any process.
@@ -193,8 +187,8 @@ impl KeyStore {
     /// # Errors
     /// When the database fails.
     pub fn version(&self) -> Result<u64, KeyError> {
-        let mut select = self.connection.prepare_cached("SELECT changes FROM access_version")?;
-        Ok(select.query_row([], |row| row.get::<_, i64>(0))?.cast_unsigned())
+        let version = |tx: &Transaction<'_>| tx.number("SELECT changes FROM access_version", &[]);
+        Ok(self.database.read(version)?.cast_unsigned())
     }
 
     /// Every key that was ever made, by id.
@@ -202,24 +196,20 @@ impl KeyStore {
     /// # Errors
     /// When the database fails or holds what this version does not know.
     pub fn all(&self) -> Result<Vec<KeyRow>, KeyError> {
-        let mut select = self.connection.prepare_cached(&format!("{SELECT} ORDER BY id"))?;
-        let rows = select.query_map([], key_row)?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        Ok(self.database.read(|tx| tx.list(&format!("{SELECT} ORDER BY id"), &[], key_row))?)
     }
 
     /// # Errors
     /// When there are too many already, or the database fails.
     pub fn create(&mut self, key: &NewKey, who: &str, now: Timestamp) -> Result<KeyRow, KeyError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let count: i64 = transaction.query_row("SELECT count(*) FROM access_key", [], |row| row.get(0))?;
-        if count.cast_unsigned() >= KEYS_MAX {
-            return Err(KeyError::Full);
-        }
-        let id = insert(&transaction, key, now)?;
-        let made = selected(&transaction, id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-        written(&transaction, "create", who, now, None, &made)?;
-        transaction.commit()?;
-        Ok(made)
+        self.database.write(|tx| {
+            if tx.number("SELECT count(*) FROM access_key", &[])?.cast_unsigned() >= KEYS_MAX {
+                return Err(KeyError::Full);
+            }
+            let made = insert(tx, key, now)?;
+            written(tx, "create", who, now, None, &made)?;
+            Ok(made)
+        })
     }
 
     /// The key as it is now, revoked; none where there is no such key. A second time changes nothing.
@@ -227,18 +217,17 @@ impl KeyStore {
     /// # Errors
     /// When the database fails.
     pub fn revoke(&mut self, id: KeyId, who: &str, now: Timestamp) -> Result<Option<KeyRow>, KeyError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Some(before) = selected(&transaction, id)? else { return Ok(None) };
-        if before.revoked.is_some() {
-            return Ok(Some(before));
-        }
-        let change = params![id.0.cast_signed(), now.0];
-        transaction.execute("UPDATE access_key SET revoked_ms = ?2 WHERE id = ?1", change)?;
-        transaction.execute("DELETE FROM access_session WHERE key = ?1", [id.0.cast_signed()])?;
-        let after = KeyRow { revoked: Some(now), ..before.clone() };
-        written(&transaction, "revoke", who, now, Some(&before), &after)?;
-        transaction.commit()?;
-        Ok(Some(after))
+        self.database.write(|tx| {
+            let Some(before) = selected(tx, id)? else { return Ok(None) };
+            if before.revoked.is_some() {
+                return Ok(Some(before));
+            }
+            tx.execute("UPDATE access_key SET revoked_ms = ?2 WHERE id = ?1", bind![id.0, now])?;
+            tx.execute("DELETE FROM access_session WHERE key = ?1", bind![id.0])?;
+            let after = KeyRow { revoked: Some(now), ..before.clone() };
+            written(tx, "revoke", who, now, Some(&before), &after)?;
+            Ok(Some(after))
+        })
     }
 }
 
@@ -255,92 +244,95 @@ const SESSIONS_MAX: u32 = 10_000;
 /// Sessions of one key: no key ends those of the others. The oldest go first.
 const SESSIONS_PER_KEY_MAX: u32 = 20;
 
+/// Without a limit, an offset is not understood by every database.
+const ALL: i64 = i64::MAX;
+
 impl KeyStore {
     /// Every session that was not ended, expired ones among them.
     ///
     /// # Errors
     /// When the database fails.
     pub fn sessions(&self) -> Result<Vec<SessionRow>, KeyError> {
-        let mut select = self.connection.prepare_cached("SELECT hash, key, expires_ms FROM access_session")?;
-        let rows = select.query_map([], |row| {
-            let key = KeyId(row.get::<_, i64>(1)?.cast_unsigned());
-            Ok(SessionRow { hash: row.get(0)?, key, expires: Timestamp(row.get(2)?) })
-        })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let read = |row: &Row<'_>| {
+            Ok(SessionRow { hash: row.hash(0)?, key: KeyId(row.unsigned(1)?), expires: row.time(2)? })
+        };
+        self.database.read(|tx| tx.list("SELECT hash, key, expires_ms FROM access_session", &[], read))
     }
 
     /// # Errors
     /// When the database fails.
     pub fn begin_session(&mut self, session: &SessionRow, now: Timestamp) -> Result<(), KeyError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute("DELETE FROM access_session WHERE expires_ms <= ?1", [now.0])?;
-        transaction.execute(
-            "DELETE FROM access_session WHERE hash IN
-             (SELECT hash FROM access_session ORDER BY created_ms DESC, hash LIMIT -1 OFFSET ?1)",
-            [SESSIONS_MAX - 1],
-        )?;
-        transaction.execute(
-            "DELETE FROM access_session WHERE hash IN
-             (SELECT hash FROM access_session WHERE key = ?1 ORDER BY created_ms DESC, hash LIMIT -1 OFFSET ?2)",
-            params![session.key.0.cast_signed(), SESSIONS_PER_KEY_MAX - 1],
-        )?;
-        let row = params![session.hash, session.key.0.cast_signed(), now.0, session.expires.0];
-        transaction.execute("INSERT INTO access_session VALUES (?1, ?2, ?3, ?4)", row)?;
-        changed(&transaction)?;
-        Ok(transaction.commit()?)
+        self.database.write(|tx| {
+            tx.execute("DELETE FROM access_session WHERE expires_ms <= ?1", bind![now])?;
+            tx.execute(
+                "DELETE FROM access_session WHERE hash IN
+                 (SELECT hash FROM access_session ORDER BY created_ms DESC, hash LIMIT ?2 OFFSET ?1)",
+                bind![SESSIONS_MAX - 1, ALL],
+            )?;
+            tx.execute(
+                "DELETE FROM access_session WHERE hash IN
+                 (SELECT hash FROM access_session WHERE key = ?1 ORDER BY created_ms DESC, hash LIMIT ?3 OFFSET ?2)",
+                bind![session.key.0, SESSIONS_PER_KEY_MAX - 1, ALL],
+            )?;
+            let row = bind![&session.hash[..], session.key.0, now, session.expires];
+            tx.execute("INSERT INTO access_session VALUES (?1, ?2, ?3, ?4)", row)?;
+            Ok(changed(tx)?)
+        })
     }
 
     /// # Errors
     /// When the database fails.
     pub fn end_session(&mut self, hash: &[u8; 32]) -> Result<(), KeyError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute("DELETE FROM access_session WHERE hash = ?1", [hash])?;
-        changed(&transaction)?;
-        Ok(transaction.commit()?)
+        self.database.write(|tx| {
+            tx.execute("DELETE FROM access_session WHERE hash = ?1", bind![&hash[..]])?;
+            Ok(changed(tx)?)
+        })
     }
 }
 
 /// Readers in other processes watch this number.
-fn changed(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    transaction.execute("UPDATE access_version SET changes = changes + 1", []).map(|_| ())
+fn changed(tx: &Transaction<'_>) -> Result<(), DatabaseError> {
+    tx.execute("UPDATE access_version SET changes = changes + 1", &[]).map(drop)
 }
 
 const SELECT: &str =
     "SELECT id, hash, role, tenant, advertiser, name, created_ms, expires_ms, revoked_ms, rate FROM access_key";
 
-fn insert(transaction: &Transaction<'_>, key: &NewKey, now: Timestamp) -> rusqlite::Result<KeyId> {
-    let (tenant, advertiser) = (key.scope.tenant(), key.scope.advertiser());
-    transaction.execute(
-        "INSERT INTO access_key (hash, role, tenant, advertiser, name, created_ms, expires_ms, rate)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        params![
-            key.hash,
-            key.role.name(),
-            tenant.map(|id| id.0.cast_signed()),
-            advertiser.map(|id| id.0.cast_signed()),
-            key.name,
-            now.0,
-            key.expires.map(|t| t.0),
-            key.rate
+fn insert(tx: &Transaction<'_>, key: &NewKey, now: Timestamp) -> Result<KeyRow, DatabaseError> {
+    let id = KeyId(tx.number("SELECT coalesce(max(id), 0) + 1 FROM access_key", &[])?.cast_unsigned());
+    let NewKey { hash, role, scope, name, expires, rate } = key.clone();
+    tx.execute(
+        "INSERT INTO access_key (id, hash, role, tenant, advertiser, name, created_ms, expires_ms, rate)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        bind![
+            id.0,
+            &hash[..],
+            role.name(),
+            scope.tenant().map(|id| id.0),
+            scope.advertiser().map(|id| id.0),
+            &name,
+            now,
+            expires,
+            rate
         ],
     )?;
-    Ok(KeyId(transaction.last_insert_rowid().cast_unsigned()))
+    Ok(KeyRow { id, hash, role, scope, name, created: now, expires, revoked: None, rate })
 }
 
-fn selected(connection: &Connection, id: KeyId) -> rusqlite::Result<Option<KeyRow>> {
-    connection.query_row(&format!("{SELECT} WHERE id = ?1"), [id.0.cast_signed()], key_row).optional()
+fn selected(tx: &Transaction<'_>, id: KeyId) -> Result<Option<KeyRow>, DatabaseError> {
+    tx.one(&format!("{SELECT} WHERE id = ?1"), bind![id.0], key_row)
 }
 
 /// What every change of a key does besides.
 fn written(
-    transaction: &Transaction<'_>,
+    tx: &Transaction<'_>,
     action: &str,
     who: &str,
     time: Timestamp,
     before: Option<&KeyRow>,
     after: &KeyRow,
-) -> rusqlite::Result<()> {
-    changed(transaction)?;
+) -> Result<(), DatabaseError> {
+    changed(tx)?;
     let entry = audit::Entry {
         time,
         who: who.to_owned(),
@@ -351,23 +343,22 @@ fn written(
         before: before.map(KeyRow::described),
         after: Some(after.described()),
     };
-    audit::append(transaction, &entry)
+    audit::append(tx, &entry)
 }
 
-fn key_row(row: &Row<'_>) -> rusqlite::Result<KeyRow> {
-    let role: String = row.get(2)?;
-    let unknown = || rusqlite::Error::InvalidColumnType(2, role.clone(), rusqlite::types::Type::Text);
-    let id = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(i64::cast_unsigned));
-    let time = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(Timestamp));
+fn key_row(row: &Row<'_>) -> Result<KeyRow, DatabaseError> {
+    let role = row.text(2)?;
+    let unknown = || DatabaseError::damaged(format!("the role {role:?}"));
+    let (tenant, advertiser) = (row.unsigned_or_null(3)?, row.unsigned_or_null(4)?);
     Ok(KeyRow {
-        id: KeyId(row.get::<_, i64>(0)?.cast_unsigned()),
-        hash: row.get(1)?,
+        id: KeyId(row.unsigned(0)?),
+        hash: row.hash(1)?,
         role: Role::parse(&role).ok_or_else(unknown)?,
-        scope: Scope::of(id(3)?.map(TenantId), id(4)?.map(AdvertiserId)),
-        name: row.get(5)?,
-        created: Timestamp(row.get(6)?),
-        expires: time(7)?,
-        revoked: time(8)?,
-        rate: row.get(9)?,
+        scope: Scope::of(tenant.map(TenantId), advertiser.map(AdvertiserId)),
+        name: row.text(5)?,
+        created: row.time(6)?,
+        expires: row.number_or_null(7)?.map(Timestamp),
+        revoked: row.number_or_null(8)?.map(Timestamp),
+        rate: row.narrow_or_null(9)?,
     })
 }

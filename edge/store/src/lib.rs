@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backup;
 pub mod catalog;
+pub mod database;
 pub mod fold;
 pub mod keys;
 pub mod ledger;

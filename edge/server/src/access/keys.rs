@@ -4,11 +4,11 @@
 //! process is in force before the change is answered; what another process changed (the command line), a moment later.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use litfass_store::database::Place;
 use litfass_store::keys::{KeyError, KeyId, KeyRow, KeyStore, NewKey, Role, Scope, SessionRow};
 use litfass_types::{Duration, Timestamp};
 
@@ -130,8 +130,8 @@ impl InForce {
 impl Keys {
     /// # Errors
     /// When the database cannot be read.
-    pub fn open(database: &Path, loopback: bool, allowance: Allowance) -> Result<Self, KeyError> {
-        let store = KeyStore::open(database)?;
+    pub fn open(place: impl Into<Place>, loopback: bool, allowance: Allowance) -> Result<Self, KeyError> {
+        let store = KeyStore::open(place)?;
         let in_force = ArcSwap::from_pointee(InForce::read(&store, &InForce::default())?);
         Ok(Self { store: Mutex::new(store), in_force, began: Instant::now(), loopback, allowance })
     }

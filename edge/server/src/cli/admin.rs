@@ -71,8 +71,8 @@ impl Args {
 }
 
 fn store(folder: &Folder) -> Result<KeyStore> {
-    let data = folder.open()?;
-    KeyStore::open(&data.database()).with_context(|| data.database().display().to_string())
+    let place = folder.place()?;
+    KeyStore::open(&place).with_context(|| place.to_string())
 }
 
 impl NewKeyArgs {

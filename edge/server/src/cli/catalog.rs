@@ -30,8 +30,8 @@ enum Command {
 impl Args {
     pub(super) fn run(self) -> Result<()> {
         let Command::Load { file, folder } = self.command;
-        let data = folder.open()?;
-        let mut store = CatalogStore::open(&data.database()).with_context(|| data.database().display().to_string())?;
+        let place = folder.place()?;
+        let mut store = CatalogStore::open(&place).with_context(|| place.to_string())?;
         let loaded = store.load(&file, system_clock().now());
         let report = loaded.with_context(|| file.display().to_string())?;
         let (inserted, changed, unchanged) = (report.inserted, report.changed, report.unchanged);

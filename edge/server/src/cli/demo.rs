@@ -15,6 +15,7 @@ use crate::demo::{STATUS_EVERY, Visit, status};
 use crate::live::Truth;
 use crate::node::{Node, Running, system_clock};
 use crate::serve::{asked_to_stop, serve};
+use crate::vault::place;
 use crate::workers::learn::LearnWorker;
 use crate::workers::{Urgency, Workers};
 
@@ -43,7 +44,8 @@ impl Args {
             Some(dir) => Visit::dataset(dir)?,
             None => Visit::shop(self.seed),
         };
-        visit.load_catalog(&DataDir::open(&config.server.data_dir)?, system_clock().now())?;
+        let data = DataDir::open(&config.server.data_dir)?;
+        visit.load_catalog(&data, &place(&config, &data)?, system_clock().now())?;
         let tally = Arc::new(Tally::default());
         let running = Running::open(config, Some(truth(&tally)))?;
         if running.node.keys.exist() {

@@ -57,7 +57,7 @@ pub(super) fn record_of(past: &Past, id: DecisionId) -> Result<DecisionRecord> {
 
 /// Names come from the catalog as it was then; no more of it is read than the record names.
 fn told(past: &Past, record: &DecisionRecord, viewpoint: Viewpoint) -> Result<ExplanationView> {
-    let store = CatalogStore::open(&past.data.database())?;
+    let store = CatalogStore::open(&past.place)?;
     let candidates = record.full.iter().flat_map(|full| &full.candidates).map(|c| c.ad);
     let wanted = Wanted {
         ads: candidates.chain(record.market.entrants.ads().iter().copied()).collect(),

@@ -39,7 +39,7 @@ impl Args {
     pub(super) fn run(self) -> Result<()> {
         let Command::Verify { log, expect_head, folder } = self.command;
         let past = Past::open(&folder)?;
-        let named = || past.data.database().display().to_string();
+        let named = || past.place.to_string();
         let vault = Vault::open(&folder.configured()?, &past.data)?;
         let (kept, reader) = (|| vault.to_string(), vault.reader()?);
         let mut violations = verify(&*reader).with_context(kept)?;
@@ -61,7 +61,7 @@ impl Args {
             }
             violations.extend(found.violations);
         }
-        let audit = AuditLog::open(&past.data.database()).with_context(named)?;
+        let audit = AuditLog::open(&past.place).with_context(named)?;
         let (rows, tampered) = audit.check(expect_head).with_context(named)?;
         let head = audit.head().with_context(named)?.map_or_else(|| "none yet".to_owned(), |head| head.to_string());
         writeln!(out, "the audit log: {} rows in the chain, head {head}", grouped(rows))?;

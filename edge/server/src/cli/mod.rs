@@ -24,9 +24,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use litfass_store::database::Place;
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::vault::place;
 
 /// A self-hosted ad platform: decisions, auctions, budgets, tracking, billing and learning in one binary.
 #[derive(Parser, Debug)]
@@ -119,6 +121,11 @@ impl Folder {
     /// The folder, made where there is none.
     fn open(&self) -> anyhow::Result<DataDir> {
         DataDir::open(&self.configured()?.server.data_dir)
+    }
+
+    /// The database with catalog, keys and audit log; the folder is made where there is none.
+    fn place(&self) -> anyhow::Result<Place> {
+        place(&self.configured()?, &self.open()?)
     }
 
     /// The folder, which must be there: a command that reads makes none.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use litfass_store::database::Place;
 use litfass_store::log::EventLog;
 use litfass_types::Timestamp;
 
@@ -15,11 +16,14 @@ use crate::event_log;
 use crate::node::system_clock;
 use crate::pacing_tables::PacingHistory;
 use crate::replay::{Window, Worlds};
+use crate::vault::place;
 
 /// A data directory and the log in it, to be read.
 pub(super) struct Past {
     pub(super) data: DataDir,
     pub(super) log: Arc<dyn EventLog>,
+    /// The catalog's.
+    pub(super) place: Place,
 }
 
 impl Past {
@@ -27,13 +31,14 @@ impl Past {
     pub(super) fn open(folder: &Folder) -> Result<Self> {
         let data = folder.existing()?;
         let log = event_log::open_to_read(&data, &system_clock())?;
-        Ok(Self { data, log })
+        let place = place(&folder.configured()?, &data)?;
+        Ok(Self { data, log, place })
     }
 }
 
 /// The worlds of decisions between two moments.
 pub(super) fn worlds(past: &Past, from: Timestamp, until: Timestamp) -> Result<Worlds> {
-    Worlds::open(past.data.clone(), PacingHistory::read(&*past.log, from, until)?)
+    Worlds::open(past.data.clone(), &past.place, PacingHistory::read(&*past.log, from, until)?)
 }
 
 /// Which decisions are looked at.

@@ -29,7 +29,7 @@ impl Args {
     pub(super) fn run(self) -> Result<()> {
         let past = Past::open(&self.folder)?;
         let line_item = LineItemId(self.line_item);
-        let mut store = CatalogStore::open(&past.data.database())?;
+        let store = CatalogStore::open(&past.place)?;
         let catalog = store.read_catalog()?;
         let window = self.stretch.window();
         let question = Question { log: &*past.log, catalog: &catalog, line_item, window, decisions_max: u64::MAX };

@@ -137,7 +137,7 @@ settings! {
     }
     /// Where the money is kept.
     Database "database" as database {
-        url: DatabaseUrl = "", "ledger", "A PostgreSQL database for the ledger: `postgres://user:password@host/name`. Without one it is kept in the data directory. The catalog, keys and the audit log are kept there in any case.";
+        url: DatabaseUrl = "", "ledger", "A PostgreSQL database for ledger, catalog, API keys and audit log: `postgres://user:password@host/name`. Without one they are kept in the data directory.";
     }
     /// The three times of the money, and the sweep.
     Ledger "ledger" as ledger {

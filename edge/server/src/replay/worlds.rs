@@ -13,6 +13,7 @@ use litfass_decide::{Rules, World, WorldVersion};
 use litfass_rank::RankProfile;
 use litfass_retrieval::{AdSignals, SourceIndex};
 use litfass_store::catalog::CatalogStore;
+use litfass_store::database::Place;
 use litfass_store::storage::{Disk, read_whole};
 use litfass_train::artifact;
 use litfass_types::{CatalogVersion, Timestamp};
@@ -43,8 +44,8 @@ pub struct Worlds {
 impl Worlds {
     /// # Errors
     /// When the catalog's database cannot be opened.
-    pub fn open(data: DataDir, pacing: PacingHistory) -> Result<Self> {
-        let store = CatalogStore::open(&data.database())?;
+    pub fn open(data: DataDir, place: &Place, pacing: PacingHistory) -> Result<Self> {
+        let store = CatalogStore::open(place)?;
         let (catalogs, profiles, rules) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Ok(Self { data, store, pacing, catalogs, profiles, rules, last: None })
     }

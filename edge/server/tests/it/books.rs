@@ -10,9 +10,11 @@ use std::time::Duration;
 use litfass_decide::DecisionRecord;
 use litfass_events::{Delivery, EventKind};
 use litfass_ledger::{Amount, Chain, ControlId};
+use litfass_server::config::Config;
 use litfass_server::data_dir::DataDir;
 use litfass_server::event_log;
-use litfass_store::ledger::{LedgerReader, SqliteLedgerReader, verify};
+use litfass_server::vault::Vault;
+use litfass_store::ledger::{LedgerReader, verify};
 use litfass_store::log::{Clock, Entry, EventLog, ReadError};
 use litfass_store::wire::{self, Body};
 use litfass_types::{DecisionId, EventId, LineItemId, Position, Timestamp};
@@ -63,8 +65,11 @@ pub(crate) fn open_log(data: &Path) -> Arc<dyn EventLog> {
     event_log::open_to_read(&DataDir::existing(data).unwrap(), &clock).unwrap()
 }
 
-pub(crate) fn open_ledger(data: &Path) -> SqliteLedgerReader {
-    SqliteLedgerReader::open(&data.join("litfass.db")).unwrap()
+/// Wherever the configuration beside the directory says that it is.
+pub(crate) fn open_ledger(data: &Path) -> Arc<dyn LedgerReader> {
+    let file = data.with_file_name("litfass.toml");
+    let config = Config::load(file.exists().then_some(&*file), []).unwrap();
+    Vault::open(&config, &DataDir::existing(data).unwrap()).unwrap().reader().unwrap()
 }
 
 /// Every committed entry, partition by partition.
@@ -156,9 +161,9 @@ pub(crate) fn ended(data: &Path) -> (BTreeMap<LineItemId, Ended>, u64) {
 /// The invariants of the ledger itself, and that nothing is reserved any more.
 pub(crate) fn at_rest(data: &Path) {
     let reader = open_ledger(data);
-    let violations = verify(&reader).unwrap();
+    let violations = verify(&*reader).unwrap();
     assert!(violations.is_empty(), "{violations:#?}");
-    assert!(!is_leased(&reader), "every lease is closed");
+    assert!(!is_leased(&*reader), "every lease is closed");
 }
 
 /// Whether any budget is still reserved.
@@ -184,7 +189,7 @@ pub(crate) fn available(data: &Path, line_item: LineItemId) -> i128 {
     let deliveries = reader.delivery().unwrap();
     let chains: Vec<Chain> =
         deliveries.iter().map(|delivery| delivery.chain).filter(|chain| chain.line_item == line_item).collect();
-    let funds = litfass_store::ledger::funds(&reader, &chains).unwrap();
+    let funds = litfass_store::ledger::funds(&*reader, &chains).unwrap();
     funds.into_iter().map(Amount::nanos).min().unwrap_or(0)
 }
 

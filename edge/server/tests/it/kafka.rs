@@ -13,12 +13,12 @@ use crate::kill::{sellers, the_command_line_verifies};
 use crate::process::{CONFIG, Home, now_ms, setting};
 use crate::processes::{ADMIN, DECIDE, EVENTS, Site, answers, comes_to_rest, under_load};
 
-fn said(name: &str) -> String {
+pub(crate) fn said(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: `cargo xtask verify kafka` sets it"))
 }
 
 /// A start may take longer than the script waits, where others need the machine too.
-fn broker(word: &str) {
+pub(crate) fn broker(word: &str) {
     let told = || Command::new(said("LITFASS_KAFKA")).arg(word).stdout(Stdio::null()).status().unwrap().success();
     assert!((0..5).any(|_| told()), "the broker could not be told to {word}");
 }

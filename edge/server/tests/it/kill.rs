@@ -164,7 +164,7 @@ pub(crate) fn come_to_rest(home: &Home) -> Value {
     let server = home.serve();
     let ends = books::ends(&home.data());
     wait_for("the ledger to have read the log", || books::has_caught_up(&home.data(), &ends).then_some(()));
-    wait_for("every lease to be closed", || (!books::is_leased(&books::open_ledger(&home.data()))).then_some(()));
+    wait_for("every lease to be closed", || (!books::is_leased(&*books::open_ledger(&home.data()))).then_some(()));
     let live = settled_live(&server, &home.data());
     assert!(server.stop().success());
     live

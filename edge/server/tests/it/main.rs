@@ -20,6 +20,8 @@ mod catalogs;
 #[allow(dead_code, reason = "the ledger's own tests use more of it")]
 #[path = "../../../store/tests/it/ledger/cluster.rs"]
 mod cluster;
+#[cfg(all(feature = "kafka", feature = "postgres"))]
+mod deployment;
 mod dice;
 mod disk;
 mod gateway;

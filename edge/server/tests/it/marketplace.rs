@@ -325,7 +325,7 @@ fn a_marketplace_is_made_edited_and_billed_over_http_and_its_books_agree() {
     assert!(theirs.is_disjoint(&others));
     reaches_nothing_of(&server, &small, &large, *theirs.first().unwrap());
     reaches_nothing_of(&server, &large, &small, *others.first().unwrap());
-    wait_for("every lease to be closed", || (!books::is_leased(&books::open_ledger(&home.data()))).then_some(()));
+    wait_for("every lease to be closed", || (!books::is_leased(&*books::open_ledger(&home.data()))).then_some(()));
     assert!(server.stop().success());
     let logged = Logged::read(&home.data());
     println!(

@@ -91,7 +91,7 @@ fn write(folder: &Path) {
     let data = home.data();
     wait_for("everything to be billed and no lease to be open", || {
         let billed = books::has_caught_up(&data, &books::ends(&data));
-        (billed && !books::is_leased(&books::open_ledger(&data))).then_some(())
+        (billed && !books::is_leased(&*books::open_ledger(&data))).then_some(())
     });
     let said = found(&mut caller, &data, &shown[0].decision, &shown[0].click);
     assert!(server.stop().success());
@@ -180,7 +180,7 @@ fn a_directory_of_the_first_format_is_served_with_everything_in_it() {
     assert!(server.stop().success());
     let logged = Logged::read(&home.data());
     assert!(logged.decisions.keys().any(|id| id.to_string() == decision));
-    assert_eq!(verify(&books::open_ledger(&home.data())).unwrap(), []);
+    assert_eq!(verify(&*books::open_ledger(&home.data())).unwrap(), []);
 }
 
 /// A copy with one file replaced is refused with its name.

@@ -86,8 +86,9 @@ impl Home {
 
     /// A finished command on this directory: whether it succeeded, and what it said.
     pub(crate) fn command(&self, arguments: &[&str]) -> (ExitStatus, String) {
-        let data = self.data();
-        self.say(&[arguments, &["--data-dir", data.to_str().unwrap()]].concat())
+        let (data, config) = (self.data(), self.config());
+        let folder = ["--data-dir", data.to_str().unwrap(), "--config", config.to_str().unwrap()];
+        self.say(&[arguments, &folder].concat())
     }
 
     /// The same, of a command that is told nothing of the directory.
@@ -120,6 +121,24 @@ impl Home {
     /// Starts a process of that name and roles and waits until it listens.
     pub(crate) fn serve_as(&self, name: &str, roles: &str) -> Litfass {
         self.start(self.serving().env("LITFASS_SERVER_NAME", name).env("LITFASS_SERVER_ROLES", roles))
+    }
+
+    #[cfg(all(feature = "kafka", feature = "postgres"))]
+    /// The same with a clock that is off by that many seconds, and, unless it is the first of its site, with a data directory of its own
+    /// that has nothing in common with the others' but the secrets.
+    pub(crate) fn serve_apart(&self, name: &str, roles: &str, seconds: i64, first: bool) -> Litfass {
+        let data = if first { self.data() } else { self.folder.path().join(format!("data-{name}")) };
+        let (secrets, own) = (self.data().join("secrets"), data.join("secrets"));
+        if !first && !own.exists() {
+            fs::create_dir_all(&data).unwrap();
+            std::os::unix::fs::symlink(secrets, own).unwrap();
+        }
+        let library = std::env::var_os("LITFASS_FAKETIME").unwrap();
+        let mut command = self.serving();
+        command.env("LITFASS_SERVER_NAME", name).env("LITFASS_SERVER_ROLES", roles);
+        command.env("LD_PRELOAD", library).env("FAKETIME", format!("{seconds:+}")).env("NO_FAKE_STAT", "1");
+        command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
+        self.start_on(&mut command, &data)
     }
 
     /// Starts serving on an address of its own choice.
@@ -160,14 +179,22 @@ impl Home {
     }
 
     fn spawn(&self, command: &mut Command) -> (Child, PathBuf) {
+        self.spawn_on(command, &self.data())
+    }
+
+    fn spawn_on(&self, command: &mut Command, data: &Path) -> (Child, PathBuf) {
         let log = self.folder.path().join("stderr.log");
         let stderr = File::options().create(true).append(true).open(&log).unwrap();
-        let command = command.arg("--data-dir").arg(self.data());
+        let command = command.arg("--data-dir").arg(data);
         (command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap(), log)
     }
 
     fn start(&self, command: &mut Command) -> Litfass {
-        let (mut child, log) = self.spawn(command);
+        self.start_on(command, &self.data())
+    }
+
+    fn start_on(&self, command: &mut Command, data: &Path) -> Litfass {
+        let (mut child, log) = self.spawn_on(command, data);
         let output = child.stdout.take().unwrap();
         match listening(output) {
             Some(address) => Litfass { child, address, log },

@@ -27,12 +27,24 @@ pub(crate) const ADMIN: &str = "office";
 /// The processes that run just now.
 pub(crate) struct Site<'a> {
     home: &'a Home,
+    /// How many seconds each one's clock is off, where each has a data directory of its own too.
+    clocks: Option<&'a [(&'static str, i64)]>,
     running: Mutex<BTreeMap<&'static str, Litfass>>,
 }
 
 impl<'a> Site<'a> {
     pub(crate) fn open(home: &'a Home) -> Self {
-        let site = Self { home, running: Mutex::default() };
+        Self::begin(home, None)
+    }
+
+    /// As on machines of their own.
+    #[cfg(all(feature = "kafka", feature = "postgres"))]
+    pub(crate) fn apart(home: &'a Home, clocks: &'a [(&'static str, i64)]) -> Self {
+        Self::begin(home, Some(clocks))
+    }
+
+    fn begin(home: &'a Home, clocks: Option<&'a [(&'static str, i64)]>) -> Self {
+        let site = Self { home, clocks, running: Mutex::default() };
         site.start(ADMIN);
         DECIDE.into_iter().chain(EVENTS).for_each(|name| site.start(name));
         site
@@ -40,7 +52,11 @@ impl<'a> Site<'a> {
 
     pub(crate) fn start(&self, name: &'static str) {
         let roles = name.split('_').next().filter(|role| *role != ADMIN).unwrap_or("admin");
-        let process = self.home.serve_as(name, roles);
+        let clock = self.clocks.and_then(|clocks| clocks.iter().find(|(of, _)| *of == name));
+        let process = match clock {
+            None => self.home.serve_as(name, roles),
+            Some((_, seconds)) => self.home.serve_apart(name, roles, *seconds, name == ADMIN),
+        };
         self.running().insert(name, process);
     }
 
@@ -155,7 +171,7 @@ fn processes_that_are_killed_one_by_one_lose_and_double_bill_nothing() {
 pub(crate) fn comes_to_rest(home: &Home) {
     let ends = books::ends(&home.data());
     wait_for("the ledger to have read the log", || books::has_caught_up(&home.data(), &ends).then_some(()));
-    wait_for("every lease to be closed", || (!books::is_leased(&books::open_ledger(&home.data()))).then_some(()));
+    wait_for("every lease to be closed", || (!books::is_leased(&*books::open_ledger(&home.data()))).then_some(()));
 }
 
 fn tell_what_was_billed(home: &Home) {

@@ -1,11 +1,11 @@
 //! A server whose money is in a PostgreSQL database: it decides, bills, refunds, reports and verifies as with the file, also
-//! when the database is restarted under it.
+//! when the database is restarted under it. Several share catalog and keys in it.
 
-use litfass_store::ledger::{LedgerReader, PostgresLedgerReader, verify};
+use litfass_store::catalog::CatalogStore;
+use litfass_store::ledger::{LedgerReader, PostgresLedgerReader, SqliteLedgerReader, verify};
 use serde_json::{Value, json};
 
-use crate::books::open_ledger;
-use crate::caller::{Ad, Caller, page};
+use crate::caller::{Ad, Caller, ads, page};
 use crate::catalogs::{FLOOR_MICROS, HOME, Seller, catalog};
 use crate::cluster::Cluster;
 use crate::process::{Home, wait_for};
@@ -25,7 +25,7 @@ fn deliver(caller: &mut Caller, from: i64) -> Vec<Ad> {
     (from..from + SHOWN)
         .map(|user| {
             let ad = wait_for("an ad", || {
-                crate::caller::ads(&caller.decide(&page(HOME, 1, &format!("user {user}")))).into_iter().next()
+                ads(&caller.decide(&page(HOME, 1, &format!("user {user}")))).into_iter().next()
             });
             assert_eq!(caller.get(&ad.impression).status, 200);
             ad
@@ -65,17 +65,46 @@ fn a_server_keeps_its_money_in_a_database() {
     wait_for("readiness", || (caller.get("/readyz").status == 200).then_some(()));
     assert!(server.stop().success());
 
-    let (config, data) = (home.config(), home.data());
-    let folder = ["--config", config.to_str().unwrap(), "--data-dir", data.to_str().unwrap()];
-    let (status, said) = home.say(&[&["ledger", "verify", "--log"][..], &folder].concat());
+    let data = home.data();
+    let (status, said) = home.command(&["ledger", "verify", "--log"]);
     assert!(status.success() && said.contains("10 billed"), "{said}");
-    let (status, said) = home
-        .say(&[&["report", "--format", "json", "--from", "2026-01-01", "--to", "2045-01-01"][..], &folder].concat());
+    let (status, said) = home.command(&["report", "--format", "json", "--from", "2026-01-01", "--to", "2045-01-01"]);
     assert!(status.success() && said.contains("impressions"), "{said}");
     assert_eq!(verify(&PostgresLedgerReader::open(&url).unwrap()).unwrap(), []);
-    assert_eq!(open_ledger(&data).balances().unwrap(), [], "none of it is in the file");
+    let file = SqliteLedgerReader::open(&data.join("litfass.db")).unwrap();
+    assert_eq!(file.balances().unwrap(), [], "none of it is in the file");
     let again = home.serve();
     assert_eq!(again.caller().get(ACCOUNT).json()["refunds_nanos"].as_str(), Some(PRICE.to_string().as_str()));
+}
+
+#[test]
+fn processes_share_catalog_keys_and_audit_log_in_a_database() {
+    let cluster = Cluster::start(&["fsync=off"]);
+    let home = Home::new();
+    home.configure(&format!("[database]\nurl = \"{}\"\n", cluster.database()));
+    home.load(&catalog(&[Seller::by_the_mille(1)]));
+    let (office, decide) = (home.serve_as("office", "admin"), home.serve_as("decide_1", "decide"));
+    let key = home.key(&["--role", "admin", "--name", "first"]);
+    for server in [&office, &decide] {
+        let mut nobody = server.caller();
+        wait_for("keys to be asked for", || (nobody.get("/metrics").status == 401).then_some(()));
+    }
+    let (mut office, mut decide) = (office.caller().with_key(&key), decide.caller().with_key(&key));
+    wait_for("an ad", || (!ads(&decide.decide(&page(HOME, 1, "u"))).is_empty()).then_some(()));
+    let paused = office.send("PATCH", "/v1/line_items/1001", &json!({ "status": "paused" }).to_string());
+    assert_eq!(paused.status, 200, "{}", paused.json());
+    wait_for("no ad any more", || ads(&decide.decide(&page(HOME, 1, "u"))).is_empty().then_some(()));
+    let told = office.get("/v1/audit").json();
+    let actions: Vec<_> = told["entries"].as_array().unwrap().iter().map(|row| row["action"].clone()).collect();
+    assert!(actions.starts_with(&[json!("update"), json!("create")]), "{told}");
+    let (status, said) = home.command(&["ledger", "verify"]);
+    assert!(status.success() && said.contains("the audit log: 2 rows"), "{said}");
+    assert_eq!(catalog_of(&home), 0, "none of it is in the file");
+}
+
+/// The sequence of a catalog in the data directory.
+fn catalog_of(home: &Home) -> u64 {
+    CatalogStore::open(&home.data().join("litfass.db")).unwrap().version().unwrap().sequence
 }
 
 #[test]

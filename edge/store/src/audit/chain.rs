@@ -7,7 +7,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use crate::database::DatabaseError;
+use crate::database::sql::{Row, Transaction, bind};
 
 pub(super) const TABLE: &str = "
 CREATE TABLE IF NOT EXISTS audit_chain (
@@ -22,6 +23,16 @@ BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
 /// The columns that a link covers, in order.
 const COLUMNS: &str = "id, time_ms, who, action, tenant, kind, object, before, after";
+const KINDS: [Kind; 9] = {
+    use Kind::{Number, Text};
+    [Number, Number, Text, Text, Number, Text, Text, Text, Text]
+};
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Number,
+    Text,
+}
 
 /// BLAKE3 over the link before and the row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,47 +86,73 @@ pub enum Tampered {
 }
 
 /// Links the row that was just written. Its transaction is the only writer.
-pub(super) fn append(connection: &Connection, id: i64) -> rusqlite::Result<()> {
-    let before = last(connection)?.map_or(Link::FIRST, |head| head.link);
-    let link = connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM audit WHERE id = ?1"))?
-        .query_row([id], |row| linked(before, row))?;
-    connection.prepare_cached("INSERT INTO audit_chain VALUES (?1, ?2)")?.execute(params![id, link.0])?;
-    Ok(())
+pub(super) fn append(tx: &Transaction<'_>, id: i64) -> Result<(), DatabaseError> {
+    let before = last(tx)?.map_or(Link::FIRST, |head| head.link);
+    let row = format!("SELECT {COLUMNS} FROM audit WHERE id = ?1");
+    let link = tx.one(&row, bind![id], |row| linked(before, row))?;
+    let link = link.ok_or_else(|| DatabaseError::damaged("a row that was written and is not there"))?;
+    tx.execute("INSERT INTO audit_chain VALUES (?1, ?2)", bind![id, &link.0[..]]).map(drop)
 }
 
 /// `None` before the first link.
-pub(super) fn last(connection: &Connection) -> rusqlite::Result<Option<Head>> {
-    let mut select = connection.prepare_cached("SELECT id, link FROM audit_chain ORDER BY id DESC LIMIT 1")?;
-    select.query_row([], |row| Ok(Head { id: number(row, 0)?, link: Link(row.get(1)?) })).optional()
+pub(super) fn last(tx: &Transaction<'_>) -> Result<Option<Head>, DatabaseError> {
+    let read = |row: &Row<'_>| Ok(Head { id: row.unsigned(0)?, link: Link(row.hash(1)?) });
+    tx.one("SELECT id, link FROM audit_chain ORDER BY id DESC LIMIT 1", &[], read)
 }
 
 /// Works out every link again. What the chain covers, and the first thing that is wrong with it.
-pub(super) fn check(connection: &Connection, expected: Option<Head>) -> rusqlite::Result<(u64, Option<Tampered>)> {
-    let first: Option<i64> = connection.query_row("SELECT min(id) FROM audit_chain", [], |row| row.get(0))?;
-    let mut select = connection.prepare(&format!(
-        "SELECT {COLUMNS}, link, audit.id IS NULL FROM audit_chain FULL JOIN audit USING (id) WHERE id >= ?1 ORDER BY id"
-    ))?;
-    let (mut before, mut rows, mut seen) = (Link::FIRST, 0, None);
-    let mut found = select.query([first.unwrap_or(i64::MAX)])?;
-    while let Some(row) = found.next()? {
-        let id = number(row, 0)?;
-        let Some(link) = row.get::<_, Option<[u8; 32]>>(9)?.map(Link) else {
-            return Ok((rows, Some(Tampered::Inserted { id })));
+pub(super) fn check(
+    tx: &Transaction<'_>,
+    expected: Option<Head>,
+) -> Result<(u64, Option<Tampered>), DatabaseError> {
+    let first = tx.one("SELECT min(id) FROM audit_chain", &[], |row| row.number_or_null(0))?.flatten();
+    let mut checked = Checked { before: Link::FIRST, rows: 0, seen: None, tampered: None, expected };
+    let select = format!(
+        "SELECT {COLUMNS}, link, CAST(CASE WHEN audit.time_ms IS NULL THEN 1 ELSE 0 END AS BIGINT)
+         FROM audit_chain FULL JOIN audit USING (id) WHERE id >= ?1 ORDER BY id"
+    );
+    tx.each(&select, bind![first.unwrap_or(i64::MAX)], |row| checked.take(row))?;
+    let end = last(tx)?.map_or(0, |head| head.id);
+    let Checked { rows, seen, tampered, .. } = checked;
+    Ok((rows, tampered.or_else(|| expected.and_then(|expected| unlike(expected, seen, end)))))
+}
+
+/// The chain up to some row.
+struct Checked {
+    before: Link,
+    rows: u64,
+    /// The link that stands where the expected head says.
+    seen: Option<Link>,
+    /// The first; what comes after it is not looked at.
+    tampered: Option<Tampered>,
+    expected: Option<Head>,
+}
+
+impl Checked {
+    fn take(&mut self, row: &Row<'_>) -> Result<(), DatabaseError> {
+        if self.tampered.is_some() {
+            return Ok(());
+        }
+        let id = row.unsigned(0)?;
+        let Some(link) = row.bytes_or_null(9)? else {
+            self.tampered = Some(Tampered::Inserted { id });
+            return Ok(());
         };
-        if row.get(10)? {
-            return Ok((rows, Some(Tampered::Removed { id })));
+        if row.number(10)? != 0 {
+            self.tampered = Some(Tampered::Removed { id });
+            return Ok(());
         }
-        if linked(before, row)? != link {
-            return Ok((rows, Some(Tampered::Altered { id })));
+        let own = linked(self.before, row)?;
+        if own.0[..] != link[..] {
+            self.tampered = Some(Tampered::Altered { id });
+            return Ok(());
         }
-        if expected.is_some_and(|head| head.id == id) {
-            seen = Some(link);
+        if self.expected.is_some_and(|head| head.id == id) {
+            self.seen = Some(own);
         }
-        (before, rows) = (link, rows + 1);
+        (self.before, self.rows) = (own, self.rows + 1);
+        Ok(())
     }
-    let end = last(connection)?.map_or(0, |head| head.id);
-    Ok((rows, expected.and_then(|expected| unlike(expected, seen, end))))
 }
 
 fn unlike(expected: Head, seen: Option<Link>, end: u64) -> Option<Tampered> {
@@ -126,23 +163,22 @@ fn unlike(expected: Head, seen: Option<Link>, end: u64) -> Option<Tampered> {
 }
 
 /// Lengths come before texts, so that no two rows are hashed as the same bytes.
-fn linked(before: Link, row: &rusqlite::Row<'_>) -> rusqlite::Result<Link> {
+fn linked(before: Link, row: &Row<'_>) -> Result<Link, DatabaseError> {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"litfass audit v1").update(&before.0);
-    for column in 0..9 {
-        match row.get_ref(column)? {
-            rusqlite::types::ValueRef::Integer(number) => hasher.update(&[1]).update(&number.to_be_bytes()),
-            rusqlite::types::ValueRef::Text(text) => {
-                hasher.update(&[2]).update(&(text.len() as u64).to_be_bytes()).update(text)
-            }
-            rusqlite::types::ValueRef::Null
-            | rusqlite::types::ValueRef::Real(_)
-            | rusqlite::types::ValueRef::Blob(_) => hasher.update(&[0]),
+    for (at, kind) in KINDS.into_iter().enumerate() {
+        match kind {
+            Kind::Number => match row.number_or_null(at)? {
+                Some(number) => hasher.update(&[1]).update(&number.to_be_bytes()),
+                None => hasher.update(&[0]),
+            },
+            Kind::Text => match row.text_or_null(at)? {
+                Some(text) => {
+                    hasher.update(&[2]).update(&(text.len() as u64).to_be_bytes()).update(text.as_bytes())
+                }
+                None => hasher.update(&[0]),
+            },
         };
     }
     Ok(Link(*hasher.finalize().as_bytes()))
-}
-
-fn number(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(column).map(i64::cast_unsigned)
 }

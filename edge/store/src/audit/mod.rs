@@ -5,14 +5,13 @@
 
 mod chain;
 
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use litfass_types::{Position, TenantId, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 
-use crate::migrate::connect;
+use crate::database::sql::{Bind, Row, Transaction, all_of, bind};
+use crate::database::{Database, DatabaseError, Place};
 
 pub use chain::{BadHead, Head, Link, Tampered};
 
@@ -85,71 +84,68 @@ pub struct Filter {
 }
 
 /// Writes the row of a change that this transaction makes.
-///
-/// # Errors
-/// When the database fails; then the change must not be committed either.
-pub fn append(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
-    let mut insert = transaction.prepare_cached(
-        "INSERT INTO audit (time_ms, who, action, tenant, kind, object, before, after) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?;
+pub(crate) fn append(tx: &Transaction<'_>, entry: &Entry) -> Result<(), DatabaseError> {
+    let id = tx.number("SELECT coalesce(max(id), 0) + 1 FROM audit", &[])?;
     let text = |value: &Option<Value>| value.as_ref().map(Value::to_string);
-    let tenant = entry.tenant.map(|tenant| tenant.0.cast_signed());
-    insert.execute(params![
-        entry.time.0,
-        entry.who,
-        entry.action,
-        tenant,
-        entry.kind,
-        entry.object,
-        text(&entry.before),
-        text(&entry.after)
-    ])?;
-    chain::append(transaction, transaction.last_insert_rowid())
+    let (before, after) = (text(&entry.before), text(&entry.after));
+    tx.execute(
+        "INSERT INTO audit (id, time_ms, who, action, tenant, kind, object, before, after)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        bind![
+            id,
+            entry.time,
+            &entry.who,
+            &entry.action,
+            entry.tenant.map(|tenant| tenant.0),
+            &entry.kind,
+            &entry.object,
+            before.as_ref(),
+            after.as_ref()
+        ],
+    )?;
+    chain::append(tx, id)
 }
 
-/// The audit log through a connection of its own.
+/// The audit log, asked by any thread.
 #[derive(Debug)]
-pub struct AuditLog(Mutex<Connection>);
+pub struct AuditLog(Mutex<Database>);
 
 impl AuditLog {
     /// # Errors
-    /// When the file cannot be opened or is no database.
-    pub fn open(database: &Path) -> rusqlite::Result<Self> {
-        connect(database).map(Mutex::new).map(Self)
+    /// When the database cannot be opened or is none.
+    pub fn open(place: impl Into<Place>) -> Result<Self, DatabaseError> {
+        Database::open(&place.into()).map(Mutex::new).map(Self)
     }
 
     /// Writes the row of a change that was made elsewhere: in the event log.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn write(&self, entry: &Entry) -> rusqlite::Result<()> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        append(&transaction, entry)?;
-        transaction.commit()
+    pub fn write(&self, entry: &Entry) -> Result<(), DatabaseError> {
+        self.database().write(|tx| append(tx, entry))
     }
 
     /// Writes the rows of commands that were read from the log up to `next`, unless somebody has: all of them or none.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn follow(&self, from: Position, next: u64, entries: &[Entry]) -> rusqlite::Result<()> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if followed(&transaction, from.partition)? == from.offset {
-            entries.iter().try_for_each(|entry| append(&transaction, entry))?;
-            transaction
-                .execute("REPLACE INTO audit_followed VALUES (?1, ?2)", params![from.partition, next.cast_signed()])?;
-        }
-        transaction.commit()
+    pub fn follow(&self, from: Position, next: u64, entries: &[Entry]) -> Result<(), DatabaseError> {
+        self.database().write(|tx| {
+            if followed(tx, from.partition)? != from.offset {
+                return Ok(());
+            }
+            entries.iter().try_for_each(|entry| append(tx, entry))?;
+            let moved = "INSERT INTO audit_followed VALUES (?1, ?2) ON CONFLICT (partition) DO UPDATE SET next = excluded.next";
+            tx.execute(moved, bind![from.partition, next]).map(drop)
+        })
     }
 
     /// Where to go on reading commands from that partition of the log.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn followed(&self, partition: u16) -> rusqlite::Result<Position> {
-        let offset = followed(&self.connection(), partition)?;
+    pub fn followed(&self, partition: u16) -> Result<Position, DatabaseError> {
+        let offset = self.database().read(|tx| followed(tx, partition))?;
         Ok(Position { partition, offset })
     }
 
@@ -157,8 +153,8 @@ impl AuditLog {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn head(&self) -> rusqlite::Result<Option<Head>> {
-        chain::last(&self.connection())
+    pub fn head(&self) -> Result<Option<Head>, DatabaseError> {
+        self.database().read(chain::last)
     }
 
     /// Works out the chain again: how many rows it covers, and the first thing that is wrong, also that a head which was
@@ -166,66 +162,63 @@ impl AuditLog {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn check(&self, expected: Option<Head>) -> rusqlite::Result<(u64, Option<Tampered>)> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction()?;
-        chain::check(&transaction, expected)
-    }
-
-    fn connection(&self) -> MutexGuard<'_, Connection> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn check(&self, expected: Option<Head>) -> Result<(u64, Option<Tampered>), DatabaseError> {
+        self.database().read(|tx| chain::check(tx, expected))
     }
 
     /// At most `limit` rows, newest first.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn list(&self, filter: &Filter, limit: u32) -> rusqlite::Result<Vec<Written>> {
-        list(&self.connection(), filter, limit)
+    pub fn list(&self, filter: &Filter, limit: u32) -> Result<Vec<Written>, DatabaseError> {
+        self.database().read(|tx| list(tx, filter, limit))
+    }
+
+    fn database(&self) -> MutexGuard<'_, Database> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// At most `limit` rows, newest first.
-///
-/// # Errors
-/// When the database fails.
-pub fn list(connection: &Connection, filter: &Filter, limit: u32) -> rusqlite::Result<Vec<Written>> {
-    let mut select = connection.prepare_cached(
-        "SELECT id, time_ms, who, action, tenant, kind, object, before, after FROM audit
-         WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR who = ?2) AND (?3 IS NULL OR action = ?3)
-           AND (?4 IS NULL OR kind = ?4) AND (?5 IS NULL OR object = ?5)
-           AND (?6 IS NULL OR time_ms >= ?6) AND (?7 IS NULL OR time_ms < ?7) AND (?8 IS NULL OR id < ?8)
-         ORDER BY id DESC LIMIT ?9",
-    )?;
-    let (tenant, below) = (filter.tenant.map(|t| t.0.cast_signed()), filter.below.map(u64::cast_signed));
-    let (from, to) = (filter.from.map(|t| t.0), filter.to.map(|t| t.0));
-    let (who, action, kind, object) = (&filter.who, &filter.action, &filter.kind, &filter.object);
-    select.query_map(params![tenant, who, action, kind, object, from, to, below, limit], written)?.collect()
+fn list(tx: &Transaction<'_>, filter: &Filter, limit: u32) -> Result<Vec<Written>, DatabaseError> {
+    let stated = [
+        ("tenant = {}", filter.tenant.map(|tenant| tenant.0.into())),
+        ("who = {}", filter.who.as_ref().map(Bind::from)),
+        ("action = {}", filter.action.as_ref().map(Bind::from)),
+        ("kind = {}", filter.kind.as_ref().map(Bind::from)),
+        ("object = {}", filter.object.as_ref().map(Bind::from)),
+        ("time_ms >= {}", filter.from.map(Bind::from)),
+        ("time_ms < {}", filter.to.map(Bind::from)),
+        ("id < {}", filter.below.map(Bind::from)),
+    ];
+    let (conditions, mut values) = all_of(stated);
+    values.push(limit.into());
+    let select = format!(
+        "SELECT id, time_ms, who, action, tenant, kind, object, before, after FROM audit WHERE {conditions} ORDER BY id DESC LIMIT ?{}",
+        values.len()
+    );
+    tx.list(&select, &values, written)
 }
 
-fn followed(connection: &Connection, partition: u16) -> rusqlite::Result<u64> {
-    let mut select = connection.prepare_cached("SELECT next FROM audit_followed WHERE partition = ?1")?;
-    let next = select.query_row([partition], |row| row.get::<_, i64>(0)).optional()?;
-    Ok(next.map_or(0, i64::cast_unsigned))
+fn followed(tx: &Transaction<'_>, partition: u16) -> Result<u64, DatabaseError> {
+    let select = "SELECT next FROM audit_followed WHERE partition = ?1";
+    Ok(tx.one(select, bind![partition], |row| row.unsigned(0))?.unwrap_or(0))
 }
 
-fn written(row: &Row<'_>) -> rusqlite::Result<Written> {
+fn written(row: &Row<'_>) -> Result<Written, DatabaseError> {
     let entry = Entry {
-        time: Timestamp(row.get(1)?),
-        who: row.get(2)?,
-        action: row.get(3)?,
-        tenant: row.get::<_, Option<i64>>(4)?.map(|id| TenantId(id.cast_unsigned())),
-        kind: row.get(5)?,
-        object: row.get(6)?,
+        time: row.time(1)?,
+        who: row.text(2)?,
+        action: row.text(3)?,
+        tenant: row.unsigned_or_null(4)?.map(TenantId),
+        kind: row.text(5)?,
+        object: row.text(6)?,
         before: json(row, 7)?,
         after: json(row, 8)?,
     };
-    Ok(Written { id: row.get::<_, i64>(0)?.cast_unsigned(), entry })
+    Ok(Written { id: row.unsigned(0)?, entry })
 }
 
-fn json(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Value>> {
-    let Some(text) = row.get::<_, Option<String>>(column)? else { return Ok(None) };
-    let read = serde_json::from_str(&text);
-    read.map(Some)
-        .map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(e)))
+fn json(row: &Row<'_>, column: usize) -> Result<Option<Value>, DatabaseError> {
+    let Some(text) = row.text_or_null(column)? else { return Ok(None) };
+    serde_json::from_str(&text).map(Some).map_err(|error| DatabaseError::damaged(format!("{text:?} ({error})")))
 }

@@ -43,7 +43,7 @@ impl Follower {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn open(mut store: CatalogStore, overlay_objects_max: usize) -> Result<(Self, Update), CatalogError> {
+    pub fn open(store: CatalogStore, overlay_objects_max: usize) -> Result<(Self, Update), CatalogError> {
         let (current, left_out) = store.read_fitting()?;
         let (current, limits) = (Arc::new(current), store.limits()?);
         let kept_back = Vec::new();
@@ -59,7 +59,10 @@ impl Follower {
     /// When the store cannot be read; the last version goes on serving, and the next call tries again.
     pub fn poll(&mut self) -> Result<Option<Update>, CatalogError> {
         let merged = self.take_merged();
-        let update = if merged.is_some() || self.store.version()? != self.current.version() {
+        let (at, seen) = (self.store.version()?, self.current.version());
+        let update = if at.timeline != seen.timeline {
+            Some(self.begin_again()?)
+        } else if merged.is_some() || at != seen {
             Some(self.catch_up(merged.as_ref())?)
         } else {
             None
@@ -71,6 +74,17 @@ impl Follower {
     #[must_use]
     pub fn current(&self) -> &Arc<Catalog> {
         &self.current
+    }
+
+    /// Of another history of the database no change that was seen may be left, and its numbers may stand for others.
+    fn begin_again(&mut self) -> Result<Update, CatalogError> {
+        tracing::warn!("the database is in another timeline: the catalog is read again");
+        let (current, left_out) = self.store.read_fitting()?;
+        let limits = self.store.limits()?;
+        (self.current, self.left_out) = (Arc::new(current), left_out);
+        (self.merging, self.since_base) = (None, 0);
+        self.kept_back.clear();
+        Ok(self.update(limits))
     }
 
     /// Applies what the store has beyond the merged or else the current version.

@@ -9,11 +9,12 @@ use litfass_catalog::limits::{EXCLUSION_GROUPS_PER_ADVERTISER_MAX, EXCLUSION_GRO
 use litfass_catalog::model::{LineItem, Object};
 use litfass_catalog::{ObjectKind, ObjectRef, Problem};
 use litfass_types::{AdvertiserId, TenantId};
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::OptionalExtension;
 
 use super::CatalogError;
 use super::index;
 use super::owner::Owner;
+use crate::database::sql::{Transaction, bind};
 
 const SCHEMA: &str = "
 CREATE TABLE catalog_groups (
@@ -27,8 +28,8 @@ CREATE INDEX catalog_groups_tenants ON catalog_groups (tenant, advertiser, name)
 UPDATE catalog_indexed SET sequence = 0;
 ";
 
-/// Makes the table where there is none; the index is then made again from its beginning, which fills it.
-pub(super) fn create(transaction: &Transaction<'_>) -> Result<(), CatalogError> {
+/// Makes the table in a file where there is none; the index is then made again from its beginning, which fills it.
+pub(super) fn create(transaction: &rusqlite::Transaction<'_>) -> rusqlite::Result<()> {
     let there = transaction
         .query_row("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'catalog_groups'", [], |_| Ok(()))
         .optional()?;
@@ -39,13 +40,12 @@ pub(super) fn create(transaction: &Transaction<'_>) -> Result<(), CatalogError> 
 }
 
 /// The groups of a line item as it is now.
-pub(super) fn put(transaction: &Transaction<'_>, object: &Object, owner: Owner) -> Result<(), CatalogError> {
+pub(super) fn put(tx: &Transaction<'_>, object: &Object, owner: Owner) -> Result<(), CatalogError> {
     let (Object::LineItem(line_item), Some(advertiser)) = (object, owner.advertiser) else { return Ok(()) };
-    let id = line_item.id.0.cast_signed();
-    transaction.prepare_cached("DELETE FROM catalog_groups WHERE line_item = ?1")?.execute([id])?;
-    let mut insert = transaction.prepare_cached("INSERT OR IGNORE INTO catalog_groups VALUES (?1, ?2, ?3, ?4)")?;
+    tx.execute("DELETE FROM catalog_groups WHERE line_item = ?1", bind![line_item.id.0])?;
     for name in &line_item.exclusions {
-        insert.execute(params![id, name, owner.tenant.0.cast_signed(), advertiser.0.cast_signed()])?;
+        let row = bind![line_item.id.0, name, owner.tenant.0, advertiser.0];
+        tx.execute("INSERT INTO catalog_groups VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING", row)?;
     }
     Ok(())
 }
@@ -53,7 +53,7 @@ pub(super) fn put(transaction: &Transaction<'_>, object: &Object, owner: Owner) 
 /// Refuses line items that bring a group for which their tenant or advertiser has no room. What an object of the edit no longer
 /// names is free for the next edit.
 pub(super) fn claim(
-    connection: &Connection,
+    tx: &Transaction<'_>,
     objects: &[&Object],
     refused: &mut BTreeMap<ObjectRef, Problem>,
 ) -> Result<(), CatalogError> {
@@ -62,12 +62,12 @@ pub(super) fn claim(
         let Object::LineItem(line_item) = object else { continue };
         let campaign = ObjectRef { kind: ObjectKind::Campaign, id: line_item.campaign.0 };
         // Without a campaign it is refused for that.
-        let owner = index::find(connection, campaign)?.map(|found| found.owner);
+        let owner = index::find(tx, campaign)?.map(|found| found.owner);
         let Some((tenant, advertiser)) = owner.and_then(|owner| Some((owner.tenant, owner.advertiser?))) else {
             continue;
         };
         if !tenants.contains_key(&tenant) && !line_item.exclusions.is_empty() {
-            tenants.insert(tenant, Named::of(connection, tenant)?);
+            tenants.insert(tenant, Named::of(tx, tenant)?);
         }
         let Some(named) = tenants.get_mut(&tenant) else { continue };
         if let Err((field, message)) = named.take(advertiser, line_item) {
@@ -85,14 +85,12 @@ struct Named {
 }
 
 impl Named {
-    fn of(connection: &Connection, tenant: TenantId) -> Result<Self, CatalogError> {
-        let mut select =
-            connection.prepare_cached("SELECT DISTINCT advertiser, name FROM catalog_groups WHERE tenant = ?1")?;
-        let mut rows = select.query([tenant.0.cast_signed()])?;
+    fn of(tx: &Transaction<'_>, tenant: TenantId) -> Result<Self, CatalogError> {
         let mut named = Self::default();
-        while let Some(row) = rows.next()? {
-            named.add(AdvertiserId(row.get::<_, i64>(0)?.cast_unsigned()), row.get(1)?);
-        }
+        tx.each("SELECT DISTINCT advertiser, name FROM catalog_groups WHERE tenant = ?1", bind![tenant.0], |row| {
+            named.add(AdvertiserId(row.unsigned(0)?), row.text(1)?);
+            Ok::<_, CatalogError>(())
+        })?;
         Ok(named)
     }
 

@@ -3,11 +3,11 @@
 //! Derived from the list of changes and never ahead of it. Whoever reads it brings it up to date first, so a catalog file's load
 //! does not pay for it, and a database from before it existed fills it when it is opened.
 
+use std::collections::BTreeMap;
+
 use litfass_catalog::model::{Object, Status};
 use litfass_catalog::{ObjectKind, ObjectRef};
 use litfass_types::{AdvertiserId, TenantId};
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::CatalogError;
 use super::beside::Beside;
@@ -17,6 +17,7 @@ use super::owner::Owner;
 use super::payload::kind_number;
 use super::read::RawChange;
 use super::store::{CatalogStore, kind_of, version};
+use crate::database::sql::{Bind, Row, Transaction, all_of, bind};
 use crate::keys::Scope;
 
 pub(super) const SCHEMA: &str = "
@@ -43,11 +44,11 @@ CREATE TABLE IF NOT EXISTS catalog_indexed (
 INSERT OR IGNORE INTO catalog_indexed VALUES (1, 0);
 ";
 
-/// Parents before what hangs on them. Not by the index that has this order: it would be read from end to end for one change.
-const CHANGED: &str = "SELECT c.sequence, c.kind, c.id, c.created_ms, c.payload
-    FROM catalog_changes AS c NOT INDEXED
-    CROSS JOIN catalog_current AS n ON n.kind = c.kind AND n.id = c.id AND n.sequence = c.sequence
-    WHERE c.sequence > ?1 ORDER BY c.kind, c.id";
+/// By their numbers: an index would be read from end to end for one change.
+const CHANGED: &str = "SELECT sequence, kind, id FROM catalog_changes WHERE sequence > ?1 ORDER BY sequence";
+
+/// Changes that are in memory at once.
+const CHANGES_AT_ONCE: usize = 500;
 
 /// One object's row.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -61,60 +62,70 @@ impl CatalogStore {
     ///
     /// # Errors
     /// When the database fails or a change cannot be read.
-    pub fn bring_index_up_to_date(&mut self) -> Result<(), CatalogError> {
-        if indexed(&self.connection)? == version(&self.connection)?.sequence {
-            return Ok(());
-        }
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        catch_up(&transaction)?;
-        Ok(transaction.commit()?)
+    pub fn bring_index_up_to_date(&self) -> Result<(), CatalogError> {
+        let current = self.database.read(|tx| Ok::<_, CatalogError>(indexed(tx)? == version(tx)?.sequence))?;
+        if current { Ok(()) } else { self.database.write(catch_up) }
     }
 }
 
-fn indexed(connection: &Connection) -> Result<u64, CatalogError> {
-    let sequence = connection.query_row("SELECT sequence FROM catalog_indexed", [], |row| row.get::<_, i64>(0))?;
-    Ok(sequence.cast_unsigned())
+fn indexed(tx: &Transaction<'_>) -> Result<u64, CatalogError> {
+    Ok(tx.number("SELECT sequence FROM catalog_indexed", &[])?.cast_unsigned())
 }
 
 /// Indexes what has changed since the last time.
-pub(super) fn catch_up(transaction: &Transaction<'_>) -> Result<(), CatalogError> {
-    let since = indexed(transaction)?;
-    let mut select = transaction.prepare_cached(CHANGED)?;
-    let mut rows = select.query([since.cast_signed()])?;
-    while let Some(row) = rows.next()? {
-        let change = RawChange::read(row)?;
-        put(transaction, &change)?;
+pub(super) fn catch_up(tx: &Transaction<'_>) -> Result<(), CatalogError> {
+    let mut newest: BTreeMap<(u8, u64), u64> = BTreeMap::new();
+    tx.each(CHANGED, bind![indexed(tx)?], |row| {
+        newest.insert((row.narrow(1)?, row.unsigned(2)?), row.unsigned(0)?);
+        Ok::<_, CatalogError>(())
+    })?;
+    // Parents before what hangs on them.
+    let sequences: Vec<u64> = newest.into_values().collect();
+    for sequences in sequences.chunks(CHANGES_AT_ONCE) {
+        changes(tx, sequences)?.iter().try_for_each(|change| put(tx, change))?;
     }
-    let now = version(transaction)?.sequence.cast_signed();
-    transaction.execute("UPDATE catalog_indexed SET sequence = ?1", [now])?;
+    tx.execute("UPDATE catalog_indexed SET sequence = ?1", bind![version(tx)?.sequence])?;
     Ok(())
 }
 
-fn put(transaction: &Transaction<'_>, change: &RawChange) -> Result<(), CatalogError> {
+/// Those changes, by kind and id.
+fn changes(tx: &Transaction<'_>, sequences: &[u64]) -> Result<Vec<RawChange>, CatalogError> {
+    let marks: Vec<String> = (1..=sequences.len()).map(|nth| format!("?{nth}")).collect();
+    let select = format!(
+        "SELECT sequence, kind, id, created_ms, payload FROM catalog_changes WHERE sequence IN ({}) ORDER BY sequence",
+        marks.join(", ")
+    );
+    let bind: Vec<Bind<'_>> = sequences.iter().map(|sequence| Bind::from(*sequence)).collect();
+    let mut changes = tx.list(&select, &bind, RawChange::read)?;
+    changes.sort_by_key(|change| change.object);
+    Ok(changes)
+}
+
+fn put(tx: &Transaction<'_>, change: &RawChange) -> Result<(), CatalogError> {
     let object = change.decode()?;
     let beside = Beside::of(&change.payload).map_err(|e| change.damaged(&e))?;
     let above = parent(&object);
-    let owner = owner(transaction, &object, above)?;
-    groups::put(transaction, &object, owner)?;
-    let mut put = transaction.prepare_cached(
+    let owner = owner(tx, &object, above)?;
+    groups::put(tx, &object, owner)?;
+    tx.execute(
         "INSERT INTO catalog_index VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (kind, id) DO UPDATE SET
          sequence = ?3, tenant = ?4, advertiser = ?5, parent = ?6, status = ?7, name = ?8, external_id = ?9",
+        bind![
+            kind_number(change.object.kind),
+            change.object.id,
+            change.sequence,
+            owner.tenant.0,
+            owner.advertiser.map(|id| id.0),
+            above.map_or(0, |above| above.id),
+            status(&object).map(status_number),
+            name(&object),
+            beside.external_id.as_ref(),
+        ],
     )?;
-    put.execute(params![
-        kind_number(change.object.kind),
-        change.object.id.cast_signed(),
-        change.sequence.cast_signed(),
-        owner.tenant.0.cast_signed(),
-        owner.advertiser.map(|id| id.0.cast_signed()),
-        above.map_or(0, |above| above.id.cast_signed()),
-        status(&object).map(status_number),
-        name(&object),
-        beside.external_id,
-    ])?;
     Ok(())
 }
 
-fn owner(connection: &Connection, object: &Object, above: Option<ObjectRef>) -> Result<Owner, CatalogError> {
+fn owner(tx: &Transaction<'_>, object: &Object, above: Option<ObjectRef>) -> Result<Owner, CatalogError> {
     let itself = object.reference();
     match (itself.kind, above) {
         (ObjectKind::Tenant, _) | (_, None) => Ok(Owner { tenant: TenantId(itself.id), advertiser: None }),
@@ -122,57 +133,49 @@ fn owner(connection: &Connection, object: &Object, above: Option<ObjectRef>) -> 
             Ok(Owner { tenant: TenantId(tenant.id), advertiser: Some(AdvertiserId(itself.id)) })
         }
         (_, Some(above)) => {
-            let found = find(connection, above)?.map(|above| above.owner);
+            let found = find(tx, above)?.map(|above| above.owner);
             found.ok_or_else(|| CatalogError::Inconsistent(vec![format!("{itself}: there is no {above}")]))
         }
     }
 }
 
 /// The object's row, whoever owns it.
-pub(super) fn find(connection: &Connection, object: ObjectRef) -> Result<Option<Indexed>, CatalogError> {
-    let mut select = connection
-        .prepare_cached("SELECT kind, id, tenant, advertiser FROM catalog_index WHERE kind = ?1 AND id = ?2")?;
-    let row = select.query_row(params![kind_number(object.kind), object.id.cast_signed()], |row| Ok(read(row)));
-    row.optional()?.transpose()
+pub(super) fn find(tx: &Transaction<'_>, object: ObjectRef) -> Result<Option<Indexed>, CatalogError> {
+    let select = "SELECT kind, id, tenant, advertiser FROM catalog_index WHERE kind = ?1 AND id = ?2";
+    tx.one(select, bind![kind_number(object.kind), object.id], read)
 }
 
 /// The object that its tenant's callers know by that name.
 pub(super) fn find_external(
-    connection: &Connection,
+    tx: &Transaction<'_>,
     tenant: TenantId,
     kind: ObjectKind,
     external_id: &str,
 ) -> Result<Option<Indexed>, CatalogError> {
-    let mut select = connection.prepare_cached(
+    tx.one(
         "SELECT kind, id, tenant, advertiser FROM catalog_index WHERE tenant = ?1 AND kind = ?2 AND external_id = ?3",
-    )?;
-    let key = params![tenant.0.cast_signed(), kind_number(kind), external_id];
-    select.query_row(key, |row| Ok(read(row))).optional()?.transpose()
+        bind![tenant.0, kind_number(kind), external_id],
+        read,
+    )
 }
 
 fn read(row: &Row<'_>) -> Result<Indexed, CatalogError> {
-    let id = |at: usize| row.get::<_, i64>(at).map(i64::cast_unsigned);
-    let advertiser = row.get::<_, Option<i64>>(3)?.map(|id| AdvertiserId(id.cast_unsigned()));
-    let object = ObjectRef { kind: kind_of(row.get(0)?, 0)?, id: id(1)? };
-    Ok(Indexed { object, owner: Owner { tenant: TenantId(id(2)?), advertiser } })
+    let object = ObjectRef { kind: kind_of(row.narrow(0)?, 0)?, id: row.unsigned(1)? };
+    let advertiser = row.unsigned_or_null(3)?.map(AdvertiserId);
+    Ok(Indexed { object, owner: Owner { tenant: TenantId(row.unsigned(2)?), advertiser } })
 }
 
 /// The first id above every one that was given.
-pub(super) fn next_id(connection: &Connection, kind: ObjectKind) -> Result<u64, CatalogError> {
-    let mut select = connection.prepare_cached("SELECT max(id) FROM catalog_index WHERE kind = ?1")?;
-    let highest: Option<i64> = select.query_row([kind_number(kind)], |row| row.get(0))?;
-    Ok(highest.unwrap_or(0).cast_unsigned() + 1)
+pub(super) fn next_id(tx: &Transaction<'_>, kind: ObjectKind) -> Result<u64, CatalogError> {
+    let select = "SELECT coalesce(max(id), 0) FROM catalog_index WHERE kind = ?1";
+    Ok(tx.number(select, bind![kind_number(kind)])?.cast_unsigned() + 1)
 }
 
 /// Where there is only one tenant, everything is its.
-pub(super) fn only_tenant(connection: &Connection) -> Result<Option<TenantId>, CatalogError> {
-    let mut select = connection.prepare_cached("SELECT id FROM catalog_index WHERE kind = ?1 LIMIT 2")?;
-    let mut rows = select.query([kind_number(ObjectKind::Tenant)])?;
-    let mut ids = Vec::new();
-    while let Some(row) = rows.next()? {
-        ids.push(TenantId(row.get::<_, i64>(0)?.cast_unsigned()));
-    }
-    Ok(if let [only] = ids[..] { Some(only) } else { None })
+pub(super) fn only_tenant(tx: &Transaction<'_>) -> Result<Option<TenantId>, CatalogError> {
+    let select = "SELECT id FROM catalog_index WHERE kind = ?1 LIMIT 2";
+    let ids = tx.list(select, bind![kind_number(ObjectKind::Tenant)], |row| Ok::<_, CatalogError>(row.unsigned(0)?))?;
+    Ok(if let [only] = ids[..] { Some(TenantId(only)) } else { None })
 }
 
 /// What a list is narrowed to; everything that is said must hold.
@@ -187,32 +190,26 @@ pub struct Filter {
 
 /// Ids of objects within reach after `after`, ascending, at most `limit`.
 pub(super) fn page(
-    connection: &Connection,
+    tx: &Transaction<'_>,
     scope: Scope,
     kind: ObjectKind,
     filter: &Filter,
     after: u64,
     limit: usize,
 ) -> Result<Vec<u64>, CatalogError> {
-    let id = |id: u64| Value::Integer(id.cast_signed());
-    let conditions = [
-        ("kind = ?", Some(Value::Integer(kind_number(kind).into()))),
-        ("id > ?", Some(id(after))),
-        ("tenant = ?", scope.tenant().map(|tenant| id(tenant.0))),
-        ("(advertiser = ? OR advertiser IS NULL)", scope.advertiser().map(|advertiser| id(advertiser.0))),
-        ("parent = ?", filter.parent.map(id)),
-        ("status = ?", filter.status.map(|status| Value::Integer(status_number(status).into()))),
-        ("external_id = ?", filter.external_id.clone().map(Value::Text)),
-        ("instr(name, ?) = 1", filter.name_prefix.clone().map(Value::Text)),
-    ];
-    let stated = conditions.into_iter().filter_map(|(condition, value)| Some((condition, value?)));
-    let (conditions, mut values): (Vec<_>, Vec<_>) = stated.unzip();
-    values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
-    // Only what is stated, so that the database can choose an index for it.
-    let select = format!("SELECT id FROM catalog_index WHERE {} ORDER BY id LIMIT ?", conditions.join(" AND "));
-    let mut select = connection.prepare_cached(&select)?;
-    let ids = select.query_map(params_from_iter(values), |row| row.get::<_, i64>(0))?;
-    Ok(ids.map(|id| id.map(i64::cast_unsigned)).collect::<Result<_, _>>()?)
+    let (conditions, mut values) = all_of([
+        ("kind = {}", Some(kind_number(kind).into())),
+        ("id > {}", Some(after.into())),
+        ("tenant = {}", scope.tenant().map(|tenant| tenant.0.into())),
+        ("(advertiser = {} OR advertiser IS NULL)", scope.advertiser().map(|advertiser| advertiser.0.into())),
+        ("parent = {}", filter.parent.map(Bind::from)),
+        ("status = {}", filter.status.map(|status| status_number(status).into())),
+        ("external_id = {}", filter.external_id.as_ref().map(Bind::from)),
+        ("substr(name, 1, length(CAST({} AS TEXT))) = {}", filter.name_prefix.as_ref().map(Bind::from)),
+    ]);
+    values.push(Bind::Number(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let select = format!("SELECT id FROM catalog_index WHERE {conditions} ORDER BY id LIMIT ?{}", values.len());
+    tx.list(&select, &values, |row| Ok(row.unsigned(0)?))
 }
 
 pub(super) const fn status(object: &Object) -> Option<Status> {

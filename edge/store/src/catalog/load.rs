@@ -9,7 +9,6 @@ use std::path::Path;
 use litfass_catalog::model::Object;
 use litfass_catalog::{AdOrder, Builder, ObjectKind, ObjectRef, Problem};
 use litfass_types::{CatalogVersion, Timestamp};
-use rusqlite::Transaction;
 
 use super::CatalogError;
 use super::file::{self, Entry, FILE_BYTES_MAX, Misfit, Place, Sink, Stopped};
@@ -17,6 +16,7 @@ use super::limit::{Limit, StatedLimit};
 use super::payload::encode;
 use super::read::each_current;
 use super::store::{CatalogStore, Change, Stored, stored, stored_limit, version};
+use crate::database::sql::Transaction;
 
 /// Problems that are reported of one file.
 const PROBLEMS_MAX: usize = 1_000;
@@ -54,7 +54,7 @@ impl CatalogStore {
     /// As `load`.
     pub fn load_bytes(&mut self, bytes: &[u8], now: Timestamp) -> Result<LoadReport, CatalogError> {
         for _ in 0..ATTEMPTS {
-            let staged = self.stage(bytes, now)?;
+            let staged = self.database.read(|tx| stage(tx, bytes, now))?;
             if let Some(version) = self.append(staged.at, &staged.changes, &staged.new_limits, now)? {
                 return self.report(&staged, version);
             }
@@ -62,29 +62,26 @@ impl CatalogStore {
         Err(CatalogError::Contended)
     }
 
-    /// Compares the file with the catalog as it is and validates what would come of it, without writing.
-    fn stage(&mut self, bytes: &[u8], now: Timestamp) -> Result<Staged, CatalogError> {
-        let transaction = self.connection.transaction()?;
-        let at = version(&transaction)?;
-        let mut stager = Stager::new(&transaction, now);
-        let read = file::read(bytes, &mut stager);
-        if let Some(failure) = stager.failure.take() {
-            return Err(failure);
-        }
-        read.map_err(|problem| CatalogError::Refused(vec![problem]))?;
-        stager.finish(at)
-    }
-
     fn report(&self, staged: &Staged, version: CatalogVersion) -> Result<LoadReport, CatalogError> {
-        let limits = staged.stated.iter().map(|(object, limit)| stored_limit(&self.connection, *object, limit.field));
-        Ok(LoadReport {
-            inserted: staged.inserted,
-            changed: staged.changed,
-            unchanged: staged.unchanged,
-            version,
-            limits: limits.filter_map(Result::transpose).collect::<Result<_, _>>()?,
-        })
+        let limits = self.database.read(|tx| {
+            let limits = staged.stated.iter().map(|(object, limit)| stored_limit(tx, *object, limit.field));
+            limits.filter_map(Result::transpose).collect::<Result<_, CatalogError>>()
+        })?;
+        let Staged { inserted, changed, unchanged, .. } = *staged;
+        Ok(LoadReport { inserted, changed, unchanged, version, limits })
     }
+}
+
+/// Compares the file with the catalog as it is and validates what would come of it, without writing.
+fn stage(tx: &Transaction<'_>, bytes: &[u8], now: Timestamp) -> Result<Staged, CatalogError> {
+    let at = version(tx)?;
+    let mut stager = Stager::new(tx, now);
+    let read = file::read(bytes, &mut stager);
+    if let Some(failure) = stager.failure.take() {
+        return Err(failure);
+    }
+    read.map_err(|problem| CatalogError::Refused(vec![problem]))?;
+    stager.finish(at)
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, CatalogError> {
@@ -114,7 +111,7 @@ struct Staged {
 
 /// Takes the file's objects, compares each with the store and puts it into the catalog to be.
 struct Stager<'a> {
-    transaction: &'a Transaction<'a>,
+    tx: &'a Transaction<'a>,
     now: Timestamp,
     builder: Builder,
     /// Where in the file each object stands.
@@ -141,7 +138,7 @@ impl Sink for Stager<'_> {
 }
 
 impl<'a> Stager<'a> {
-    fn new(transaction: &'a Transaction<'a>, now: Timestamp) -> Self {
+    fn new(tx: &'a Transaction<'a>, now: Timestamp) -> Self {
         let staged = Staged {
             at: CatalogVersion::default(),
             changes: Vec::new(),
@@ -177,7 +174,7 @@ impl<'a> Stager<'a> {
 
     fn object(&mut self, place: Place, object: Object) -> Result<(), CatalogError> {
         let reference = object.reference();
-        let before = stored(self.transaction, reference)?;
+        let before = stored(self.tx, reference)?;
         let created = before.as_ref().map_or(self.now, |stored| stored.created);
         let beside = before.as_ref().map(|stored| stored.beside(reference)).transpose()?.unwrap_or_default();
         let payload = beside.after(encode(&object));
@@ -210,7 +207,7 @@ impl<'a> Stager<'a> {
 
     fn limit(&mut self, object: ObjectRef, limit: StatedLimit) -> Result<(), CatalogError> {
         self.staged.stated.push((object, limit));
-        let before = stored_limit(self.transaction, object, limit.field)?;
+        let before = stored_limit(self.tx, object, limit.field)?;
         if before.is_none_or(|before| before.micros != limit.micros) {
             self.staged.new_limits.push((object, limit));
         }
@@ -224,7 +221,7 @@ impl<'a> Stager<'a> {
         }
         if !self.staged.changes.is_empty() {
             let (places, builder) = (&self.places, &mut self.builder);
-            each_current(self.transaction, &mut |object| {
+            each_current(self.tx, &mut |object| {
                 if !places.contains_key(&object.reference()) {
                     builder.push(object);
                 }

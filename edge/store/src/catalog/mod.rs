@@ -1,4 +1,4 @@
-//! The catalog at rest: an append-only list of changes in `litfass.db`, filled by `litfass catalog load` and by edits of the
+//! The catalog at rest: an append-only list of changes in the database, filled by `litfass catalog load` and by edits of the
 //! admin API.
 //!
 //! Invariants: a change has a sequence number and is never altered; a file is loaded all or not at all; what is in the store is
@@ -35,6 +35,8 @@ pub use repeats::{Answer, REMEMBERED, Repeatable};
 pub use store::CatalogStore;
 pub use view::{Page, View};
 
+use crate::database::DatabaseError;
+
 /// Objects of one stretch of a list.
 pub const LIST_MAX: usize = 1_000;
 
@@ -48,9 +50,9 @@ pub enum CatalogError {
     File { path: PathBuf, source: std::io::Error },
     #[error("{path}: {bytes} bytes, at most {FILE_BYTES_MAX}")]
     FileTooLarge { path: PathBuf, bytes: u64 },
-    /// The disk, its permissions, or another process that kept the database locked; a retry may help.
+    /// The disk, its permissions, a server that is gone, or another process that kept the database locked; a retry may help.
     #[error("the catalog's database failed: {0}")]
-    Database(#[from] rusqlite::Error),
+    Database(#[from] DatabaseError),
     /// The store itself is damaged or was written by a newer version.
     #[error("catalog change {sequence} ({object}) cannot be read: {reason}")]
     Damaged { sequence: u64, object: String, reason: String },

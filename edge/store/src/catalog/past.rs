@@ -6,12 +6,12 @@ use std::sync::Arc;
 use litfass_catalog::model::Object;
 use litfass_catalog::{Catalog, ObjectKind, ObjectRef};
 use litfass_types::{AdId, CatalogVersion, LineItemId, PlacementId, TermKind};
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::CatalogError;
 use super::payload::kind_number;
 use super::read::{RawChange, fitting};
 use super::store::CatalogStore;
+use crate::database::sql::{Bind, Transaction, bind};
 
 /// What a partial catalog is wanted for. Its owners, creatives and whatever else its objects name come along.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -40,12 +40,12 @@ const ALL_OF: &str = "SELECT sequence, kind, id, created_ms, payload FROM catalo
 /// The newest state of every object, parents before what hangs on them.
 const ALL_AT: &str = "SELECT c.sequence, c.kind, c.id, c.created_ms, c.payload
     FROM (SELECT kind, id, max(sequence) AS sequence FROM catalog_changes WHERE sequence <= ?1 GROUP BY kind, id) AS n
-    CROSS JOIN catalog_changes AS c ON c.sequence = n.sequence ORDER BY n.kind, n.id";
+    JOIN catalog_changes AS c ON c.sequence = n.sequence ORDER BY n.kind, n.id";
 
 /// What each object was last changed to after one sequence number and up to another.
 const CHANGED_BETWEEN: &str = "SELECT c.sequence, c.kind, c.id, c.created_ms, c.payload
     FROM (SELECT max(sequence) AS sequence FROM catalog_changes WHERE sequence > ?1 AND sequence <= ?2 GROUP BY kind, id) AS n
-    CROSS JOIN catalog_changes AS c ON c.sequence = n.sequence ORDER BY c.sequence";
+    JOIN catalog_changes AS c ON c.sequence = n.sequence ORDER BY c.sequence";
 
 impl CatalogStore {
     /// The whole catalog as of `version`.
@@ -53,7 +53,7 @@ impl CatalogStore {
     /// # Errors
     /// When the database fails or a change cannot be read.
     pub fn catalog_at(&self, version: CatalogVersion) -> Result<Catalog, CatalogError> {
-        let objects = self.objects(ALL_AT, params![version.sequence.cast_signed()])?;
+        let objects = self.objects(ALL_AT, bind![version.sequence])?;
         built(version, &objects)
     }
 
@@ -62,7 +62,7 @@ impl CatalogStore {
     /// # Errors
     /// When the database fails or a change cannot be read.
     pub fn changes_between(&self, since: u64, version: u64) -> Result<Vec<Object>, CatalogError> {
-        self.objects(CHANGED_BETWEEN, params![since.cast_signed(), version.cast_signed()])
+        self.objects(CHANGED_BETWEEN, bind![since, version])
     }
 
     /// As of `version`, what is wanted and all that it stands on; what was not there then is left out.
@@ -70,38 +70,34 @@ impl CatalogStore {
     /// # Errors
     /// When the database fails or a change cannot be read.
     pub fn part_at(&self, version: CatalogVersion, wanted: &Wanted) -> Result<Catalog, CatalogError> {
-        let (connection, sequence, open) = (&self.connection, version.sequence, wanted.references());
-        let mut part = Part { connection, sequence, found: BTreeMap::new(), open };
-        part.collect()?;
-        built(version, &part.found.into_values().flatten().collect::<Vec<_>>())
+        let found = self.database.read(|tx| {
+            let (sequence, open) = (version.sequence, wanted.references());
+            let mut part = Part { tx, sequence, found: BTreeMap::new(), open };
+            part.collect()?;
+            Ok::<_, CatalogError>(part.found)
+        })?;
+        built(version, &found.into_values().flatten().collect::<Vec<_>>())
     }
 
     /// Every change there ever was of what is wanted and of all that it ever stood on.
     fn changes_of(&self, wanted: &Wanted) -> Result<BTreeSet<u64>, CatalogError> {
         let (mut open, mut seen, mut changed) = (wanted.references(), BTreeSet::new(), BTreeSet::new());
-        let mut select = self.connection.prepare_cached(ALL_OF)?;
-        while let Some(reference) = open.pop() {
-            if !seen.insert(reference) {
-                continue;
+        self.database.read(|tx| {
+            while let Some(reference) = open.pop() {
+                if !seen.insert(reference) {
+                    continue;
+                }
+                for change in tx.list(ALL_OF, bind![kind_number(reference.kind), reference.id], RawChange::read)? {
+                    changed.insert(change.sequence());
+                    open.extend(stands_on(&change.decode()?));
+                }
             }
-            let mut rows = select.query(params![kind_number(reference.kind), reference.id.cast_signed()])?;
-            while let Some(row) = rows.next()? {
-                let change = RawChange::read(row)?;
-                changed.insert(change.sequence());
-                open.extend(stands_on(&change.decode()?));
-            }
-        }
-        Ok(changed)
+            Ok(changed)
+        })
     }
 
-    fn objects(&self, query: &str, numbers: impl rusqlite::Params) -> Result<Vec<Object>, CatalogError> {
-        let mut select = self.connection.prepare_cached(query)?;
-        let mut rows = select.query(numbers)?;
-        let mut objects = Vec::new();
-        while let Some(row) = rows.next()? {
-            objects.push(RawChange::read(row)?.decode()?);
-        }
-        Ok(objects)
+    fn objects(&self, query: &str, numbers: &[Bind<'_>]) -> Result<Vec<Object>, CatalogError> {
+        self.database.read(|tx| tx.list(query, numbers, |row| RawChange::read(row)?.decode()))
     }
 }
 
@@ -153,7 +149,7 @@ impl PartHistory {
 
 /// A part of the catalog while it is collected: what was looked up, and what has to be.
 struct Part<'a> {
-    connection: &'a Connection,
+    tx: &'a Transaction<'a>,
     sequence: u64,
     found: BTreeMap<ObjectRef, Option<Object>>,
     open: Vec<ObjectRef>,
@@ -172,10 +168,9 @@ impl Part<'_> {
     }
 
     fn look_up(&self, reference: ObjectRef) -> Result<Option<Object>, CatalogError> {
-        let mut select = self.connection.prepare_cached(OBJECT_AT)?;
-        let key = params![kind_number(reference.kind), reference.id.cast_signed(), self.sequence.cast_signed()];
-        let raw = select.query_row(key, |row| Ok(RawChange::read(row))).optional()?;
-        raw.map(|raw| raw?.decode()).transpose()
+        let key = bind![kind_number(reference.kind), reference.id, self.sequence];
+        let raw = self.tx.one(OBJECT_AT, key, RawChange::read)?;
+        raw.map(|raw| raw.decode()).transpose()
     }
 }
 

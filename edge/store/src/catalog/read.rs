@@ -6,13 +6,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use litfass_catalog::model::Object;
 use litfass_catalog::{AdOrder, Builder, Catalog, ObjectKind, ObjectRef, Problem};
 use litfass_types::{CatalogVersion, Timestamp};
-use rusqlite::{Row, Transaction};
 
 use super::CatalogError;
 use super::limit::Limit;
 use super::load::parent;
 use super::payload::{BadPayload, decode};
 use super::store::{CatalogStore, kind_of, limits_since, stored, version};
+use crate::database::sql::{Row, Transaction, bind};
 
 /// What has changed after some sequence number.
 #[derive(Clone, PartialEq, Debug)]
@@ -34,9 +34,9 @@ pub(super) struct RawChange {
 
 impl RawChange {
     pub(super) fn read(row: &Row<'_>) -> Result<Self, CatalogError> {
-        let sequence = row.get::<_, i64>(0)?.cast_unsigned();
-        let object = ObjectRef { kind: kind_of(row.get(1)?, sequence)?, id: row.get::<_, i64>(2)?.cast_unsigned() };
-        Ok(Self { sequence, object, created: Timestamp(row.get(3)?), payload: row.get(4)? })
+        let sequence = row.unsigned(0)?;
+        let object = ObjectRef { kind: kind_of(row.narrow(1)?, sequence)?, id: row.unsigned(2)? };
+        Ok(Self { sequence, object, created: row.time(3)?, payload: row.bytes(4)? })
     }
 
     pub(super) const fn sequence(&self) -> u64 {
@@ -54,10 +54,10 @@ impl RawChange {
 
 /// Parents before what hangs on them, each kind by id.
 const CURRENT: &str = "SELECT c.sequence, c.kind, c.id, c.created_ms, c.payload
-    FROM catalog_current AS n CROSS JOIN catalog_changes AS c ON c.sequence = n.sequence ORDER BY n.kind, n.id";
+    FROM catalog_current AS n JOIN catalog_changes AS c ON c.sequence = n.sequence ORDER BY n.kind, n.id";
 
 const CHANGED: &str = "SELECT c.sequence, c.kind, c.id, c.created_ms, c.payload
-    FROM catalog_changes AS c CROSS JOIN catalog_current AS n ON n.kind = c.kind AND n.id = c.id AND n.sequence = c.sequence
+    FROM catalog_changes AS c JOIN catalog_current AS n ON n.kind = c.kind AND n.id = c.id AND n.sequence = c.sequence
     WHERE c.sequence > ?1 ORDER BY c.sequence";
 
 /// Rows that pass from the reading to the building thread at once.
@@ -70,12 +70,13 @@ impl CatalogStore {
     ///
     /// # Errors
     /// When the database fails, a change cannot be read, or what is stored is no valid catalog.
-    pub fn read_catalog(&mut self) -> Result<Catalog, CatalogError> {
-        let transaction = self.connection.transaction()?;
-        let at = version(&transaction)?;
-        let mut builder = Builder::new();
-        each_current(&transaction, &mut |object| builder.push(object))?;
-        builder.finish(at, AdOrder::ByLineItem).map_err(|problems| inconsistent(&problems))
+    pub fn read_catalog(&self) -> Result<Catalog, CatalogError> {
+        self.database.read(|tx| {
+            let at = version(tx)?;
+            let mut builder = Builder::new();
+            each_current(tx, &mut |object| builder.push(object))?;
+            builder.finish(at, AdOrder::ByLineItem).map_err(|problems| inconsistent(&problems))
+        })
     }
 
     /// The catalog as it stands without the objects that do not fit it and what hangs on those, and which they are. What is in
@@ -83,10 +84,8 @@ impl CatalogStore {
     ///
     /// # Errors
     /// When the database fails or a change cannot be read.
-    pub fn read_fitting(&mut self) -> Result<(Catalog, BTreeSet<ObjectRef>), CatalogError> {
-        let transaction = self.connection.transaction()?;
-        let at = version(&transaction)?;
-        fitting(at, |visit| each_current(&transaction, visit))
+    pub fn read_fitting(&self) -> Result<(Catalog, BTreeSet<ObjectRef>), CatalogError> {
+        self.database.read(|tx| fitting(version(tx)?, |visit| each_current(tx, visit)))
     }
 
     /// The objects as they are now; what is not there is left out.
@@ -94,25 +93,21 @@ impl CatalogStore {
     /// # Errors
     /// When the database fails or a change cannot be read.
     pub(super) fn current(&self, objects: &BTreeSet<ObjectRef>) -> Result<Vec<Object>, CatalogError> {
-        let read =
-            |object: &ObjectRef| stored(&self.connection, *object)?.map(|stored| stored.object(*object)).transpose();
-        objects.iter().filter_map(|object| read(object).transpose()).collect()
+        self.database.read(|tx| {
+            let read = |object: &ObjectRef| stored(tx, *object)?.map(|stored| stored.object(*object)).transpose();
+            objects.iter().filter_map(|object| read(object).transpose()).collect()
+        })
     }
 
     /// Everything that changed after `since`.
     ///
     /// # Errors
     /// When the database fails or a change cannot be read.
-    pub fn changes_since(&mut self, since: u64) -> Result<Changes, CatalogError> {
-        let transaction = self.connection.transaction()?;
-        let version = version(&transaction)?;
-        let mut select = transaction.prepare_cached(CHANGED)?;
-        let mut rows = select.query([since.cast_signed()])?;
-        let mut objects = Vec::new();
-        while let Some(row) = rows.next()? {
-            objects.push(RawChange::read(row)?.decode()?);
-        }
-        Ok(Changes { version, objects, limits: limits_since(&transaction, since)? })
+    pub fn changes_since(&self, since: u64) -> Result<Changes, CatalogError> {
+        self.database.read(|tx| {
+            let objects = tx.list(CHANGED, bind![since], |row| RawChange::read(row)?.decode())?;
+            Ok(Changes { version: version(tx)?, objects, limits: limits_since(tx, since)? })
+        })
     }
 
     /// Every limit in force: what a serving process sends as commands when it starts. Those that were sent before repeat.
@@ -120,7 +115,7 @@ impl CatalogStore {
     /// # Errors
     /// When the database fails.
     pub fn limits(&self) -> Result<Vec<Limit>, CatalogError> {
-        limits_since(&self.connection, 0)
+        self.database.read(|tx| limits_since(tx, 0))
     }
 }
 
@@ -164,13 +159,13 @@ pub(super) fn inconsistent(problems: &[Problem]) -> CatalogError {
 
 /// Visits every object that the transaction sees. The calling thread reads; another one decodes and visits.
 pub(super) fn each_current(
-    transaction: &Transaction<'_>,
+    tx: &Transaction<'_>,
     visit: &mut (dyn FnMut(Object) + Send),
 ) -> Result<(), CatalogError> {
     let (sender, receiver) = sync_channel(BATCHES_WAITING);
     std::thread::scope(|scope| {
         let visiting = scope.spawn(move || visit_batches(&receiver, visit));
-        let read = read_batches(transaction, &sender);
+        let read = read_batches(tx, &sender);
         drop(sender);
         // What stopped the visitor is why the reader could not go on.
         let visited = visiting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -178,17 +173,17 @@ pub(super) fn each_current(
     })
 }
 
-fn read_batches(transaction: &Transaction<'_>, sender: &SyncSender<Vec<RawChange>>) -> Result<(), CatalogError> {
-    let mut select = transaction.prepare(CURRENT)?;
-    let mut rows = select.query([])?;
+fn read_batches(tx: &Transaction<'_>, sender: &SyncSender<Vec<RawChange>>) -> Result<(), CatalogError> {
     let mut batch = Vec::with_capacity(BATCH);
-    while let Some(row) = rows.next()? {
+    let mut heard = true;
+    tx.each(CURRENT, &[], |row| {
         batch.push(RawChange::read(row)?);
-        if batch.len() == BATCH && sender.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_err() {
-            return Ok(());
+        if batch.len() == BATCH && heard {
+            heard = sender.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_ok();
         }
-    }
-    // Nobody listens only where the visitor has failed, and then says why.
+        // Nobody listens only where the visitor has failed, and then says why.
+        if heard { Ok(()) } else { Err(CatalogError::Contended) }
+    })?;
     sender.send(batch).unwrap_or(());
     Ok(())
 }

@@ -4,9 +4,9 @@
 //! other. Keys belong to whoever sent them, and are remembered for a day.
 
 use litfass_types::{Duration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::CatalogError;
+use crate::database::sql::{Transaction, bind};
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS idempotency_keys (
@@ -53,15 +53,16 @@ pub(super) enum Before {
     Taken,
 }
 
-pub(super) fn before(connection: &Connection, ask: &Repeatable, now: Timestamp) -> Result<Before, CatalogError> {
-    let mut select = connection.prepare_cached(
+pub(super) fn before(tx: &Transaction<'_>, ask: &Repeatable, now: Timestamp) -> Result<Before, CatalogError> {
+    let found = tx.one(
         "SELECT fingerprint, status, version, body FROM idempotency_keys WHERE sender = ?1 AND key = ?2 AND answered_ms > ?3",
+        bind![&ask.sender, &ask.key, now - REMEMBERED],
+        |row| {
+            let answer = Answer { status: row.narrow(1)?, version: row.unsigned_or_null(2)?, body: row.text(3)? };
+            Ok::<_, CatalogError>((row.bytes(0)?, answer))
+        },
     )?;
-    let row = select.query_row(params![ask.sender, ask.key, (now - REMEMBERED).0], |row| {
-        let version = row.get::<_, Option<i64>>(2)?.map(i64::cast_unsigned);
-        Ok((row.get::<_, Vec<u8>>(0)?, Answer { status: row.get(1)?, version, body: row.get(3)? }))
-    });
-    Ok(match row.optional()? {
+    Ok(match found {
         None => Before::Unknown,
         Some((fingerprint, answer)) if fingerprint == ask.fingerprint => Before::Answered(answer),
         Some(_) => Before::Taken,
@@ -70,14 +71,14 @@ pub(super) fn before(connection: &Connection, ask: &Repeatable, now: Timestamp) 
 
 /// Keeps the answer and forgets those that are too old.
 pub(super) fn keep(
-    transaction: &Transaction<'_>,
+    tx: &Transaction<'_>,
     ask: &Repeatable,
     answer: &Answer,
     now: Timestamp,
 ) -> Result<(), CatalogError> {
-    transaction.execute("DELETE FROM idempotency_keys WHERE answered_ms <= ?1", [(now - REMEMBERED).0])?;
-    let mut insert = transaction.prepare_cached("INSERT INTO idempotency_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-    let version = answer.version.map(u64::cast_signed);
-    insert.execute(params![ask.sender, ask.key, ask.fingerprint, now.0, answer.status, version, answer.body])?;
+    tx.execute("DELETE FROM idempotency_keys WHERE answered_ms <= ?1", bind![now - REMEMBERED])?;
+    let (fingerprint, status, version) = (&ask.fingerprint[..], answer.status, answer.version);
+    let row = bind![&ask.sender, &ask.key, fingerprint, now, status, version, &answer.body];
+    tx.execute("INSERT INTO idempotency_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", row)?;
     Ok(())
 }

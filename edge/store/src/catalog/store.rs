@@ -1,13 +1,9 @@
-//! The tables in `litfass.db` and what appends to them.
-
-use std::fmt;
-use std::path::Path;
-use std::time::Duration;
+//! The tables and what appends to them.
 
 use litfass_catalog::model::Object;
 use litfass_catalog::{ObjectKind, ObjectRef};
 use litfass_types::{CatalogVersion, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::CatalogError;
 use super::beside::Beside;
@@ -16,9 +12,8 @@ use super::index;
 use super::limit::{Limit, LimitField, StatedLimit};
 use super::payload::{BadPayload, decode, kind_number, kind_numbered};
 use super::repeats;
-
-/// How long a statement waits for another process's lock.
-const BUSY_WAIT: Duration = Duration::from_secs(30);
+use crate::database::sql::{Bind, Row, Transaction, bind};
+use crate::database::{Database, DatabaseError, Place};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS catalog_version (
@@ -57,15 +52,10 @@ CREATE TABLE IF NOT EXISTS catalog_limits (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// The catalog's part of `litfass.db`, through a connection of its own.
+/// The catalog's part of the database.
+#[derive(Debug)]
 pub struct CatalogStore {
-    pub(super) connection: Connection,
-}
-
-impl fmt::Debug for CatalogStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CatalogStore({:?})", self.connection.path())
-    }
+    pub(super) database: Database,
 }
 
 /// What the store has of one object.
@@ -99,23 +89,16 @@ pub(super) struct Change {
 }
 
 impl CatalogStore {
-    /// Opens the database, making file and tables where they are missing.
+    /// Opens the database. A file and its tables are made where they are missing; a server's have been.
     ///
     /// # Errors
-    /// When the file cannot be opened or is no database.
-    pub fn open(path: &Path) -> Result<Self, CatalogError> {
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(BUSY_WAIT)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        let mut store = Self { connection };
-        let transaction = store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(SCHEMA)?;
-        transaction.execute_batch(index::SCHEMA)?;
-        groups::create(&transaction)?;
-        transaction.execute_batch(repeats::SCHEMA)?;
-        transaction.commit()?;
-        Ok(store)
+    /// When it cannot be opened or is no database.
+    pub fn open(place: impl Into<Place>) -> Result<Self, CatalogError> {
+        let database = Database::open(&place.into())?;
+        if let Some(file) = database.file() {
+            make_tables(file).map_err(DatabaseError::from)?;
+        }
+        Ok(Self { database })
     }
 
     /// Timeline and the number of the last change.
@@ -123,128 +106,144 @@ impl CatalogStore {
     /// # Errors
     /// When the database fails.
     pub fn version(&self) -> Result<CatalogVersion, CatalogError> {
-        version(&self.connection)
+        self.database.read(version)
     }
 
     /// Appends `changes` and `limits` with the next sequence numbers, if the catalog is still at `at`; else `None`.
     pub(super) fn append(
-        &mut self,
+        &self,
         at: CatalogVersion,
         changes: &[Change],
         limits: &[(ObjectRef, StatedLimit)],
         now: Timestamp,
     ) -> Result<Option<CatalogVersion>, CatalogError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if version(&transaction)? != at {
-            return Ok(None);
-        }
-        let appended = append_all(&transaction, at, changes, limits, now)?;
-        transaction.commit()?;
-        Ok(Some(appended))
+        self.database.write(|tx| {
+            let same = version(tx)? == at;
+            same.then(|| append_all(tx, at, changes, limits, now)).transpose()
+        })
     }
+}
+
+fn make_tables(file: &Connection) -> rusqlite::Result<()> {
+    let transaction = rusqlite::Transaction::new_unchecked(file, TransactionBehavior::Immediate)?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.execute_batch(index::SCHEMA)?;
+    groups::create(&transaction)?;
+    transaction.execute_batch(repeats::SCHEMA)?;
+    transaction.commit()
 }
 
 /// Appends `changes` and `limits` with the next sequence numbers after `at`, where the catalog stands.
 pub(super) fn append_all(
-    transaction: &Transaction<'_>,
+    tx: &Transaction<'_>,
     at: CatalogVersion,
     changes: &[Change],
     limits: &[(ObjectRef, StatedLimit)],
     now: Timestamp,
 ) -> Result<CatalogVersion, CatalogError> {
-    let mut sequence = append_changes(transaction, at.sequence, changes, now)?;
+    let mut sequence = append_changes(tx, at.sequence, changes, now)?;
     for (object, limit) in limits {
         sequence += 1;
         let set = Limit { object: *object, field: limit.field, micros: limit.micros, sequence, loaded: now };
-        insert_limit(transaction, &set)?;
+        insert_limit(tx, &set)?;
     }
-    transaction.execute("UPDATE catalog_version SET sequence = ?1", [sequence.cast_signed()])?;
+    tx.execute("UPDATE catalog_version SET sequence = ?1", bind![sequence])?;
     Ok(CatalogVersion { sequence, ..at })
 }
 
-pub(super) fn version(connection: &Connection) -> Result<CatalogVersion, CatalogError> {
-    let row = connection.query_row("SELECT timeline, sequence FROM catalog_version", [], |row| {
-        Ok((row.get::<_, u32>(0)?, row.get::<_, i64>(1)?))
-    })?;
-    Ok(CatalogVersion { timeline: row.0, sequence: row.1.cast_unsigned() })
+pub(super) fn version(tx: &Transaction<'_>) -> Result<CatalogVersion, CatalogError> {
+    let read = |row: &Row<'_>| Ok::<_, CatalogError>(CatalogVersion { timeline: row.narrow(0)?, sequence: row.unsigned(1)? });
+    let found = tx.one("SELECT timeline, sequence FROM catalog_version", &[], read)?;
+    let stored = found.ok_or_else(|| DatabaseError::damaged("a catalog without a version"))?;
+    Ok(CatalogVersion { timeline: tx.timeline()?.unwrap_or(stored.timeline), ..stored })
 }
 
+/// Rows of one statement: a server is a round trip away.
+const ROWS_AT_ONCE: usize = 200;
+
 fn append_changes(
-    transaction: &Transaction<'_>,
-    mut sequence: u64,
+    tx: &Transaction<'_>,
+    since: u64,
     changes: &[Change],
     now: Timestamp,
 ) -> Result<u64, CatalogError> {
-    let mut insert = transaction.prepare("INSERT INTO catalog_changes VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-    let mut point = transaction.prepare("INSERT OR REPLACE INTO catalog_current VALUES (?1, ?2, ?3)")?;
-    for change in changes {
-        sequence += 1;
-        let (kind, id, at) = (kind_number(change.object.kind), change.object.id.cast_signed(), sequence.cast_signed());
-        insert.execute(params![at, kind, id, now.0, change.created.0, change.payload])?;
-        point.execute(params![kind, id, at])?;
+    let mut sequence = since;
+    for changes in changes.chunks(ROWS_AT_ONCE) {
+        let (mut rows, mut places) = (Vec::new(), Vec::new());
+        for change in changes {
+            sequence += 1;
+            let (kind, id) = (Bind::from(kind_number(change.object.kind)), Bind::from(change.object.id));
+            let (loaded, created) = (Bind::from(now), Bind::from(change.created));
+            rows.extend([sequence.into(), kind, id, loaded, created, Bind::from(&change.payload[..])]);
+            places.extend([kind, id, sequence.into()]);
+        }
+        tx.execute(&format!("INSERT INTO catalog_changes VALUES {}", rows_of(6, changes.len())), &rows)?;
+        let point = "ON CONFLICT (kind, id) DO UPDATE SET sequence = excluded.sequence";
+        tx.execute(&format!("INSERT INTO catalog_current VALUES {} {point}", rows_of(3, changes.len())), &places)?;
     }
     Ok(sequence)
 }
 
-fn insert_limit(transaction: &Transaction<'_>, limit: &Limit) -> Result<(), CatalogError> {
-    let mut insert = transaction.prepare_cached("INSERT INTO catalog_limits VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-    let (kind, id) = (kind_number(limit.object.kind), limit.object.id.cast_signed());
-    let (field, sequence) = (limit.field.number(), limit.sequence.cast_signed());
-    insert.execute(params![kind, id, field, sequence, limit.loaded.0, limit.micros])?;
+/// Marks of so many rows: `(?1, ?2), (?3, ?4)`.
+fn rows_of(columns: usize, rows: usize) -> String {
+    let row = |row: usize| {
+        let marks: Vec<String> = (1..=columns).map(|column| format!("?{}", row * columns + column)).collect();
+        format!("({})", marks.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+fn insert_limit(tx: &Transaction<'_>, limit: &Limit) -> Result<(), CatalogError> {
+    let (kind, field) = (kind_number(limit.object.kind), limit.field.number());
+    let row = bind![kind, limit.object.id, field, limit.sequence, limit.loaded, limit.micros];
+    tx.execute("INSERT INTO catalog_limits VALUES (?1, ?2, ?3, ?4, ?5, ?6)", row)?;
     Ok(())
 }
 
 /// The object as the store has it.
-pub(super) fn stored(connection: &Connection, object: ObjectRef) -> Result<Option<Stored>, CatalogError> {
-    let mut select = connection.prepare_cached(
+pub(super) fn stored(tx: &Transaction<'_>, object: ObjectRef) -> Result<Option<Stored>, CatalogError> {
+    tx.one(
         "SELECT c.sequence, c.created_ms, c.payload FROM catalog_current AS n, catalog_changes AS c
          WHERE n.kind = ?1 AND n.id = ?2 AND c.sequence = n.sequence",
-    )?;
-    let row = select.query_row(params![kind_number(object.kind), object.id.cast_signed()], |row| {
-        let (sequence, created) = (row.get::<_, i64>(0)?.cast_unsigned(), Timestamp(row.get(1)?));
-        Ok(Stored { sequence, created, payload: row.get(2)? })
-    });
-    Ok(row.optional()?)
+        bind![kind_number(object.kind), object.id],
+        |row| Ok(Stored { sequence: row.unsigned(0)?, created: row.time(1)?, payload: row.bytes(2)? }),
+    )
 }
 
 /// One limit as it stands.
 pub(super) fn stored_limit(
-    connection: &Connection,
+    tx: &Transaction<'_>,
     object: ObjectRef,
     field: LimitField,
 ) -> Result<Option<Limit>, CatalogError> {
-    let mut select = connection.prepare_cached(
+    tx.one(
         "SELECT sequence, loaded_ms, micros FROM catalog_limits WHERE kind = ?1 AND id = ?2 AND field = ?3
          ORDER BY sequence DESC LIMIT 1",
-    )?;
-    let key = params![kind_number(object.kind), object.id.cast_signed(), field.number()];
-    let row = select.query_row(key, |row| {
-        let (sequence, loaded) = (row.get::<_, i64>(0)?.cast_unsigned(), Timestamp(row.get(1)?));
-        Ok(Limit { object, field, micros: row.get(2)?, sequence, loaded })
-    });
-    Ok(row.optional()?)
+        bind![kind_number(object.kind), object.id, field.number()],
+        |row| Ok(Limit { object, field, micros: row.number(2)?, sequence: row.unsigned(0)?, loaded: row.time(1)? }),
+    )
 }
 
 /// Every limit in force that was last changed after `since`, in the order of the changes.
-pub(super) fn limits_since(connection: &Connection, since: u64) -> Result<Vec<Limit>, CatalogError> {
-    let mut select = connection.prepare_cached(
+pub(super) fn limits_since(tx: &Transaction<'_>, since: u64) -> Result<Vec<Limit>, CatalogError> {
+    tx.list(
         "SELECT kind, id, field, micros, sequence, loaded_ms FROM catalog_limits AS l WHERE sequence > ?1 AND NOT EXISTS
          (SELECT 1 FROM catalog_limits AS later WHERE later.kind = l.kind AND later.id = l.id
           AND later.field = l.field AND later.sequence > l.sequence) ORDER BY sequence",
-    )?;
-    let mut rows = select.query([since.cast_signed()])?;
-    let mut limits = Vec::new();
-    while let Some(row) = rows.next()? {
-        let sequence = row.get::<_, i64>(4)?.cast_unsigned();
-        let object = ObjectRef { kind: kind_of(row.get(0)?, sequence)?, id: row.get::<_, i64>(1)?.cast_unsigned() };
-        let field = LimitField::from_number(row.get(2)?).ok_or_else(|| CatalogError::Damaged {
-            sequence,
-            object: object.to_string(),
-            reason: "a limit of an unknown kind".to_owned(),
-        })?;
-        limits.push(Limit { object, field, micros: row.get(3)?, sequence, loaded: Timestamp(row.get(5)?) });
-    }
-    Ok(limits)
+        bind![since],
+        limit,
+    )
+}
+
+fn limit(row: &Row<'_>) -> Result<Limit, CatalogError> {
+    let sequence = row.unsigned(4)?;
+    let object = ObjectRef { kind: kind_of(row.narrow(0)?, sequence)?, id: row.unsigned(1)? };
+    let field = LimitField::from_number(row.narrow(2)?).ok_or_else(|| CatalogError::Damaged {
+        sequence,
+        object: object.to_string(),
+        reason: "a limit of an unknown kind".to_owned(),
+    })?;
+    Ok(Limit { object, field, micros: row.number(3)?, sequence, loaded: row.time(5)? })
 }
 
 pub(super) fn kind_of(number: u8, sequence: u64) -> Result<ObjectKind, CatalogError> {

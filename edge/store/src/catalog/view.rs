@@ -2,7 +2,6 @@
 
 use litfass_catalog::model::Object;
 use litfass_catalog::{ObjectKind, ObjectRef};
-use rusqlite::Connection;
 use serde_json::{Map, Value};
 
 use super::beside::Beside;
@@ -11,6 +10,7 @@ use super::index::{self, Filter};
 use super::limit::LimitField;
 use super::store::{CatalogStore, Stored, stored, stored_limit};
 use super::{CatalogError, LIST_MAX};
+use crate::database::sql::Transaction;
 use crate::keys::Scope;
 
 /// One object as it stands.
@@ -35,11 +35,12 @@ impl CatalogStore {
     ///
     /// # Errors
     /// When the database fails or what it holds cannot be read.
-    pub fn view(&mut self, scope: Scope, object: ObjectRef) -> Result<Option<View>, CatalogError> {
+    pub fn view(&self, scope: Scope, object: ObjectRef) -> Result<Option<View>, CatalogError> {
         self.bring_index_up_to_date()?;
-        let transaction = self.connection.transaction()?;
-        let found = index::find(&transaction, object)?.filter(|found| scope.covers(found.owner));
-        if found.is_none() { Ok(None) } else { view(&transaction, object) }
+        self.database.read(|tx| {
+            let found = index::find(tx, object)?.filter(|found| scope.covers(found.owner));
+            if found.is_none() { Ok(None) } else { view(tx, object) }
+        })
     }
 
     /// Objects of a kind within reach, those after the id `after`, at most `limit` and at most [`LIST_MAX`]. An object that is
@@ -48,7 +49,7 @@ impl CatalogStore {
     /// # Errors
     /// When the database fails or what it holds cannot be read.
     pub fn list(
-        &mut self,
+        &self,
         scope: Scope,
         kind: ObjectKind,
         filter: &Filter,
@@ -56,27 +57,28 @@ impl CatalogStore {
         limit: usize,
     ) -> Result<Page, CatalogError> {
         self.bring_index_up_to_date()?;
-        let transaction = self.connection.transaction()?;
         let limit = limit.min(LIST_MAX);
-        let mut ids = index::page(&transaction, scope, kind, filter, after, limit + 1)?;
-        let more = ids.len() > limit;
-        ids.truncate(limit);
-        let next_after = ids.last().copied().filter(|_| more);
-        let views = ids.into_iter().map(|id| view(&transaction, ObjectRef { kind, id }));
-        Ok(Page { objects: views.filter_map(Result::transpose).collect::<Result<_, _>>()?, next_after })
+        self.database.read(|tx| {
+            let mut ids = index::page(tx, scope, kind, filter, after, limit + 1)?;
+            let more = ids.len() > limit;
+            ids.truncate(limit);
+            let next_after = ids.last().copied().filter(|_| more);
+            let views = ids.into_iter().map(|id| view(tx, ObjectRef { kind, id }));
+            Ok(Page { objects: views.filter_map(Result::transpose).collect::<Result<_, CatalogError>>()?, next_after })
+        })
     }
 }
 
 /// The object, whoever owns it.
-pub(super) fn view(connection: &Connection, object: ObjectRef) -> Result<Option<View>, CatalogError> {
-    let Some(stored) = stored(connection, object)? else { return Ok(None) };
-    Ok(Some(of_stored(connection, object, &stored)?))
+pub(super) fn view(tx: &Transaction<'_>, object: ObjectRef) -> Result<Option<View>, CatalogError> {
+    let Some(stored) = stored(tx, object)? else { return Ok(None) };
+    Ok(Some(of_stored(tx, object, &stored)?))
 }
 
-pub(super) fn of_stored(connection: &Connection, object: ObjectRef, stored: &Stored) -> Result<View, CatalogError> {
+pub(super) fn of_stored(tx: &Transaction<'_>, object: ObjectRef, stored: &Stored) -> Result<View, CatalogError> {
     let mut limits = Vec::new();
     for field in LimitField::ALL.into_iter().filter(|field| field.of() == object.kind) {
-        limits.extend(stored_limit(connection, object, field)?);
+        limits.extend(stored_limit(tx, object, field)?);
     }
     let version = limits.iter().map(|limit| limit.sequence).fold(stored.sequence, u64::max);
     let limits: Vec<_> = limits.into_iter().map(|limit| (limit.field, limit.micros)).collect();

@@ -16,8 +16,9 @@ mod rows;
 mod sqlite;
 mod sums;
 
+pub use crate::database::DatabaseError;
 pub use port::{
-    Accounted, BudgetAuthority, Clock, DatabaseError, Delivery, Ledger, LedgerAdmin, LedgerError, LedgerReader, funds,
+    Accounted, BudgetAuthority, Clock, Delivery, Ledger, LedgerAdmin, LedgerError, LedgerReader, funds,
     verify,
 };
 #[cfg(feature = "postgres")]

@@ -1,7 +1,6 @@
 //! What deciding, billing and administering processes may ask of the ledger.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fmt::Debug;
 
 use litfass_ledger::check::{Audit, Violation, violations};
@@ -13,6 +12,7 @@ use litfass_ledger::{
 use litfass_types::{AdvertiserId, Position, Timestamp};
 
 use super::report::{Report, ReportAsk};
+use crate::database::DatabaseError;
 
 /// The database's clock, as an adapter is told it.
 pub type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
@@ -27,30 +27,10 @@ pub enum LedgerError {
     /// The database's: busy, full, gone, damaged. What was asked for may or may not have happened; every operation of these
     /// ports changes nothing when it has been done before, so it may be asked for again.
     #[error("the ledger's database: {0}")]
-    Database(DatabaseError),
+    Database(#[from] DatabaseError),
     /// The operator's: the tables were written by a later version.
     #[error("the ledger has schema version {found}; this program knows versions up to {known}")]
     NewerSchema { found: u32, known: u32 },
-}
-
-/// What a database's driver reported, and whether asking again may help.
-#[derive(Debug, thiserror::Error)]
-#[error("{cause}")]
-pub struct DatabaseError {
-    cause: Box<dyn Error + Send + Sync>,
-    passes: bool,
-}
-
-impl DatabaseError {
-    pub(super) fn new(cause: impl Error + Send + Sync + 'static, passes: bool) -> Self {
-        Self { cause: Box::new(cause), passes }
-    }
-
-    /// Whether it passes by itself: a lock that somebody holds, a server that restarts. Else somebody has to look after it.
-    #[must_use]
-    pub const fn helps_to_repeat(&self) -> bool {
-        self.passes
-    }
 }
 
 /// Budget for deciding processes, and billing of what they delivered.

@@ -13,6 +13,8 @@ use litfass_types::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::own::{Own, on_every_database};
+
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
 
 struct Folder {
@@ -93,16 +95,50 @@ fn with(pointer: &str, value: Value) -> Vec<u8> {
     bytes(&file)
 }
 
+on_every_database! {
+    every_field_of_the_file_arrives_in_the_catalog,
+    loading_a_file_twice_changes_nothing,
+    a_change_adds_one_row_and_an_ad_keeps_its_age,
+    changes_in_the_database_are_never_altered,
+    an_object_that_is_there_stays_beneath_its_parent,
+    a_limit_that_returns_to_an_old_value_is_a_new_command,
+    a_limit_that_is_not_stated_stays,
+    loads_that_race_are_both_complete,
+    a_follower_serves_what_another_process_loaded,
+    piled_up_changes_are_merged_while_newer_ones_go_on_arriving,
+    every_version_can_be_read_again_whole_or_in_part,
+    of_another_timeline_the_whole_catalog_is_read_again,
+}
+
+fn of_another_timeline_the_whole_catalog_is_read_again(home: &Own) {
+    let mut loader = home.catalog();
+    loader.load_bytes(&bytes(&everything()), NOW).unwrap();
+    let (mut follower, _) = Follower::open(home.catalog(), 1_000).unwrap();
+    loader.load_bytes(&with("/campaigns/0/name", json!("Winter")), NOW).unwrap();
+    assert_eq!(follower.poll().unwrap().unwrap().catalog.version().timeline, 1);
+    // A standby that lacks the last change was promoted, and something else got its number.
+    let lost = "DELETE FROM catalog_changes WHERE sequence = 15; UPDATE catalog_version SET sequence = 14;
+                UPDATE catalog_current SET sequence = (SELECT max(c.sequence) FROM catalog_changes AS c
+                  WHERE c.kind = catalog_current.kind AND c.id = catalog_current.id) WHERE sequence = 15;";
+    home.forge(lost);
+    loader.load_bytes(&with("/creatives/0/title", json!("New mug")), NOW).unwrap();
+    assert!(follower.poll().unwrap().is_none(), "the number alone does not tell");
+    home.script("UPDATE catalog_version SET timeline = 2").unwrap();
+    if matches!(home, Own::File(_)) {
+        let update = follower.poll().unwrap().unwrap();
+        assert_eq!((update.catalog.version().timeline, update.limits.len()), (2, 4));
+        assert_eq!(objects(&update.catalog), objects(&loader.read_catalog().unwrap()));
+    }
+}
+
 fn objects(catalog: &Catalog) -> Vec<Object> {
     let mut objects: Vec<_> = catalog.objects().collect();
     objects.sort_by_key(Object::reference);
     objects
 }
 
-#[test]
-fn every_field_of_the_file_arrives_in_the_catalog() {
-    let folder = Folder::new();
-    let mut store = folder.store();
+fn every_field_of_the_file_arrives_in_the_catalog(home: &Own) {
+    let mut store = home.catalog();
     let report = store.load_bytes(&bytes(&everything()), NOW).unwrap();
     assert_eq!((report.inserted, report.changed, report.unchanged), (10, 0, 0));
 
@@ -142,10 +178,8 @@ fn every_field_of_the_file_arrives_in_the_catalog() {
     assert_eq!(placement.formats.len(), 2);
 }
 
-#[test]
-fn loading_a_file_twice_changes_nothing() {
-    let folder = Folder::new();
-    let mut store = folder.store();
+fn loading_a_file_twice_changes_nothing(home: &Own) {
+    let mut store = home.catalog();
     let first = store.load_bytes(&bytes(&everything()), NOW).unwrap();
     let before = objects(&store.read_catalog().unwrap());
     let again = store.load_bytes(&bytes(&everything()), NOW + Duration::days(1)).unwrap();
@@ -156,10 +190,8 @@ fn loading_a_file_twice_changes_nothing() {
     assert_eq!(ids, first.limits.iter().map(Limit::command_id).collect::<Vec<_>>());
 }
 
-#[test]
-fn a_change_adds_one_row_and_an_ad_keeps_its_age() {
-    let folder = Folder::new();
-    let mut store = folder.store();
+fn a_change_adds_one_row_and_an_ad_keeps_its_age(home: &Own) {
+    let mut store = home.catalog();
     let first = store.load_bytes(&bytes(&everything()), NOW).unwrap();
     let later = NOW + Duration::hours(1);
     let change = json!({"ads": [{"id": 5000, "line_item": 1000, "creative": 50, "item": "MUG-2"}]});
@@ -172,13 +204,11 @@ fn a_change_adds_one_row_and_an_ad_keeps_its_age() {
     assert_eq!(store.changes_since(0).unwrap().objects.len(), 10, "each object once, as it is now");
 }
 
-#[test]
-fn changes_in_the_database_are_never_altered() {
-    let folder = Folder::new();
-    folder.store().load_bytes(&bytes(&everything()), NOW).unwrap();
-    let connection = rusqlite::Connection::open(folder.path()).unwrap();
-    for statement in ["UPDATE catalog_changes SET payload = x''", "DELETE FROM catalog_changes"] {
-        assert!(connection.execute(statement, []).unwrap_err().to_string().contains("never"), "{statement}");
+fn changes_in_the_database_are_never_altered(home: &Own) {
+    home.catalog().load_bytes(&bytes(&everything()), NOW).unwrap();
+    for statement in ["UPDATE catalog_changes SET id = 1", "DELETE FROM catalog_changes"] {
+        let refused = home.script(statement).unwrap_err();
+        assert!(refused.contains("never") || refused.contains("as it was written"), "{statement}: {refused}");
     }
 }
 
@@ -255,10 +285,8 @@ fn a_file_that_is_not_json_or_not_an_object_is_refused() {
     assert!(refusal(deep.as_bytes())[0].contains("recursion limit"));
 }
 
-#[test]
-fn an_object_that_is_there_stays_beneath_its_parent() {
-    let folder = Folder::new();
-    let mut store = folder.store();
+fn an_object_that_is_there_stays_beneath_its_parent(home: &Own) {
+    let mut store = home.catalog();
     store.load_bytes(&bytes(&everything()), NOW).unwrap();
     let moved = json!({"ads": [{"id": 5000, "line_item": 1001, "creative": 50}]});
     let error = store.load_bytes(&bytes(&moved), NOW).unwrap_err().to_string();
@@ -276,10 +304,8 @@ fn an_unknown_file_and_one_that_is_too_large_are_named() {
     }
 }
 
-#[test]
-fn a_limit_that_returns_to_an_old_value_is_a_new_command() {
-    let folder = Folder::new();
-    let mut store = folder.store();
+fn a_limit_that_returns_to_an_old_value_is_a_new_command(home: &Own) {
+    let mut store = home.catalog();
     let mut load = |micros: i64| {
         let mut file = everything();
         file["line_items"][0]["budget_micros"] = json!(micros);
@@ -298,10 +324,8 @@ fn a_limit_that_returns_to_an_old_value_is_a_new_command() {
     assert_eq!(store.limits().unwrap().len(), 4, "only limits in force");
 }
 
-#[test]
-fn a_limit_that_is_not_stated_stays() {
-    let folder = Folder::new();
-    let mut store = folder.store();
+fn a_limit_that_is_not_stated_stays(home: &Own) {
+    let mut store = home.catalog();
     store.load_bytes(&bytes(&everything()), NOW).unwrap();
     let report = store.load_bytes(&with("/advertisers/0/credit_limit_micros", Value::Null), NOW).unwrap();
     assert_eq!(report.limits.len(), 3);
@@ -322,15 +346,12 @@ fn a_damaged_row_is_named_and_never_skipped() {
     }
 }
 
-#[test]
-fn loads_that_race_are_both_complete() {
-    let folder = Folder::new();
-    folder.store().load_bytes(&bytes(&everything()), NOW).unwrap();
+fn loads_that_race_are_both_complete(home: &Own) {
+    home.catalog().load_bytes(&bytes(&everything()), NOW).unwrap();
     std::thread::scope(|scope| {
         for writer in 0..4_u64 {
-            let folder = &folder;
             scope.spawn(move || {
-                let mut store = folder.store();
+                let mut store = home.catalog();
                 for i in 0..3 {
                     let tenant = json!({"tenants": [{"id": 100 + writer * 10 + i, "name": "t"}]});
                     // Another writer may be quicker every time; a load that gives up has done nothing and is run again.
@@ -341,17 +362,15 @@ fn loads_that_race_are_both_complete() {
             });
         }
     });
-    let mut store = folder.store();
+    let mut store = home.catalog();
     assert_eq!(store.read_catalog().unwrap().tenants().count(), 13);
     assert_eq!(store.version().unwrap().sequence, 10 + 4 + 12);
 }
 
-#[test]
-fn a_follower_serves_what_another_process_loaded() {
-    let folder = Folder::new();
-    let mut loader = folder.store();
+fn a_follower_serves_what_another_process_loaded(home: &Own) {
+    let mut loader = home.catalog();
     loader.load_bytes(&bytes(&everything()), NOW).unwrap();
-    let (mut follower, first) = Follower::open(folder.store(), 1_000).unwrap();
+    let (mut follower, first) = Follower::open(home.catalog(), 1_000).unwrap();
     assert_eq!(first.limits.len(), 4);
     assert!(follower.poll().unwrap().is_none());
 
@@ -366,12 +385,10 @@ fn a_follower_serves_what_another_process_loaded() {
     assert_eq!(objects(&update.catalog), objects(&loader.read_catalog().unwrap()));
 }
 
-#[test]
-fn piled_up_changes_are_merged_while_newer_ones_go_on_arriving() {
-    let folder = Folder::new();
-    let mut loader = folder.store();
+fn piled_up_changes_are_merged_while_newer_ones_go_on_arriving(home: &Own) {
+    let mut loader = home.catalog();
     loader.load_bytes(&bytes(&everything()), NOW).unwrap();
-    let (mut follower, _) = Follower::open(folder.store(), 1).unwrap();
+    let (mut follower, _) = Follower::open(home.catalog(), 1).unwrap();
     for round in 0..20 {
         let title = format!("Mug {round}");
         let budget = json!({"line_items": [{"id": 1001, "campaign": 100, "name": "n", "bid": {"micros": 1, "per": "click"}, "budget_micros": round}]});
@@ -398,10 +415,8 @@ fn piled_up_changes_are_merged_while_newer_ones_go_on_arriving() {
     assert_eq!(follower.current().version(), CatalogVersion { timeline: 1, sequence: version.sequence });
 }
 
-#[test]
-fn every_version_can_be_read_again_whole_or_in_part() {
-    let folder = Folder::new();
-    let mut store = folder.store();
+fn every_version_can_be_read_again_whole_or_in_part(home: &Own) {
+    let mut store = home.catalog();
     let mut versions = Vec::new();
     let names = ["first", "second", "third"];
     for (n, name) in names.iter().enumerate() {

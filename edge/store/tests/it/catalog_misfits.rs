@@ -2,49 +2,34 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose helpers cannot go on fails here")]
 
-use std::path::PathBuf;
-
 use litfass_catalog::limits::EXCLUSION_GROUPS_PER_ADVERTISER_MAX as GROUPS_MAX;
 use litfass_catalog::{Catalog, ObjectKind};
 use litfass_store::catalog::{
     Answer, CatalogStore, Edit, Edited, Follower, LimitField, Refusal, RowEdit, RowResult, Target,
 };
 use litfass_store::keys::Scope;
-use litfass_store::migrate;
 use litfass_types::{AdvertiserId, LineItemId, TenantId, Timestamp};
 use serde_json::{Value, json};
+
+use crate::own::{Own, on_every_database};
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
 /// Advertisers of the only tenant, each with a campaign and a line item of its own number.
 const SELLERS: u64 = 6;
 
-struct Folder {
-    dir: tempfile::TempDir,
+on_every_database! {
+    edits_never_give_a_tenant_more_groups_than_can_be_served,
+    one_advertiser_does_not_take_all_groups_of_its_tenant,
+    groups_that_nobody_names_any_more_make_room_in_the_served_catalog_too,
+    what_does_not_fit_is_left_out_at_the_start_and_served_with_its_limits_once_it_is_repaired,
 }
 
-impl Folder {
-    fn new() -> Self {
-        let folder = Self { dir: tempfile::tempdir().unwrap() };
-        folder.load(&shop("Autumn"));
-        migrate::to_current(&folder.path()).unwrap();
-        folder
-    }
+fn load(home: &Own, file: &Value) {
+    home.catalog().load_bytes(&serde_json::to_vec(file).unwrap(), NOW).unwrap();
+}
 
-    fn path(&self) -> PathBuf {
-        self.dir.path().join("litfass.db")
-    }
-
-    fn store(&self) -> CatalogStore {
-        CatalogStore::open(&self.path()).unwrap()
-    }
-
-    fn load(&self, file: &Value) {
-        self.store().load_bytes(&serde_json::to_vec(file).unwrap(), NOW).unwrap();
-    }
-
-    fn follower(&self) -> Follower {
-        Follower::open(self.store(), 100_000).unwrap().0
-    }
+fn follower(home: &Own) -> Follower {
+    Follower::open(home.catalog(), 100_000).unwrap().0
 }
 
 fn shop(campaign: &str) -> Value {
@@ -87,22 +72,20 @@ fn named(catalog: &Catalog, line_item: u64) -> Vec<String> {
     names
 }
 
-#[test]
-fn edits_never_give_a_tenant_more_groups_than_can_be_served() {
-    let folder = Folder::new();
+fn edits_never_give_a_tenant_more_groups_than_can_be_served(home: &Own) {
+    load(home, &shop("Autumn"));
     // Each has a connection of its own, as requests at once have, and none of what they add is served yet.
-    let full = (1..=4).map(|n| name(&mut folder.store(), n, &groups(&format!("of {n}"), GROUPS_MAX)));
+    let full = (1..=4).map(|n| name(&mut home.catalog(), n, &groups(&format!("of {n}"), GROUPS_MAX)));
     full.for_each(|result| drop(result.unwrap()));
-    refused(name(&mut folder.store(), 5, &groups("of 5", 1)), "exclusion_groups[0]", "its tenant has 64");
-    name(&mut folder.store(), 5, &groups("of 1", 3)).unwrap();
-    assert_eq!(folder.store().read_catalog().unwrap().line_items(), 6);
-    Follower::open(folder.store(), 10).unwrap();
+    refused(name(&mut home.catalog(), 5, &groups("of 5", 1)), "exclusion_groups[0]", "its tenant has 64");
+    name(&mut home.catalog(), 5, &groups("of 1", 3)).unwrap();
+    assert_eq!(home.catalog().read_catalog().unwrap().line_items(), 6);
+    Follower::open(home.catalog(), 10).unwrap();
 }
 
-#[test]
-fn one_advertiser_does_not_take_all_groups_of_its_tenant() {
-    let folder = Folder::new();
-    let mut store = folder.store();
+fn one_advertiser_does_not_take_all_groups_of_its_tenant(home: &Own) {
+    load(home, &shop("Autumn"));
+    let mut store = home.catalog();
     name(&mut store, 1, &groups("a", GROUPS_MAX)).unwrap();
     refused(name(&mut store, 1, &[groups("a", 2), groups("b", GROUPS_MAX)].concat()), "exclusion_groups[2]", "its adv");
     name(&mut store, 2, &groups("a", GROUPS_MAX)).unwrap();
@@ -110,17 +93,16 @@ fn one_advertiser_does_not_take_all_groups_of_its_tenant() {
     name(&mut store, 2, &groups("b", GROUPS_MAX)).unwrap();
 }
 
-#[test]
-fn groups_that_nobody_names_any_more_make_room_in_the_served_catalog_too() {
-    let folder = Folder::new();
-    let mut store = folder.store();
-    let mut follower = folder.follower();
+fn groups_that_nobody_names_any_more_make_room_in_the_served_catalog_too(home: &Own) {
+    load(home, &shop("Autumn"));
+    let mut store = home.catalog();
+    let mut follower = follower(home);
     for n in 1..=4 {
         name(&mut store, n, &groups(&format!("of {n}"), GROUPS_MAX)).unwrap();
     }
     follower.poll().unwrap().unwrap();
     // Once served from the overlay and once from a base.
-    let mut rebased = folder.follower();
+    let mut rebased = follower(home);
     name(&mut store, 1, &[]).unwrap();
     for follower in [&mut follower, &mut rebased] {
         follower.poll().unwrap().unwrap();
@@ -136,14 +118,11 @@ fn groups_that_nobody_names_any_more_make_room_in_the_served_catalog_too() {
     }
 }
 
-#[test]
-fn what_does_not_fit_is_left_out_at_the_start_and_served_with_its_limits_once_it_is_repaired() {
-    let folder = Folder::new();
-    let database = rusqlite::Connection::open(folder.path()).unwrap();
+fn what_does_not_fit_is_left_out_at_the_start_and_served_with_its_limits_once_it_is_repaired(home: &Own) {
+    load(home, &shop("Autumn"));
     // Campaign 3 was never written: its line item has nothing to stand on.
-    let gone = database.execute("DELETE FROM catalog_current WHERE kind = 3 AND id = 3", []).unwrap();
-    assert_eq!(gone, 1);
-    let (mut follower, first) = Follower::open(folder.store(), 100_000).unwrap();
+    home.script("DELETE FROM catalog_current WHERE kind = 3 AND id = 3").unwrap();
+    let (mut follower, first) = Follower::open(home.catalog(), 100_000).unwrap();
     let has = |catalog: &Catalog, id: u64| catalog.line_item_by_id(LineItemId(id)).is_some();
     assert_eq!((has(&first.catalog, 2), has(&first.catalog, 3)), (true, false));
     let budgets = |update: &litfass_store::catalog::Update| {
@@ -151,9 +130,9 @@ fn what_does_not_fit_is_left_out_at_the_start_and_served_with_its_limits_once_it
         (of(LimitField::Budget), of(LimitField::LifetimeBudget))
     };
     assert_eq!(budgets(&first), (5, 5), "none of what is not served");
-    assert_eq!(folder.store().catalog_at(first.catalog.version()).unwrap().line_items(), 6, "every change is kept");
+    assert_eq!(home.catalog().catalog_at(first.catalog.version()).unwrap().line_items(), 6, "every change is kept");
 
-    folder.load(&shop("Winter"));
+    load(home, &shop("Winter"));
     let repaired = follower.poll().unwrap().unwrap();
     assert!(has(&repaired.catalog, 3), "though it did not change itself");
     assert_eq!(budgets(&repaired), (1, 1), "the limits that were kept back");
@@ -162,10 +141,11 @@ fn what_does_not_fit_is_left_out_at_the_start_and_served_with_its_limits_once_it
 
 #[test]
 fn a_database_from_before_groups_were_counted_counts_them_when_it_is_opened() {
-    let folder = Folder::new();
+    let home = Own::file();
+    load(&home, &shop("Autumn"));
     for n in 1..=4 {
-        name(&mut folder.store(), n, &groups(&format!("of {n}"), GROUPS_MAX)).unwrap();
+        name(&mut home.catalog(), n, &groups(&format!("of {n}"), GROUPS_MAX)).unwrap();
     }
-    rusqlite::Connection::open(folder.path()).unwrap().execute_batch("DROP TABLE catalog_groups").unwrap();
-    refused(name(&mut folder.store(), 5, &groups("of 5", 1)), "exclusion_groups[0]", "its tenant has 64");
+    home.script("DROP TABLE catalog_groups").unwrap();
+    refused(name(&mut home.catalog(), 5, &groups("of 5", 1)), "exclusion_groups[0]", "its tenant has 64");
 }

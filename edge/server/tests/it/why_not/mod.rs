@@ -16,6 +16,7 @@ use litfass_server::pacing_tables::PacingHistory;
 use litfass_server::replay::{Window, Worlds, recompute_window, replay};
 use litfass_server::why_not::{Question, WhyNot, answer};
 use litfass_store::catalog::CatalogStore;
+use litfass_store::database::Place;
 use litfass_types::{Device, Ineligible, LineItemId, Nanos, PlacementId, Seed, TenantId, Timestamp, Traffic, UserHash};
 use serde_json::{Value, json};
 
@@ -185,8 +186,9 @@ fn is_made_again(home: &Home, decisions: u64) {
     let log = books::open_log(&home.data());
     let settled = replay(&*log, Window::default(), DecisionRecord::replay, |_, _| ()).unwrap();
     assert!(settled.is_identical(), "{:?}", settled.listed.first());
+    let database = home.data().join("litfass.db");
     let tables = PacingHistory::read(&*log, Timestamp(0), Timestamp(i64::MAX)).unwrap();
-    let mut worlds = Worlds::open(DataDir::open(&home.data()).unwrap(), tables).unwrap();
+    let mut worlds = Worlds::open(DataDir::open(&home.data()).unwrap(), &Place::from(&database), tables).unwrap();
     let again = recompute_window(&*log, Window::default(), &mut worlds, |_, _| ()).unwrap();
     assert!(again.replayed.is_identical(), "{:?}", again.replayed.listed.first());
     assert_eq!((settled.decisions, again.replayed.decisions, again.scores.beyond), (decisions, decisions, 0));

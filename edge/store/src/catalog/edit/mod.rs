@@ -11,7 +11,6 @@ mod stage;
 
 use litfass_catalog::{ObjectKind, ObjectRef};
 use litfass_types::{CatalogVersion, Timestamp};
-use rusqlite::TransactionBehavior;
 use serde_json::{Map, Value};
 
 use super::CatalogError;
@@ -20,6 +19,7 @@ use super::repeats::{self, Answer, Before, Repeatable};
 use super::store::{CatalogStore, append_all, version};
 use super::view::View;
 use crate::audit;
+use crate::database::sql::Transaction;
 use crate::keys::Scope;
 use stage::{Staged, Stager};
 
@@ -113,54 +113,54 @@ impl CatalogStore {
     pub fn edit(&mut self, edit: &Edit<'_>, answer: &dyn Fn(&[RowResult]) -> Answer) -> Result<Edited, CatalogError> {
         self.bring_index_up_to_date()?;
         for _ in 0..ATTEMPTS {
-            let staged = match self.stage_edit(edit)? {
+            let staged = match self.database.read(|tx| stage(tx, edit))? {
                 Ok(staged) => staged,
                 Err(before) => return Ok(before),
             };
             // The answer is kept for a repetition also where everything was as it should be; not where everything was refused.
-            let is_kept = edit.repeatable.is_some() && staged.rows.iter().any(Result::is_ok);
-            if edit.dry_run || (staged.changes_nothing() && !is_kept) {
+            let kept = edit.repeatable.as_ref().filter(|_| staged.rows.iter().any(Result::is_ok));
+            if edit.dry_run || (staged.changes_nothing() && kept.is_none()) {
                 return Ok(Edited::Fresh { version: staged.at, rows: staged.rows });
             }
-            if let Some(version) = self.commit(edit, &staged, answer)? {
+            let kept = kept.map(|repeatable| (repeatable, answer(&staged.rows)));
+            if let Some(version) = self.database.write(|tx| commit(tx, edit.now, &staged, kept.as_ref()))? {
                 return Ok(Edited::Fresh { version, rows: staged.rows });
             }
         }
         Err(CatalogError::Contended)
     }
+}
 
-    /// The inner error is the answer that there is already.
-    fn stage_edit(&mut self, edit: &Edit<'_>) -> Result<Result<Staged, Edited>, CatalogError> {
-        let transaction = self.connection.transaction()?;
-        if let Some(repeatable) = &edit.repeatable {
-            match repeats::before(&transaction, repeatable, edit.now)? {
-                Before::Unknown => {}
-                Before::Answered(answer) => return Ok(Err(Edited::Repeated(answer))),
-                Before::Taken => return Ok(Err(Edited::KeyTaken)),
-            }
+/// The inner error is the answer that there is already.
+fn stage(tx: &Transaction<'_>, edit: &Edit<'_>) -> Result<Result<Staged, Edited>, CatalogError> {
+    if let Some(repeatable) = &edit.repeatable {
+        match repeats::before(tx, repeatable, edit.now)? {
+            Before::Unknown => {}
+            Before::Answered(answer) => return Ok(Err(Edited::Repeated(answer))),
+            Before::Taken => return Ok(Err(Edited::KeyTaken)),
         }
-        let at = version(&transaction)?;
-        Stager::new(&transaction, edit)?.stage(at).map(Ok)
     }
+    let at = version(tx)?;
+    Stager::new(tx, edit)?.stage(at).map(Ok)
+}
 
-    /// Appends if the catalog is still what the rows were compared with; else `None`.
-    fn commit(
-        &mut self,
-        edit: &Edit<'_>,
-        staged: &Staged,
-        answer: &dyn Fn(&[RowResult]) -> Answer,
-    ) -> Result<Option<CatalogVersion>, CatalogError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if version(&transaction)? != staged.at {
-            return Ok(None);
-        }
-        let version = append_all(&transaction, staged.at, &staged.changes, &staged.limits, edit.now)?;
-        index::catch_up(&transaction)?;
-        staged.audits.iter().try_for_each(|entry| audit::append(&transaction, entry))?;
-        if let Some(repeatable) = &edit.repeatable {
-            repeats::keep(&transaction, repeatable, &answer(&staged.rows), edit.now)?;
-        }
-        transaction.commit()?;
-        Ok(Some(version))
+/// Appends if the catalog is still what the rows were compared with; else `None`.
+fn commit(
+    tx: &Transaction<'_>,
+    now: Timestamp,
+    staged: &Staged,
+    kept: Option<&(&Repeatable, Answer)>,
+) -> Result<Option<CatalogVersion>, CatalogError> {
+    // The same request may have been answered by another process meanwhile.
+    let answered = kept.map(|(repeatable, _)| repeats::before(tx, repeatable, now)).transpose()?;
+    if version(tx)? != staged.at || answered.is_some_and(|before| before != Before::Unknown) {
+        return Ok(None);
     }
+    let version = append_all(tx, staged.at, &staged.changes, &staged.limits, now)?;
+    index::catch_up(tx)?;
+    staged.audits.iter().try_for_each(|entry| audit::append(tx, entry))?;
+    if let Some((repeatable, answer)) = kept {
+        repeats::keep(tx, repeatable, answer, now)?;
+    }
+    Ok(Some(version))
 }

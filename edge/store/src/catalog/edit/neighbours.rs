@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use litfass_catalog::model::{LineItem, Object, Placement};
 use litfass_catalog::{AdOrder, Builder, ObjectKind, ObjectRef, Problem, Targeting};
 use litfass_types::{CatalogVersion, TenantId, TermKind};
-use rusqlite::Connection;
 
 use crate::catalog::CatalogError;
 use crate::catalog::groups;
@@ -15,19 +14,20 @@ use crate::catalog::index;
 use crate::catalog::load::parent;
 use crate::catalog::read::inconsistent;
 use crate::catalog::store::stored;
+use crate::database::sql::Transaction;
 use crate::keys::Scope;
 
 /// The first problem of each of the objects that has one.
 pub(super) fn problems(
-    connection: &Connection,
+    tx: &Transaction<'_>,
     scope: Scope,
     objects: &[&Object],
 ) -> Result<BTreeMap<ObjectRef, Problem>, CatalogError> {
-    let mut around = Neighbours { connection, scope, objects: BTreeMap::new() };
+    let mut around = Neighbours { tx, scope, objects: BTreeMap::new() };
     objects.iter().try_for_each(|object| around.add_of(object))?;
     let mut refused = BTreeMap::new();
-    claim_names(connection, objects, &mut refused)?;
-    groups::claim(connection, objects, &mut refused)?;
+    claim_names(tx, objects, &mut refused)?;
+    groups::claim(tx, objects, &mut refused)?;
     loop {
         let taken = objects.iter().filter(|object| !refused.contains_key(&object.reference()));
         let taken: BTreeMap<_, _> = taken.map(|object| (object.reference(), *object)).collect();
@@ -47,7 +47,7 @@ pub(super) fn problems(
 }
 
 struct Neighbours<'a> {
-    connection: &'a Connection,
+    tx: &'a Transaction<'a>,
     scope: Scope,
     objects: BTreeMap<ObjectRef, Object>,
 }
@@ -75,11 +75,11 @@ impl Neighbours<'_> {
         if self.objects.contains_key(&reference) {
             return Ok(());
         }
-        let found = index::find(self.connection, reference)?;
+        let found = index::find(self.tx, reference)?;
         if !found.is_some_and(|found| self.scope.covers(found.owner)) {
             return Ok(());
         }
-        let Some(stored) = stored(self.connection, reference)? else { return Ok(()) };
+        let Some(stored) = stored(self.tx, reference)? else { return Ok(()) };
         let object = stored.object(reference)?;
         let above = parent(&object);
         self.objects.insert(reference, bare(object));
@@ -146,7 +146,7 @@ impl Unique {
 
 /// Refuses objects whose name somebody else has, in the store or before them in the edit.
 fn claim_names(
-    connection: &Connection,
+    tx: &Transaction<'_>,
     objects: &[&Object],
     refused: &mut BTreeMap<ObjectRef, Problem>,
 ) -> Result<(), CatalogError> {
@@ -155,9 +155,9 @@ fn claim_names(
     };
     let changed: BTreeSet<ObjectRef> = objects.iter().map(|object| object.reference()).collect();
     let mut taken: BTreeMap<Unique, ObjectRef> = BTreeMap::new();
-    let ids = index::page(connection, Scope::Platform, kind, &index::Filter::default(), 0, usize::MAX)?;
+    let ids = index::page(tx, Scope::Platform, kind, &index::Filter::default(), 0, usize::MAX)?;
     for reference in ids.into_iter().map(|id| ObjectRef { kind, id }).filter(|object| !changed.contains(object)) {
-        let Some(stored) = stored(connection, reference)? else { continue };
+        let Some(stored) = stored(tx, reference)? else { continue };
         taken.extend(Unique::of(&stored.object(reference)?).map(|name| (name, reference)));
     }
     for object in objects {

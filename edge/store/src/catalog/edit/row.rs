@@ -3,7 +3,6 @@
 use litfass_catalog::model::{Object, Review, Status};
 use litfass_catalog::{ObjectKind, ObjectRef};
 use litfass_types::TenantId;
-use rusqlite::Connection;
 use serde_json::{Map, Value};
 
 use super::{EXTERNAL_ID_BYTES_MAX, Edit, Refusal, RowEdit, Target};
@@ -15,6 +14,7 @@ use crate::catalog::limit::{LimitField, StatedLimit};
 use crate::catalog::load::parent;
 use crate::catalog::store::{Stored, stored};
 use crate::catalog::view::{View, of_stored};
+use crate::database::sql::Transaction;
 
 /// Why a row goes no further: it is refused, or nothing can go on.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub(super) struct Candidate {
 
 /// Reads rows against the catalog as it stands.
 pub(super) struct Reader<'a> {
-    pub(super) connection: &'a Connection,
+    pub(super) tx: &'a Transaction<'a>,
     pub(super) edit: &'a Edit<'a>,
     /// In which external ids are looked up.
     pub(super) tenant: Option<TenantId>,
@@ -75,10 +75,10 @@ impl Reader<'_> {
         let found = match (row.target, id) {
             (Target::Existing(id), _) => {
                 let object = ObjectRef { kind: self.edit.kind, id };
-                let found = self.within_reach(index::find(self.connection, object)?);
+                let found = self.within_reach(index::find(self.tx, object)?);
                 Some(found.ok_or(Stop::Refused(Refusal::Unknown(object)))?)
             }
-            (_, Some(id)) => self.within_reach(index::find(self.connection, ObjectRef { kind: self.edit.kind, id })?),
+            (_, Some(id)) => self.within_reach(index::find(self.tx, ObjectRef { kind: self.edit.kind, id })?),
             (Target::Named, None) => self.by_external_id(row)?,
             (Target::New, None) => None,
         };
@@ -101,7 +101,7 @@ impl Reader<'_> {
 
     fn external(&self, field: &str, kind: ObjectKind, external_id: &str) -> Result<Option<Indexed>, Stop> {
         let tenant = self.tenant.ok_or_else(|| invalid(field, "external ids are a tenant's: say which (?tenant=…)"))?;
-        Ok(self.within_reach(index::find_external(self.connection, tenant, kind, external_id)?))
+        Ok(self.within_reach(index::find_external(self.tx, tenant, kind, external_id)?))
     }
 
     fn within_reach(&self, found: Option<Indexed>) -> Option<Indexed> {
@@ -109,8 +109,8 @@ impl Reader<'_> {
     }
 
     fn read(&self, object: ObjectRef) -> Result<Option<Before>, CatalogError> {
-        let Some(stored) = stored(self.connection, object)? else { return Ok(None) };
-        let view = of_stored(self.connection, object, &stored)?;
+        let Some(stored) = stored(self.tx, object)? else { return Ok(None) };
+        let view = of_stored(self.tx, object, &stored)?;
         let object = stored.object(object)?;
         Ok(Some(Before { stored, view, object }))
     }
@@ -148,7 +148,7 @@ impl Reader<'_> {
     fn owner_of(&self, object: &Object) -> Result<Option<TenantId>, CatalogError> {
         match (object, parent(object)) {
             (Object::Tenant(o), _) => Ok(Some(o.id)),
-            (_, Some(above)) => Ok(index::find(self.connection, above)?.map(|above| above.owner.tenant)),
+            (_, Some(above)) => Ok(index::find(self.tx, above)?.map(|above| above.owner.tenant)),
             (_, None) => Ok(None),
         }
     }

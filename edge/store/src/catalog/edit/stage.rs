@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashSet};
 use litfass_catalog::ObjectRef;
 use litfass_catalog::limits::ID_MAX;
 use litfass_types::{CatalogVersion, TenantId};
-use rusqlite::Transaction;
 use serde_json::{Map, Value};
 
 use super::row::{Candidate, Reader, Stop, invalid};
@@ -17,6 +16,7 @@ use crate::catalog::limit::StatedLimit;
 use crate::catalog::payload::encode;
 use crate::catalog::store::Change;
 use crate::catalog::view::{View, members};
+use crate::database::sql::Transaction;
 
 /// What an edit comes to, at a version of the catalog.
 pub(super) struct Staged {
@@ -44,13 +44,13 @@ pub(super) struct Stager<'a> {
 }
 
 impl<'a> Stager<'a> {
-    pub(super) fn new(transaction: &'a Transaction<'a>, edit: &'a Edit<'a>) -> Result<Self, CatalogError> {
+    pub(super) fn new(tx: &'a Transaction<'a>, edit: &'a Edit<'a>) -> Result<Self, CatalogError> {
         let tenant = match edit.scope.tenant() {
             Some(tenant) => Some(tenant),
-            None => index::only_tenant(transaction)?,
+            None => index::only_tenant(tx)?,
         };
-        let next_id = index::next_id(transaction, edit.kind)?;
-        let reader = Reader { connection: transaction, edit, tenant };
+        let next_id = index::next_id(tx, edit.kind)?;
+        let reader = Reader { tx, edit, tenant };
         Ok(Self { reader, next_id, claimed: HashSet::new(), named: HashSet::new() })
     }
 
@@ -66,7 +66,7 @@ impl<'a> Stager<'a> {
             }
         }
         let objects: Vec<_> = candidates.iter().map(|candidate| &candidate.object).collect();
-        let problems = neighbours::problems(self.reader.connection, edit.scope, &objects)?;
+        let problems = neighbours::problems(self.reader.tx, edit.scope, &objects)?;
         candidates.retain(|candidate| match problems.get(&candidate.object.reference()) {
             None => true,
             Some(problem) => {
@@ -101,7 +101,7 @@ impl<'a> Stager<'a> {
 
     /// An id that is out of reach is taken all the same.
     fn may_be_new(&self, object: ObjectRef) -> Result<(), Stop> {
-        if index::find(self.reader.connection, object)?.is_some() {
+        if index::find(self.reader.tx, object)?.is_some() {
             return Err(invalid("id", "is taken"));
         }
         if object.id > ID_MAX {
@@ -114,7 +114,7 @@ impl<'a> Stager<'a> {
         let object = candidate.object.reference();
         // Without an owner it is refused for that.
         let Some(tenant) = candidate.tenant else { return Ok(()) };
-        let other = index::find_external(self.reader.connection, tenant, object.kind, name)?;
+        let other = index::find_external(self.reader.tx, tenant, object.kind, name)?;
         let taken =
             other.is_some_and(|other| other.object != object) || self.named.contains(&(tenant, name.to_owned()));
         let message = || format!("another {} is called {name:?}", object.kind.name());

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use litfass_ledger::{Failure, Overflow};
-use postgres::error::SqlState;
 
+use crate::database::pool::{self, Reported};
 use crate::ledger::fields::Damaged;
 use crate::ledger::{DatabaseError, LedgerError};
 
 #[derive(Debug)]
 pub(in crate::ledger) enum Fault {
-    Server(postgres::Error),
+    Server(Reported),
     /// A row was not what this transaction had read: another process's came first.
     Raced(&'static str),
     Damaged(Damaged),
@@ -22,42 +22,18 @@ impl Fault {
         match self {
             Self::Raced(_) => true,
             Self::Damaged(_) => false,
-            Self::Server(error) => error.code().is_some_and(|code| {
-                [
-                    SqlState::T_R_SERIALIZATION_FAILURE,
-                    SqlState::T_R_DEADLOCK_DETECTED,
-                    // A row that was not there when it was read.
-                    SqlState::UNIQUE_VIOLATION,
-                    // A key table that was dropped when it was written to.
-                    SqlState::UNDEFINED_TABLE,
-                ]
-                .contains(code)
-            }),
-        }
-    }
-
-    /// The connection is of no use any more.
-    pub(super) fn disconnected(&self) -> bool {
-        match self {
-            Self::Raced(_) | Self::Damaged(_) => false,
-            Self::Server(error) => error.code().is_none_or(|code| passing_classes(code, &["08", "57"])),
+            Self::Server(Reported(error)) => pool::came_second(error),
         }
     }
 
     /// Whether it passes by itself.
     fn passes(&self) -> bool {
-        let waited = |code: &SqlState| *code == SqlState::LOCK_NOT_AVAILABLE || passing_classes(code, &["53"]);
-        let by_code = match self {
-            Self::Server(error) => error.code().is_some_and(waited),
-            Self::Raced(_) | Self::Damaged(_) => false,
-        };
-        by_code || self.came_second() || self.disconnected()
+        match self {
+            Self::Raced(_) => true,
+            Self::Damaged(_) => false,
+            Self::Server(Reported(error)) => pool::passes(error),
+        }
     }
-}
-
-/// 08 connection, 53 resources, 57 an operator's intervention such as a restart.
-fn passing_classes(code: &SqlState, classes: &[&str]) -> bool {
-    classes.iter().any(|class| code.code().starts_with(class))
 }
 
 impl fmt::Display for Fault {
@@ -65,13 +41,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Raced(table) => write!(f, "another transaction changed {table} first"),
             Self::Damaged(damaged) => damaged.fmt(f),
-            Self::Server(error) => match error.as_db_error() {
-                Some(reported) => write!(f, "{reported}"),
-                None => match std::error::Error::source(error) {
-                    Some(cause) => write!(f, "{error}: {cause}"),
-                    None => error.fmt(f),
-                },
-            },
+            Self::Server(reported) => reported.fmt(f),
         }
     }
 }
@@ -80,13 +50,19 @@ impl std::error::Error for Fault {}
 
 impl From<postgres::Error> for Fault {
     fn from(error: postgres::Error) -> Self {
-        Self::Server(error)
+        Self::Server(Reported(error))
     }
 }
 
 impl From<Overflow> for Fault {
     fn from(overflow: Overflow) -> Self {
         Self::Damaged(Damaged(overflow.to_string()))
+    }
+}
+
+impl From<postgres::Error> for LedgerError {
+    fn from(error: postgres::Error) -> Self {
+        Self::Database(error.into())
     }
 }
 

@@ -13,7 +13,6 @@ mod journeys;
 mod read;
 mod reader;
 mod schema;
-mod session;
 mod values;
 mod write;
 
@@ -29,9 +28,9 @@ pub use reader::PostgresLedgerReader;
 
 use error::Fault;
 use read::Rows;
-use session::{Pool, Use};
 
 use super::{BudgetAuthority, Clock, LedgerAdmin, LedgerError, reading};
+use crate::database::pool::{self, Pool, Use};
 
 /// How often an operation is tried that another one came before.
 const TRIES: u32 = 10;
@@ -55,7 +54,7 @@ impl PostgresLedger {
     /// # Errors
     /// When it cannot be connected to or was written by a later version.
     pub fn open(url: &str, terms: Terms) -> Result<Self, LedgerError> {
-        let pool = Pool::new(session::config(url)?, Use::Writing);
+        let pool = Pool::new(pool::config(url)?, Use::Writing);
         schema::migrate(&pool)?;
         Ok(Self { pool: Arc::new(pool), terms, clock: None })
     }
@@ -92,9 +91,9 @@ impl PostgresLedger {
 /// Why one try did not succeed.
 struct Tried(Failure<Fault>);
 
-impl From<Fault> for Tried {
-    fn from(fault: Fault) -> Self {
-        Self(Failure::Store(fault))
+impl From<postgres::Error> for Tried {
+    fn from(error: postgres::Error) -> Self {
+        Self(Failure::Store(error.into()))
     }
 }
 

@@ -14,7 +14,6 @@ use postgres::types::ToSql;
 
 use super::error::Fault;
 use super::schema::{UNFUNDED, key_table};
-use super::session::Session;
 use super::values::{Column, Kind, Sent, Turned, Wide, binds, sent};
 use crate::ledger::command;
 use crate::ledger::fields::{

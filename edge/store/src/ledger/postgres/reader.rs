@@ -12,7 +12,7 @@ use litfass_types::{AdvertiserId, Position};
 use super::error::Fault;
 use super::read::Rows;
 use super::schema;
-use super::session::{Pool, Use, config};
+use crate::database::pool::{Pool, Use, config};
 use crate::ledger::report::{Report, ReportAsk};
 use crate::ledger::{Accounted, Delivery, LedgerError, LedgerReader, adding, reading};
 

@@ -6,10 +6,8 @@
 
 use litfass_types::Day;
 
-use super::error::Fault;
-use super::session::{Pool, Session};
+use crate::database::pool::{Migrations, Newer, Pool};
 use crate::ledger::LedgerError;
-use crate::ledger::fields::Fields;
 
 /// One script per version, in order; a script that was released never changes.
 const MIGRATIONS: [&str; 1] = [include_str!("v1.sql")];
@@ -33,32 +31,6 @@ pub(super) fn create_key_table(day: Day) -> String {
 
 /// Brings the ledger's tables to this program's version.
 pub(super) fn migrate(pool: &Pool) -> Result<(), LedgerError> {
-    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
-    pool.transact(|session| {
-        if version(session)? == Some(known) {
-            return Ok(());
-        }
-        session.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATING])?;
-        session.script("CREATE TABLE IF NOT EXISTS ledger_migration (version INTEGER PRIMARY KEY)")?;
-        let found = version(session)?.unwrap_or(0);
-        if found > known {
-            return Err(LedgerError::NewerSchema { found, known });
-        }
-        for (version, script) in (1_u32..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
-            session.script(script)?;
-            session.execute("INSERT INTO ledger_migration (version) VALUES ($1)", &[&version.cast_signed()])?;
-        }
-        Ok(())
-    })
-}
-
-/// None before the first migration.
-fn version(session: &mut Session) -> Result<Option<u32>, Fault> {
-    let made = session.query("SELECT 1 WHERE to_regclass('ledger_migration') IS NOT NULL", &[])?;
-    if made.is_empty() {
-        return Ok(None);
-    }
-    let rows = session.query("SELECT coalesce(max(version), 0) FROM ledger_migration", &[])?;
-    let version = rows.first().map_or(Ok(0), |row| row.number(0))?;
-    Ok(Some(u32::try_from(version).unwrap_or(u32::MAX)))
+    let migrated = pool.migrate(&Migrations { table: "ledger_migration", lock: MIGRATING, scripts: &MIGRATIONS })?;
+    migrated.map_err(|Newer { found, known }| LedgerError::NewerSchema { found, known })
 }

@@ -51,7 +51,8 @@ impl Rows<'_> {
         let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
         let Sent { from, values } = sent(columns);
         let sql = format!("INSERT INTO {table} ({}) SELECT {} FROM {from}", names.join(", "), values.join(", "));
-        self.session.execute(&sql, &binds(columns)).map(drop)
+        self.session.execute(&sql, &binds(columns))?;
+        Ok(())
     }
 
     /// Sets the columns after the first `keys`, which find the row.
@@ -307,7 +308,8 @@ impl Rows<'_> {
              outcome = excluded.outcome, short_level = excluded.short_level, late = excluded.late",
             values.join(", ")
         );
-        self.session.execute(&sql, &binds(&columns)).map(drop)
+        self.session.execute(&sql, &binds(&columns))?;
+        Ok(())
     }
 
     fn add(&mut self, sums: &Sums) -> Result<()> {
@@ -321,7 +323,8 @@ impl Rows<'_> {
         columns.extend(countries.as_ref().map(|values| Column::new("", Kind::Text, values)));
         let Sent { from, values } = sent(&columns);
         let sql = sums.upsert(&format!("SELECT {} FROM {from}", values.join(", ")));
-        self.session.execute(&sql, &binds(&columns)).map(drop)
+        self.session.execute(&sql, &binds(&columns))?;
+        Ok(())
     }
 
     /// Drops key tables of days that are gone for ever, and closed leases as old.
@@ -336,6 +339,6 @@ impl Rows<'_> {
         self.session.execute("UPDATE ledger_state SET keys_dropped = $1", &[&dropped.0])?;
         let gone = self.session.query("DELETE FROM ledger_key_day WHERE day <= $1 RETURNING day", &[&dropped.0])?;
         let days: BTreeSet<Day> = gone.iter().map(|row| day(row, 0)).collect::<Result<_>>()?;
-        days.into_iter().try_for_each(|day| self.session.script(&format!("DROP TABLE {}", key_table(day))))
+        days.into_iter().try_for_each(|day| Ok(self.session.script(&format!("DROP TABLE {}", key_table(day)))?))
     }
 }

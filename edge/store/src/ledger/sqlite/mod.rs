@@ -19,11 +19,11 @@ use litfass_ledger::{
     GrantRequest, Membership, Operation, Return, Settled, Source, Swept, Terms, execute, sweep,
 };
 use read::Rows;
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 
 pub use reader::{Interrupter, SqliteLedgerReader};
 
-use super::{BudgetAuthority, Clock, DatabaseError, LedgerAdmin, LedgerError};
+use super::{BudgetAuthority, Clock, LedgerAdmin, LedgerError};
 
 /// How long a call waits for another process's transaction.
 const BUSY_MS: u64 = 10_000;
@@ -74,8 +74,7 @@ impl SqliteLedger {
 
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
-        let passes = matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked));
-        Self::Database(DatabaseError::new(error, passes))
+        Self::Database(error.into())
     }
 }
 

@@ -10,7 +10,7 @@ mod ids;
 mod steps;
 
 #[cfg(feature = "postgres")]
-mod cluster;
+pub(crate) mod cluster;
 mod conformance;
 mod memory;
 mod ports;

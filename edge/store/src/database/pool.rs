@@ -1,4 +1,4 @@
-//! Connections: opened when they are needed, kept while they work, each with its prepared statements.
+//! Connections to a PostgreSQL server: opened when they are needed, kept while they work, each with its prepared statements.
 //!
 //! A connection that was idle may be dead without anybody knowing, because the server was restarted; that shows when a
 //! transaction begins, where nothing has happened yet, so another one is opened.
@@ -10,12 +10,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use postgres::config::SslMode;
+use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::ToSql;
-use postgres::{Client, Config, NoTls, Row, Statement};
+use postgres::{Client, Config, Error, NoTls, Row, Statement};
 
-use super::error::Fault;
-use crate::ledger::{DatabaseError, LedgerError};
+use super::DatabaseError;
 
 /// How long a call waits for another process's lock, as with the other database.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
@@ -32,7 +32,7 @@ const STATEMENTS_MAX: usize = 512;
 
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Use {
+pub(crate) enum Use {
     Writing,
     Reading,
 }
@@ -47,14 +47,14 @@ impl Use {
 }
 
 /// Connections to one database for one use.
-pub(super) struct Pool {
+pub(crate) struct Pool {
     config: Config,
     purpose: Use,
     idle: Mutex<Vec<Session>>,
 }
 
 /// A connection with its prepared statements; between being taken from its pool and given back it has a transaction.
-pub(super) struct Session {
+pub(crate) struct Session {
     client: Client,
     statements: HashMap<String, Statement>,
 }
@@ -69,8 +69,8 @@ impl fmt::Debug for Pool {
 ///
 /// # Errors
 /// Where it is none, or asks for TLS, which this program does not speak.
-pub(super) fn config(url: &str) -> Result<Config, LedgerError> {
-    let wrong = |error: Unusable| LedgerError::Database(DatabaseError::new(error, false));
+pub(crate) fn config(url: &str) -> Result<Config, DatabaseError> {
+    let wrong = |error: Unusable| DatabaseError::new(error, false);
     let mut config = Config::from_str(url).map_err(|error| wrong(Unusable::Url(error)))?;
     if config.get_ssl_mode() == SslMode::Require {
         return Err(wrong(Unusable::Tls));
@@ -88,7 +88,7 @@ pub(super) fn config(url: &str) -> Result<Config, LedgerError> {
 #[derive(Debug, thiserror::Error)]
 enum Unusable {
     #[error("the address of the database: {0}")]
-    Url(#[source] postgres::Error),
+    Url(#[source] Error),
     #[error(
         "the address of the database asks for TLS, which this program does not speak: connect over a socket, a private network or a local proxy"
     )]
@@ -96,11 +96,11 @@ enum Unusable {
 }
 
 impl Pool {
-    pub(super) const fn new(config: Config, purpose: Use) -> Self {
+    pub(crate) const fn new(config: Config, purpose: Use) -> Self {
         Self { config, purpose, idle: Mutex::new(Vec::new()) }
     }
 
-    pub(super) const fn config(&self) -> &Config {
+    pub(crate) const fn config(&self) -> &Config {
         &self.config
     }
 
@@ -109,7 +109,7 @@ impl Pool {
     ///
     /// It runs on a thread of its own, for which the caller's waits: the driver has a small runtime inside, which cannot begin on
     /// a thread that runs asynchronous tasks. That costs some ten microseconds.
-    pub(super) fn transact<T: Send, E: From<Fault> + Send>(
+    pub(crate) fn transact<T: Send, E: From<Error> + Send>(
         &self,
         run: impl FnOnce(&mut Session) -> Result<T, E> + Send,
     ) -> Result<T, E> {
@@ -119,11 +119,11 @@ impl Pool {
         })
     }
 
-    fn transact_here<T, E: From<Fault>>(&self, run: impl FnOnce(&mut Session) -> Result<T, E>) -> Result<T, E> {
+    fn transact_here<T, E: From<Error>>(&self, run: impl FnOnce(&mut Session) -> Result<T, E>) -> Result<T, E> {
         let mut session = self.begin()?;
         let done = run(&mut session);
         if done.is_ok() {
-            session.client.batch_execute("COMMIT").map_err(Fault::from)?;
+            session.client.batch_execute("COMMIT").map_err(E::from)?;
             self.keep(session);
         } else if session.client.batch_execute("ROLLBACK").is_ok() {
             self.keep(session);
@@ -132,7 +132,7 @@ impl Pool {
     }
 
     /// A connection on which a transaction has begun.
-    fn begin(&self) -> Result<Session, Fault> {
+    fn begin(&self) -> Result<Session, Error> {
         while let Some(mut session) = self.pop() {
             if session.client.batch_execute(self.purpose.begins()).is_ok() {
                 return Ok(session);
@@ -147,7 +147,7 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
-    fn connect(&self) -> Result<Session, Fault> {
+    fn connect(&self) -> Result<Session, Error> {
         let mut client = self.config.connect(NoTls)?;
         client.batch_execute(&format!("{LOCK_TIMEOUT}; {IDLE_TIMEOUT}"))?;
         if self.purpose == Use::Writing {
@@ -175,7 +175,7 @@ impl Drop for Pool {
 }
 
 impl Session {
-    fn prepare(&mut self, sql: &str) -> Result<Statement, Fault> {
+    fn prepare(&mut self, sql: &str) -> Result<Statement, Error> {
         if let Some(statement) = self.statements.get(sql) {
             return Ok(statement.clone());
         }
@@ -184,18 +184,18 @@ impl Session {
         Ok(statement)
     }
 
-    pub(super) fn query(&mut self, sql: &str, bind: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
+    pub(crate) fn query(&mut self, sql: &str, bind: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         let statement = self.prepare(sql)?;
-        Ok(self.client.query(&statement, bind)?)
+        self.client.query(&statement, bind)
     }
 
     /// Row by row, without keeping them.
-    pub(super) fn each(
+    pub(crate) fn each<E: From<Error>>(
         &mut self,
         sql: &str,
         bind: &[&(dyn ToSql + Sync)],
-        mut take: impl FnMut(&Row) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        mut take: impl FnMut(&Row) -> Result<(), E>,
+    ) -> Result<(), E> {
         let statement = self.prepare(sql)?;
         let mut rows = self.client.query_raw(&statement, bind.iter().copied())?;
         while let Some(row) = rows.next()? {
@@ -204,13 +204,119 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn execute(&mut self, sql: &str, bind: &[&(dyn ToSql + Sync)]) -> Result<u64, Fault> {
+    pub(crate) fn execute(&mut self, sql: &str, bind: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
         let statement = self.prepare(sql)?;
-        Ok(self.client.execute(&statement, bind)?)
+        self.client.execute(&statement, bind)
     }
 
     /// Statements without parameters.
-    pub(super) fn script(&mut self, sql: &str) -> Result<(), Fault> {
-        Ok(self.client.batch_execute(sql)?)
+    pub(crate) fn script(&mut self, sql: &str) -> Result<(), Error> {
+        self.client.batch_execute(sql)
+    }
+}
+
+/// Scripts that make tables what this version needs, one per version, in order; a script that was released never changes.
+pub(crate) struct Migrations<'a> {
+    /// Says which were run.
+    pub(crate) table: &'a str,
+    /// Only one process at a time changes tables: whoever holds this.
+    pub(crate) lock: i64,
+    pub(crate) scripts: &'a [&'a str],
+}
+
+/// The tables were written by a later version.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Newer {
+    pub(crate) found: u32,
+    pub(crate) known: u32,
+}
+
+impl Pool {
+    /// Brings tables to this program's version.
+    pub(crate) fn migrate(&self, migrations: &Migrations<'_>) -> Result<Result<(), Newer>, Error> {
+        self.transact(|session| migrations.run(session))
+    }
+}
+
+impl Migrations<'_> {
+    fn run(&self, session: &mut Session) -> Result<Result<(), Newer>, Error> {
+        let (table, known) = (self.table, u32::try_from(self.scripts.len()).unwrap_or(u32::MAX));
+        if self.version(session)? == Some(known) {
+            return Ok(Ok(()));
+        }
+        session.execute("SELECT pg_advisory_xact_lock($1)", &[&self.lock])?;
+        session.script(&format!("CREATE TABLE IF NOT EXISTS {table} (version INTEGER PRIMARY KEY)"))?;
+        let found = self.version(session)?.unwrap_or(0);
+        if found > known {
+            return Ok(Err(Newer { found, known }));
+        }
+        for (version, script) in (1_u32..).zip(self.scripts).filter(|(version, _)| *version > found) {
+            session.script(script)?;
+            session.execute(&format!("INSERT INTO {table} (version) VALUES ($1)"), &[&version.cast_signed()])?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// None before the first migration.
+    fn version(&self, session: &mut Session) -> Result<Option<u32>, Error> {
+        let table = self.table;
+        if session.query("SELECT 1 WHERE to_regclass($1::text) IS NOT NULL", &[&table])?.is_empty() {
+            return Ok(None);
+        }
+        let rows = session.query(&format!("SELECT coalesce(max(version), 0) FROM {table}"), &[])?;
+        let version: i32 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+        Ok(Some(u32::try_from(version).unwrap_or(u32::MAX)))
+    }
+}
+
+/// Another transaction came first, and this one was rolled back: the same may have another outcome at once.
+pub(crate) fn came_second(error: &Error) -> bool {
+    error.code().is_some_and(|code| {
+        [
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+            // A row that was not there when it was read.
+            SqlState::UNIQUE_VIOLATION,
+            // A key table that was dropped when it was written to.
+            SqlState::UNDEFINED_TABLE,
+        ]
+        .contains(code)
+    })
+}
+
+/// The connection is of no use any more.
+pub(crate) fn disconnected(error: &Error) -> bool {
+    error.code().is_none_or(|code| is_of(code, &["08", "57"]))
+}
+
+/// Whether it passes by itself.
+pub(crate) fn passes(error: &Error) -> bool {
+    let waited = |code: &SqlState| *code == SqlState::LOCK_NOT_AVAILABLE || is_of(code, &["53"]);
+    error.code().is_some_and(waited) || came_second(error) || disconnected(error)
+}
+
+/// 08 connection, 53 resources, 57 an operator's intervention such as a restart.
+fn is_of(code: &SqlState, classes: &[&str]) -> bool {
+    classes.iter().any(|class| code.code().starts_with(class))
+}
+
+/// What a server or the way to it reported, in words that say what.
+#[derive(Debug, thiserror::Error)]
+pub(crate) struct Reported(pub(crate) Error);
+
+impl fmt::Display for Reported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.as_db_error(), std::error::Error::source(&self.0)) {
+            (Some(reported), _) => write!(f, "{reported}"),
+            (None, Some(cause)) => write!(f, "{}: {cause}", self.0),
+            (None, None) => self.0.fmt(f),
+        }
+    }
+}
+
+impl From<Error> for DatabaseError {
+    fn from(error: Error) -> Self {
+        let passes = passes(&error);
+        Self::new(Reported(error), passes)
     }
 }
