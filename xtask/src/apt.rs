@@ -22,8 +22,11 @@ pub(crate) fn on_path(names: &[&str]) -> Option<PathBuf> {
     names.iter().find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|file| file.is_file()))
 }
 
-const CLOCKS: Package =
-    Package { name: "faketime", need: "processes with clocks of their own need libfaketime", variable: "LITFASS_FAKETIME" };
+const CLOCKS: Package = Package {
+    name: "faketime",
+    need: "processes with clocks of their own need libfaketime",
+    variable: "LITFASS_FAKETIME",
+};
 
 /// The library that shifts a process's clock, preloaded.
 pub(crate) fn shifted_clocks() -> Result<PathBuf> {

@@ -24,6 +24,7 @@ pub mod ingest;
 pub mod lag;
 pub mod lanes;
 pub mod learning;
+pub mod ledger_rows;
 pub mod limits;
 pub mod live;
 pub mod live_rows;

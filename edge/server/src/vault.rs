@@ -1,13 +1,18 @@
 //! Where money, catalog, API keys and audit log are kept: in the data directory, or in a PostgreSQL database. It is chosen once,
 //! when the process starts.
+//!
+//! Invariant: a data directory that belongs to one database is never opened with another, or with none: its log would be billed
+//! again.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use litfass_ledger::Terms;
+#[cfg(feature = "postgres")]
+use litfass_store::catalog::CatalogStore;
 use litfass_store::database::Place;
 #[cfg(feature = "postgres")]
 use litfass_store::database::Server;
@@ -15,6 +20,10 @@ use litfass_store::ledger::{Interrupter, Ledger, LedgerReader, SqliteLedger, Sql
 #[cfg(feature = "postgres")]
 use litfass_store::ledger::{PostgresLedger, PostgresLedgerReader};
 use litfass_store::log::Clock;
+#[cfg(feature = "postgres")]
+use litfass_store::storage::write_atomic;
+use litfass_store::storage::{Disk, read_whole};
+use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, DatabaseUrl};
 use crate::data_dir::DataDir;
@@ -33,17 +42,70 @@ pub enum Vault {
 /// When the database is not there, or this program was built without what it takes to reach it.
 pub fn place(config: &Config, data: &DataDir) -> Result<Place> {
     let url = &config.database.url;
-    url.address().map_or_else(|| Ok(Place::File(data.database())), |address| on_server(url, address))
+    let Some(address) = url.address() else {
+        let (found, mark) = (belongs_to(data)?, data.path().join(IN_POSTGRES));
+        ensure!(
+            found.is_none(),
+            "{}: the money lies in PostgreSQL, and database.url does not say where",
+            mark.display()
+        );
+        return Ok(Place::File(data.database()));
+    };
+    on_server(url, address, data)
+}
+
+/// In the data directory: which database in PostgreSQL it belongs to.
+const IN_POSTGRES: &str = "postgres.json";
+
+/// Which database a data directory belongs to.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct InPostgres {
+    pub identity: String,
+    /// Where it was first found, without a password.
+    pub url: String,
+}
+
+/// `None` where it keeps everything itself.
+///
+/// # Errors
+/// When the file that says so cannot be read.
+pub fn belongs_to(data: &DataDir) -> Result<Option<InPostgres>> {
+    let path = data.path().join(IN_POSTGRES);
+    let Some(bytes) = read_whole(&Disk, &path)? else { return Ok(None) };
+    serde_json::from_slice(&bytes).with_context(|| path.display().to_string())
+}
+
+/// Binds the directory to a database, for ever.
+#[cfg(feature = "postgres")]
+fn bind(data: &DataDir, to: &InPostgres) -> Result<()> {
+    let path = data.path().join(IN_POSTGRES);
+    if let Some(known) = belongs_to(data)? {
+        let (named, url) = (path.display(), &to.url);
+        ensure!(
+            known.identity == to.identity,
+            "{named}: belongs to the database that was at {}, and {url} is another one",
+            known.url
+        );
+        return Ok(());
+    }
+    let own = CatalogStore::open(&data.database())?.version()?.sequence;
+    ensure!(
+        own == 0,
+        "{}: holds a catalog and a ledger of its own; database.url would begin others",
+        data.database().display()
+    );
+    Ok(write_atomic(&Disk, &path, &serde_json::to_vec_pretty(to)?)?)
 }
 
 #[cfg(feature = "postgres")]
-fn on_server(url: &DatabaseUrl, address: &str) -> Result<Place> {
+fn on_server(url: &DatabaseUrl, address: &str, data: &DataDir) -> Result<Place> {
     let server = Server::open(address, url.to_string()).with_context(|| url.to_string())?;
+    bind(data, &InPostgres { identity: server.identity().to_owned(), url: url.to_string() })?;
     Ok(Place::Server(Arc::new(server)))
 }
 
 #[cfg(not(feature = "postgres"))]
-fn on_server(url: &DatabaseUrl, _: &str) -> Result<Place> {
+fn on_server(url: &DatabaseUrl, _: &str, _: &DataDir) -> Result<Place> {
     anyhow::bail!("database.url: {url} cannot be reached: this program was built without the feature `postgres`")
 }
 

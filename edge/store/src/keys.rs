@@ -253,9 +253,8 @@ impl KeyStore {
     /// # Errors
     /// When the database fails.
     pub fn sessions(&self) -> Result<Vec<SessionRow>, KeyError> {
-        let read = |row: &Row<'_>| {
-            Ok(SessionRow { hash: row.hash(0)?, key: KeyId(row.unsigned(1)?), expires: row.time(2)? })
-        };
+        let read =
+            |row: &Row<'_>| Ok(SessionRow { hash: row.hash(0)?, key: KeyId(row.unsigned(1)?), expires: row.time(2)? });
         self.database.read(|tx| tx.list("SELECT hash, key, expires_ms FROM access_session", &[], read))
     }
 

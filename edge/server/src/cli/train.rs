@@ -20,7 +20,7 @@ impl Args {
     pub(super) fn run(self) -> Result<()> {
         self.folder.configured()?.telemetry.log_format.start();
         // As a reader only: the server keeps its partitions.
-        let Past { data, log } = Past::open(&self.folder)?;
+        let Past { data, log, .. } = Past::open(&self.folder)?;
         let run = train(&*log, &data.artifacts(), system_clock().now())?;
         let counts = run.counts;
         writeln!(

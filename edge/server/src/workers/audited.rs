@@ -85,7 +85,7 @@ fn row(command: &Command, outcome: CommandOutcome, time: Timestamp) -> Option<En
 }
 
 /// The action, and what was asked for; amounts as decimal texts of nanos.
-fn wish(effect: &Effect) -> (&'static str, Value) {
+pub(crate) fn wish(effect: &Effect) -> (&'static str, Value) {
     let nanos = |nanos: i128| Value::String(nanos.to_string());
     match effect {
         Effect::Deposit { amount, .. } => ("deposit", json!({ "nanos": nanos(amount.nanos()) })),
@@ -111,7 +111,7 @@ fn limited(limit: &Limit) -> (Option<i128>, String) {
     }
 }
 
-fn outcome_name(outcome: CommandOutcome) -> String {
+pub(crate) fn outcome_name(outcome: CommandOutcome) -> String {
     match outcome {
         CommandOutcome::Applied => "applied".to_owned(),
         CommandOutcome::Repeated => "repeated".to_owned(),

@@ -1,8 +1,10 @@
 //! Money over HTTP: it comes in, is spent, is given back and stands on a statement, each exactly once.
 
+use std::collections::BTreeMap;
+
 use litfass_server::recount::recount;
 use litfass_sim::Response;
-use litfass_store::ledger::{Accounted, LedgerReader};
+use litfass_store::ledger::Accounted;
 use serde_json::{Value, json};
 
 use crate::books::{open_ledger, open_log};
@@ -266,4 +268,54 @@ fn money_that_is_moved_stands_in_the_audit_log_and_its_head_is_told() {
     let beyond = format!("9{head}");
     let (status, said) = home.command(&["ledger", "verify", "--expect-head", &beyond]);
     assert!(!status.success() && said.contains("before the head"), "{said}");
+}
+
+/// Lines of an export that say `what`.
+fn told<'a>(lines: &'a [Value], what: &'a str) -> impl Iterator<Item = &'a Value> {
+    lines.iter().filter_map(move |line| line.get(what))
+}
+
+#[test]
+fn an_export_holds_every_movement_of_money_and_adds_up_to_the_balances() {
+    let (home, server) = penniless();
+    let mut caller = server.caller();
+    deposit(&mut caller, 10 * PRICE / 1_000);
+    let shown = deliver(&mut caller, 3);
+    wait_until_spent(&mut caller, 3 * PRICE);
+    let event = json!({ "decision_id": shown[1].decision, "slot": shown[1].index });
+    applied(&mut caller, "refunds", &json!({ "reason": "invalid traffic", "event": event }));
+    applied(&mut caller, "adjustments", &json!({ "amount_micros": -1_000, "reason": "fee" }));
+    let (status, said) = home.command(&["ledger", "export"]);
+    assert!(status.success(), "{said}");
+    let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.last().unwrap()["end"]["rows"], lines.len() - 1, "a whole one says how long it is");
+
+    let mut folded: BTreeMap<String, (i128, i128)> = BTreeMap::new();
+    let nanos = |value: &Value| value.as_str().unwrap().parse::<i128>().unwrap();
+    for posting in told(&lines, "posting") {
+        folded.entry(posting["debit"].to_string()).or_default().0 += nanos(&posting["nanos"]);
+        folded.entry(posting["credit"].to_string()).or_default().1 += nanos(&posting["nanos"]);
+    }
+    let balance = |balance: &Value| {
+        (balance["account"].to_string(), (nanos(&balance["debits_nanos"]), nanos(&balance["credits_nanos"])))
+    };
+    let balances: BTreeMap<_, _> = told(&lines, "balance").map(balance).collect();
+    assert_eq!(folded, balances, "every balance is the fold of the postings");
+    let funds = balances[&json!({ "kind": "funds", "owner": 11 }).to_string()];
+    assert_eq!(funds.1 - funds.0, i128::from(8 * PRICE) - 1_000_000);
+
+    let billed: i128 = told(&lines, "delivery").map(|delivery| nanos(&delivery["billed"]["nanos"])).sum();
+    let posted =
+        told(&lines, "posting").filter(|posting| posting["kind"] == "bill").map(|posting| nanos(&posting["nanos"]));
+    assert_eq!((billed, posted.sum()), (i128::from(3 * PRICE), i128::from(3 * PRICE)));
+    let actions: Vec<_> = told(&lines, "command").map(|command| command["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["set_limit", "deposit", "refund", "adjust"]);
+    let account = told(&lines, "control").find(|control| control["level"] == "account").unwrap();
+    assert_eq!(
+        (&account["spent_nanos"], &account["restored_nanos"]),
+        (&json!((3 * PRICE).to_string()), &json!(PRICE.to_string()))
+    );
+    assert!(
+        told(&lines, "position").any(|position| position["kind"] == "events" && position["next"].as_u64() > Some(3))
+    );
 }

@@ -3,6 +3,8 @@
 //! out. `cargo xtask verify processes` brings what it takes.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
 use litfass_ledger::UnbilledId;
@@ -15,18 +17,12 @@ use crate::cluster::Cluster;
 use crate::dice::Dice;
 use crate::kafka::{broker, said};
 use crate::kill::{Promises, ledger_and_log_agree, nothing_promised_is_lost, rand_seed, the_command_line_verifies};
-use crate::process::{CONFIG, Home, now_ms, setting};
+use crate::process::{CONFIG, Home, Litfass, now_ms, setting};
 use crate::processes::{ADMIN, DECIDE, EVENTS, Site, answers, comes_to_rest, under_load};
 
 /// How many seconds each process's clock is off.
-const CLOCKS: [(&str, i64); 6] = [
-    (DECIDE[0], -15),
-    (DECIDE[1], 0),
-    (DECIDE[2], 15),
-    (EVENTS[0], 12),
-    (EVENTS[1], -10),
-    (ADMIN, 5),
-];
+const CLOCKS: [(&str, i64); 6] =
+    [(DECIDE[0], -15), (DECIDE[1], 0), (DECIDE[2], 15), (EVENTS[0], 12), (EVENTS[1], -10), (ADMIN, 5)];
 
 /// Micros that may be spent on each limited line item: at some two to five thousandths an impression.
 const CPM: [(u64, i64); 4] = [(1_001, 6_000_000), (1_002, 4_000_000), (1_003, 3_000_000), (1_004, 2_000_000)];
@@ -61,6 +57,24 @@ fn home(database: &str) -> Home {
     home
 }
 
+/// On a data directory that has nothing in common with the others' but the secrets. The first one keeps what the suite looks at.
+fn serve_apart(home: &Home, name: &'static str, roles: &str) -> Litfass {
+    let (_, seconds) = CLOCKS.iter().find(|(of, _)| *of == name).unwrap();
+    let data = if name == ADMIN { home.data() } else { home.data().with_file_name(name) };
+    if !data.exists() {
+        fs::create_dir(&data).unwrap();
+        symlink(home.data().join("secrets"), data.join("secrets")).unwrap();
+    }
+    let clock = [
+        ("LD_PRELOAD", said("LITFASS_FAKETIME")),
+        ("FAKETIME", format!("{seconds:+}")),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ("DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ("NO_FAKE_STAT", "1".to_owned()),
+    ];
+    home.serve_on_folder(&data, name, roles, &clock)
+}
+
 /// What fails next, and what is asked for meanwhile.
 fn fail(site: &Site<'_>, database: &Cluster, dice: &mut Dice, promises: &Promises) {
     answers(promises, 100 + dice.below(200));
@@ -90,7 +104,7 @@ fn processes_apart_with_clocks_apart_lose_and_double_bill_nothing_whatever_fails
     println!("LITFASS_SEED={seed}, {times} failures");
     let database = Cluster::start(&[]);
     let (home, promises) = (home(&database.database()), Promises::default());
-    let site = Site::apart(&home, &CLOCKS);
+    let site = Site::begin(&home, serve_apart);
     let mut dice = Dice::new(Seed(seed));
     under_load(&site, Seed(seed), &promises, || {
         (0..times).for_each(|_| fail(&site, &database, &mut dice, &promises));
@@ -124,7 +138,10 @@ fn until_exhausted(home: &Home) {
         let billed = billed(home);
         let shares = CPM.map(|limit| share(&billed, limit));
         if shares.iter().all(|share| *share >= 98) {
-            println!("every budget by the mille was used up {:.0} s after the last failure", began.elapsed().as_secs_f64());
+            println!(
+                "every budget by the mille was used up {:.0} s after the last failure",
+                began.elapsed().as_secs_f64()
+            );
             return;
         }
         assert!(began.elapsed() < EXHAUSTED_WITHIN, "percent of each budget that was billed: {shares:?}");
@@ -146,7 +163,10 @@ fn tell(home: &Home) {
         let ended = all[&LineItemId(line_item)];
         let Ended { billed, unbilled } = ended;
         let percent = share(&all, (line_item, micros));
-        println!("{line_item}: {percent} % of {micros} micros billed for {} events; {} delivered beyond it", billed.events, unbilled.events);
+        println!(
+            "{line_item}: {percent} % of {micros} micros billed for {} events; {} delivered beyond it",
+            billed.events, unbilled.events
+        );
     }
     let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
     for delivery in books::open_ledger(&home.data()).delivery().unwrap() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use litfass_rank::RankProfile;
-use litfass_store::ledger::{LedgerReader, verify};
+use litfass_store::ledger::verify;
 use litfass_store::storage::{Disk, ensure_dir};
 use litfass_train::artifact::{self, Provenance};
 use litfass_train::learn::{Quality, Trained};
@@ -147,7 +147,7 @@ fn recorded(caller: &mut Caller, decision: &str) -> Value {
 /// Every total of the ledger, amounts in nanos.
 fn money(data: &Path) -> Value {
     let reader = books::open_ledger(data);
-    assert_eq!(verify(&reader).unwrap(), []);
+    assert_eq!(verify(&*reader).unwrap(), []);
     let (ended, repeated) = books::ended(data);
     let sum = |sum: books::Sum| json!({ "events": sum.events, "nanos": sum.nanos.to_string() });
     let line_items = ended.iter().map(|(id, ended)| {

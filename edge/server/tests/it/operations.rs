@@ -163,7 +163,7 @@ fn leases_hold_no_more_than_was_shown(home: &Home) {
         *shown.entry(ad.line_item).or_default() += litfass_ledger::Amount::of(ad.price).nanos();
     }
     let reader = books::open_ledger(&home.data());
-    let leased = books::leased(&reader);
+    let leased = books::leased(&*reader);
     assert!(!leased.is_empty());
     for (line_item, nanos) in leased {
         let at_most = shown.get(&line_item).copied().unwrap_or(0);

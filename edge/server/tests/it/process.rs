@@ -120,25 +120,14 @@ impl Home {
 
     /// Starts a process of that name and roles and waits until it listens.
     pub(crate) fn serve_as(&self, name: &str, roles: &str) -> Litfass {
-        self.start(self.serving().env("LITFASS_SERVER_NAME", name).env("LITFASS_SERVER_ROLES", roles))
+        self.serve_on_folder(&self.data(), name, roles, &[])
     }
 
-    #[cfg(all(feature = "kafka", feature = "postgres"))]
-    /// The same with a clock that is off by that many seconds, and, unless it is the first of its site, with a data directory of its own
-    /// that has nothing in common with the others' but the secrets.
-    pub(crate) fn serve_apart(&self, name: &str, roles: &str, seconds: i64, first: bool) -> Litfass {
-        let data = if first { self.data() } else { self.folder.path().join(format!("data-{name}")) };
-        let (secrets, own) = (self.data().join("secrets"), data.join("secrets"));
-        if !first && !own.exists() {
-            fs::create_dir_all(&data).unwrap();
-            std::os::unix::fs::symlink(secrets, own).unwrap();
-        }
-        let library = std::env::var_os("LITFASS_FAKETIME").unwrap();
+    /// Starts a process of that name and roles on a data directory, with more in its environment, and waits until it listens.
+    pub(crate) fn serve_on_folder(&self, data: &Path, name: &str, roles: &str, more: &[(&str, String)]) -> Litfass {
         let mut command = self.serving();
         command.env("LITFASS_SERVER_NAME", name).env("LITFASS_SERVER_ROLES", roles);
-        command.env("LD_PRELOAD", library).env("FAKETIME", format!("{seconds:+}")).env("NO_FAKE_STAT", "1");
-        command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
-        self.start_on(&mut command, &data)
+        self.start_on(command.envs(more.iter().map(|(key, value)| (key, value))), data)
     }
 
     /// Starts serving on an address of its own choice.

@@ -24,27 +24,23 @@ pub(crate) const DECIDE: [&str; 3] = ["decide_1", "decide_2", "decide_3"];
 pub(crate) const EVENTS: [&str; 2] = ["events_1", "events_2"];
 pub(crate) const ADMIN: &str = "office";
 
+/// Starts a process of that name and roles.
+pub(crate) type Serve = fn(&Home, &'static str, &str) -> Litfass;
+
 /// The processes that run just now.
 pub(crate) struct Site<'a> {
     home: &'a Home,
-    /// How many seconds each one's clock is off, where each has a data directory of its own too.
-    clocks: Option<&'a [(&'static str, i64)]>,
+    serve: Serve,
     running: Mutex<BTreeMap<&'static str, Litfass>>,
 }
 
 impl<'a> Site<'a> {
     pub(crate) fn open(home: &'a Home) -> Self {
-        Self::begin(home, None)
+        Self::begin(home, |home, name, roles| home.serve_as(name, roles))
     }
 
-    /// As on machines of their own.
-    #[cfg(all(feature = "kafka", feature = "postgres"))]
-    pub(crate) fn apart(home: &'a Home, clocks: &'a [(&'static str, i64)]) -> Self {
-        Self::begin(home, Some(clocks))
-    }
-
-    fn begin(home: &'a Home, clocks: Option<&'a [(&'static str, i64)]>) -> Self {
-        let site = Self { home, clocks, running: Mutex::default() };
+    pub(crate) fn begin(home: &'a Home, serve: Serve) -> Self {
+        let site = Self { home, serve, running: Mutex::default() };
         site.start(ADMIN);
         DECIDE.into_iter().chain(EVENTS).for_each(|name| site.start(name));
         site
@@ -52,11 +48,7 @@ impl<'a> Site<'a> {
 
     pub(crate) fn start(&self, name: &'static str) {
         let roles = name.split('_').next().filter(|role| *role != ADMIN).unwrap_or("admin");
-        let clock = self.clocks.and_then(|clocks| clocks.iter().find(|(of, _)| *of == name));
-        let process = match clock {
-            None => self.home.serve_as(name, roles),
-            Some((_, seconds)) => self.home.serve_apart(name, roles, *seconds, name == ADMIN),
-        };
+        let process = (self.serve)(self.home, name, roles);
         self.running().insert(name, process);
     }
 

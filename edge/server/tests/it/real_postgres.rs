@@ -24,9 +24,8 @@ fn settled(caller: &mut Caller, path: &str, body: &Value) -> Value {
 fn deliver(caller: &mut Caller, from: i64) -> Vec<Ad> {
     (from..from + SHOWN)
         .map(|user| {
-            let ad = wait_for("an ad", || {
-                ads(&caller.decide(&page(HOME, 1, &format!("user {user}")))).into_iter().next()
-            });
+            let ad =
+                wait_for("an ad", || ads(&caller.decide(&page(HOME, 1, &format!("user {user}")))).into_iter().next());
             assert_eq!(caller.get(&ad.impression).status, 200);
             ad
         })

@@ -101,10 +101,7 @@ pub(super) fn last(tx: &Transaction<'_>) -> Result<Option<Head>, DatabaseError> 
 }
 
 /// Works out every link again. What the chain covers, and the first thing that is wrong with it.
-pub(super) fn check(
-    tx: &Transaction<'_>,
-    expected: Option<Head>,
-) -> Result<(u64, Option<Tampered>), DatabaseError> {
+pub(super) fn check(tx: &Transaction<'_>, expected: Option<Head>) -> Result<(u64, Option<Tampered>), DatabaseError> {
     let first = tx.one("SELECT min(id) FROM audit_chain", &[], |row| row.number_or_null(0))?.flatten();
     let mut checked = Checked { before: Link::FIRST, rows: 0, seen: None, tampered: None, expected };
     let select = format!(
@@ -173,9 +170,7 @@ fn linked(before: Link, row: &Row<'_>) -> Result<Link, DatabaseError> {
                 None => hasher.update(&[0]),
             },
             Kind::Text => match row.text_or_null(at)? {
-                Some(text) => {
-                    hasher.update(&[2]).update(&(text.len() as u64).to_be_bytes()).update(text.as_bytes())
-                }
+                Some(text) => hasher.update(&[2]).update(&(text.len() as u64).to_be_bytes()).update(text.as_bytes()),
                 None => hasher.update(&[0]),
             },
         };

@@ -135,7 +135,8 @@ impl AuditLog {
                 return Ok(());
             }
             entries.iter().try_for_each(|entry| append(tx, entry))?;
-            let moved = "INSERT INTO audit_followed VALUES (?1, ?2) ON CONFLICT (partition) DO UPDATE SET next = excluded.next";
+            let moved =
+                "INSERT INTO audit_followed VALUES (?1, ?2) ON CONFLICT (partition) DO UPDATE SET next = excluded.next";
             tx.execute(moved, bind![from.partition, next]).map(drop)
         })
     }

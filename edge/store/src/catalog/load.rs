@@ -110,8 +110,8 @@ struct Staged {
 }
 
 /// Takes the file's objects, compares each with the store and puts it into the catalog to be.
-struct Stager<'a> {
-    tx: &'a Transaction<'a>,
+struct Stager<'a, 't> {
+    tx: &'a Transaction<'t>,
     now: Timestamp,
     builder: Builder,
     /// Where in the file each object stands.
@@ -121,7 +121,7 @@ struct Stager<'a> {
     failure: Option<CatalogError>,
 }
 
-impl Sink for Stager<'_> {
+impl Sink for Stager<'_, '_> {
     fn take(&mut self, place: Place, entry: Result<Entry, Misfit>) -> Result<(), Stopped> {
         let taken = match entry {
             Ok(entry) => self.entry(entry),
@@ -137,8 +137,8 @@ impl Sink for Stager<'_> {
     }
 }
 
-impl<'a> Stager<'a> {
-    fn new(tx: &'a Transaction<'a>, now: Timestamp) -> Self {
+impl<'a, 't> Stager<'a, 't> {
+    fn new(tx: &'a Transaction<'t>, now: Timestamp) -> Self {
         let staged = Staged {
             at: CatalogVersion::default(),
             changes: Vec::new(),
@@ -149,7 +149,7 @@ impl<'a> Stager<'a> {
             unchanged: 0,
         };
         let (places, problems) = (HashMap::new(), Vec::new());
-        Self { transaction, now, builder: Builder::new(), places, problems, staged, failure: None }
+        Self { tx, now, builder: Builder::new(), places, problems, staged, failure: None }
     }
 
     fn problem(&mut self, problem: String) {

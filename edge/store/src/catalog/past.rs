@@ -148,14 +148,14 @@ impl PartHistory {
 }
 
 /// A part of the catalog while it is collected: what was looked up, and what has to be.
-struct Part<'a> {
-    tx: &'a Transaction<'a>,
+struct Part<'a, 't> {
+    tx: &'a Transaction<'t>,
     sequence: u64,
     found: BTreeMap<ObjectRef, Option<Object>>,
     open: Vec<ObjectRef>,
 }
 
-impl Part<'_> {
+impl Part<'_, '_> {
     fn collect(&mut self) -> Result<(), CatalogError> {
         while let Some(reference) = self.open.pop() {
             if !self.found.contains_key(&reference) {

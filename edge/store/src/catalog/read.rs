@@ -158,10 +158,7 @@ pub(super) fn inconsistent(problems: &[Problem]) -> CatalogError {
 }
 
 /// Visits every object that the transaction sees. The calling thread reads; another one decodes and visits.
-pub(super) fn each_current(
-    tx: &Transaction<'_>,
-    visit: &mut (dyn FnMut(Object) + Send),
-) -> Result<(), CatalogError> {
+pub(super) fn each_current(tx: &Transaction<'_>, visit: &mut (dyn FnMut(Object) + Send)) -> Result<(), CatalogError> {
     let (sender, receiver) = sync_channel(BATCHES_WAITING);
     std::thread::scope(|scope| {
         let visiting = scope.spawn(move || visit_batches(&receiver, visit));

@@ -152,7 +152,8 @@ pub(super) fn append_all(
 }
 
 pub(super) fn version(tx: &Transaction<'_>) -> Result<CatalogVersion, CatalogError> {
-    let read = |row: &Row<'_>| Ok::<_, CatalogError>(CatalogVersion { timeline: row.narrow(0)?, sequence: row.unsigned(1)? });
+    let read =
+        |row: &Row<'_>| Ok::<_, CatalogError>(CatalogVersion { timeline: row.narrow(0)?, sequence: row.unsigned(1)? });
     let found = tx.one("SELECT timeline, sequence FROM catalog_version", &[], read)?;
     let stored = found.ok_or_else(|| DatabaseError::damaged("a catalog without a version"))?;
     Ok(CatalogVersion { timeline: tx.timeline()?.unwrap_or(stored.timeline), ..stored })
@@ -161,12 +162,7 @@ pub(super) fn version(tx: &Transaction<'_>) -> Result<CatalogVersion, CatalogErr
 /// Rows of one statement: a server is a round trip away.
 const ROWS_AT_ONCE: usize = 200;
 
-fn append_changes(
-    tx: &Transaction<'_>,
-    since: u64,
-    changes: &[Change],
-    now: Timestamp,
-) -> Result<u64, CatalogError> {
+fn append_changes(tx: &Transaction<'_>, since: u64, changes: &[Change], now: Timestamp) -> Result<u64, CatalogError> {
     let mut sequence = since;
     for changes in changes.chunks(ROWS_AT_ONCE) {
         let (mut rows, mut places) = (Vec::new(), Vec::new());

@@ -1,12 +1,15 @@
 //! Catalog, keys and audit log on a PostgreSQL server: the same names and columns as in a file, which a test compares.
 
+use std::cell::{RefCell, RefMut};
 use std::fmt;
 
+use bytes::BytesMut;
 use postgres::Error;
+use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use super::DatabaseError;
-use super::pool::{Migrations, Newer, Pool, Use, config};
-use super::sql::Transaction;
+use super::pool::{Migrations, Newer, Pool, Session, Use, config};
+use super::sql::{Bind, Transaction};
 
 /// One script per version, in order; a script that was released never changes.
 const SCRIPTS: [&str; 1] = [include_str!("v1.sql")];
@@ -23,6 +26,7 @@ pub struct Server {
     writing: Pool,
     /// For people, without its password.
     name: String,
+    identity: String,
 }
 
 impl fmt::Display for Server {
@@ -41,7 +45,18 @@ impl Server {
         let writing = Pool::new(config.clone(), Use::Writing);
         let migrations = Migrations { table: "catalog_migration", lock: MIGRATING, scripts: &SCRIPTS };
         writing.migrate(&migrations)?.map_err(|newer| DatabaseError::new(TooNew(newer), false))?;
-        Ok(Self { reading: Pool::new(config, Use::Reading), writing, name })
+        let reading = Pool::new(config, Use::Reading);
+        let identity = reading.transact(|session| {
+            let rows = session.query("SELECT id FROM catalog_identity", &[])?;
+            rows.first().map_or_else(|| Ok(String::new()), |row| row.try_get(0))
+        })?;
+        Ok(Self { reading, writing, name, identity })
+    }
+
+    /// Which database it is: the same after it was dumped and restored elsewhere, and no other's.
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     pub(super) fn read<T: Send, E: From<DatabaseError> + Send>(
@@ -88,4 +103,43 @@ impl<E> From<Error> for Stopped<E> {
     fn from(error: Error) -> Self {
         Self::Server(error)
     }
+}
+
+/// A server keeps no text with the character 0 in it: another one stands for it.
+impl ToSql for Bind<'_> {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Number(number) => number.to_sql(ty, out),
+            Self::Text(text) if text.contains('\0') => text.replace('\0', "\u{fffd}").to_sql(ty, out),
+            Self::Text(text) => text.to_sql(ty, out),
+            Self::Bytes(bytes) => bytes.to_sql(ty, out),
+        }
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        matches!(*ty, Type::INT8 | Type::TEXT | Type::BYTEA)
+    }
+
+    to_sql_checked!();
+}
+
+pub(super) fn free<'s, 'a>(
+    session: &'s RefCell<&'a mut Session>,
+) -> Result<RefMut<'s, &'a mut Session>, DatabaseError> {
+    session.try_borrow_mut().map_err(|_| DatabaseError::new(Nested, false))
+}
+
+/// Ours.
+#[derive(Debug, thiserror::Error)]
+#[error("a question was asked while another one was being answered")]
+struct Nested;
+
+/// Parameters marked as a server has them.
+pub(super) fn marked(sql: &str) -> String {
+    sql.replace('?', "$")
+}
+
+pub(super) fn values<'a>(bind: &'a [Bind<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
+    bind.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }

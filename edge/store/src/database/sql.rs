@@ -1,21 +1,14 @@
 //! Asking either database. A parameter is marked `?1`, counted from one; numbers, times and ids are 64-bit integers in both.
 
 #[cfg(feature = "postgres")]
-use std::cell::{RefCell, RefMut};
+use std::cell::RefCell;
 
-#[cfg(feature = "postgres")]
-use std::error::Error;
-
-#[cfg(feature = "postgres")]
-use bytes::BytesMut;
 use litfass_types::Timestamp;
-#[cfg(feature = "postgres")]
-use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use rusqlite::params_from_iter;
 
 use super::DatabaseError;
 #[cfg(feature = "postgres")]
-use super::{pool::Session, server::Stopped};
+use super::{pool::Session, server};
 
 /// A parameter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,26 +90,6 @@ impl rusqlite::ToSql for Bind<'_> {
             Self::Bytes(bytes) => bytes.to_sql(),
         }
     }
-}
-
-/// A server keeps no text with the character 0 in it: another one stands for it.
-#[cfg(feature = "postgres")]
-impl ToSql for Bind<'_> {
-    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        match self {
-            Self::Null => Ok(IsNull::Yes),
-            Self::Number(number) => number.to_sql(ty, out),
-            Self::Text(text) if text.contains('\0') => text.replace('\0', "\u{fffd}").to_sql(ty, out),
-            Self::Text(text) => text.to_sql(ty, out),
-            Self::Bytes(bytes) => bytes.to_sql(ty, out),
-        }
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        matches!(*ty, Type::INT8 | Type::TEXT | Type::BYTEA)
-    }
-
-    to_sql_checked!();
 }
 
 /// A row of an answer, its columns counted from zero.
@@ -229,8 +202,10 @@ impl<'a> Transaction<'a> {
             }
             #[cfg(feature = "postgres")]
             Asked::Server(session) => {
-                let taken = |row: &postgres::Row| take(&Row::Server(row)).map_err(Stopped::Inside);
-                free(session)?.each(&marked(sql), &values(bind), taken).map_err(Stopped::why)
+                let taken = |row: &postgres::Row| take(&Row::Server(row)).map_err(server::Stopped::Inside);
+                server::free(session)?
+                    .each(&server::marked(sql), &server::values(bind), taken)
+                    .map_err(server::Stopped::why)
             }
         }
     }
@@ -282,29 +257,7 @@ impl<'a> Transaction<'a> {
         match &self.0 {
             Asked::File(connection) => Ok(connection.prepare_cached(sql)?.execute(params_from_iter(bind))? as u64),
             #[cfg(feature = "postgres")]
-            Asked::Server(session) => Ok(free(session)?.execute(&marked(sql), &values(bind))?),
+            Asked::Server(session) => Ok(server::free(session)?.execute(&server::marked(sql), &server::values(bind))?),
         }
     }
-}
-
-#[cfg(feature = "postgres")]
-fn free<'s, 'a>(session: &'s RefCell<&'a mut Session>) -> Result<RefMut<'s, &'a mut Session>, DatabaseError> {
-    session.try_borrow_mut().map_err(|_| DatabaseError::new(Nested, false))
-}
-
-/// Ours.
-#[cfg(feature = "postgres")]
-#[derive(Debug, thiserror::Error)]
-#[error("a question was asked while another one was being answered")]
-struct Nested;
-
-/// Parameters marked as a server has them.
-#[cfg(feature = "postgres")]
-fn marked(sql: &str) -> String {
-    sql.replace('?', "$")
-}
-
-#[cfg(feature = "postgres")]
-fn values<'a>(bind: &'a [Bind<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
-    bind.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }

@@ -1,4 +1,8 @@
 -- What a file of SQLite has for catalog, API keys and audit log.
+-- Which database this is, also when it was dumped and restored elsewhere.
+CREATE TABLE catalog_identity (only_row BIGINT PRIMARY KEY CHECK (only_row = 1), id TEXT NOT NULL);
+INSERT INTO catalog_identity VALUES (1, gen_random_uuid()::text);
+
 CREATE TABLE catalog_version (
   only_row BIGINT PRIMARY KEY CHECK (only_row = 1),
   timeline BIGINT NOT NULL,

@@ -6,7 +6,9 @@
 
 mod adding;
 mod command;
+mod exporting;
 mod fields;
+mod instants;
 mod port;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -17,9 +19,9 @@ mod sqlite;
 mod sums;
 
 pub use crate::database::DatabaseError;
+pub use exporting::Exported;
 pub use port::{
-    Accounted, BudgetAuthority, Clock, Delivery, Ledger, LedgerAdmin, LedgerError, LedgerReader, funds,
-    verify,
+    Accounted, BudgetAuthority, Clock, Delivery, Ledger, LedgerAdmin, LedgerError, LedgerReader, funds, verify,
 };
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresLedger, PostgresLedgerReader};

@@ -11,6 +11,7 @@ use litfass_ledger::{
 };
 use litfass_types::{AdvertiserId, Position, Timestamp};
 
+use super::exporting::Exported;
 use super::report::{Report, ReportAsk};
 use crate::database::DatabaseError;
 
@@ -178,6 +179,13 @@ pub trait LedgerReader: Debug + Send + Sync {
     /// # Errors
     /// The database's; a row that cannot be one is reported as damaged.
     fn audit(&self) -> Result<Audit, LedgerError>;
+
+    /// Hands every row over, of one instant, until `take` wants no more: positions, balances, controls, deliveries, commands,
+    /// postings. While it takes, the database keeps the state of that instant.
+    ///
+    /// # Errors
+    /// The database's; what was handed over until then is not all.
+    fn export(&self, take: &mut (dyn FnMut(Exported) -> bool + Send)) -> Result<(), LedgerError>;
 }
 
 /// What could still be leased for each chain: the least that any of its levels has available. A line item has funds for an

@@ -69,7 +69,10 @@ fn every_change_of_a_row_is_noticed(home: &Own) {
     let cases = [
         ("UPDATE audit SET object = '77' WHERE id = 3", Tampered::Altered { id: 3 }),
         ("UPDATE audit SET time_ms = time_ms + 1 WHERE id = 5", Tampered::Altered { id: 5 }),
-        ("UPDATE audit_chain SET link = (SELECT link FROM audit_chain WHERE id = 1) WHERE id = 2", Tampered::Altered { id: 2 }),
+        (
+            "UPDATE audit_chain SET link = (SELECT link FROM audit_chain WHERE id = 1) WHERE id = 2",
+            Tampered::Altered { id: 2 },
+        ),
         ("DELETE FROM audit WHERE id = 2", Tampered::Removed { id: 2 }),
         ("DELETE FROM audit WHERE id = 2; DELETE FROM audit_chain WHERE id = 2", Tampered::Altered { id: 3 }),
         (
@@ -118,7 +121,10 @@ fn rows_are_found_by_everything_that_is_stated(home: &Own) {
     assert_eq!(found(Filter::default()), [3, 2, 1]);
     assert_eq!(found(Filter { tenant, ..Filter::default() }), [1]);
     assert_eq!(found(Filter { who: text("key 1"), ..Filter::default() }), [3, 1]);
-    assert_eq!(found(Filter { kind: text("order"), action: text("refund"), object: text("3"), ..Filter::default() }), [3]);
+    assert_eq!(
+        found(Filter { kind: text("order"), action: text("refund"), object: text("3"), ..Filter::default() }),
+        [3]
+    );
     let (from, to) = (Some(Timestamp(1)), Some(Timestamp(3)));
     assert_eq!(found(Filter { from, to, below: Some(2), ..Filter::default() }), [1]);
     assert_eq!(audit.list(&Filter::default(), 1).unwrap().len(), 1);

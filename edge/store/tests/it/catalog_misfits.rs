@@ -96,19 +96,19 @@ fn one_advertiser_does_not_take_all_groups_of_its_tenant(home: &Own) {
 fn groups_that_nobody_names_any_more_make_room_in_the_served_catalog_too(home: &Own) {
     load(home, &shop("Autumn"));
     let mut store = home.catalog();
-    let mut follower = follower(home);
+    let mut serving = follower(home);
     for n in 1..=4 {
         name(&mut store, n, &groups(&format!("of {n}"), GROUPS_MAX)).unwrap();
     }
-    follower.poll().unwrap().unwrap();
+    serving.poll().unwrap().unwrap();
     // Once served from the overlay and once from a base.
     let mut rebased = follower(home);
     name(&mut store, 1, &[]).unwrap();
-    for follower in [&mut follower, &mut rebased] {
+    for follower in [&mut serving, &mut rebased] {
         follower.poll().unwrap().unwrap();
     }
     name(&mut store, 5, &groups("new", GROUPS_MAX)).unwrap();
-    for follower in [&mut follower, &mut rebased] {
+    for follower in [&mut serving, &mut rebased] {
         let served = follower.poll().unwrap().unwrap().catalog;
         let mut expected = groups("new", GROUPS_MAX);
         expected.sort();

@@ -46,13 +46,13 @@ pub(super) fn problems(
     }
 }
 
-struct Neighbours<'a> {
-    tx: &'a Transaction<'a>,
+struct Neighbours<'a, 't> {
+    tx: &'a Transaction<'t>,
     scope: Scope,
     objects: BTreeMap<ObjectRef, Object>,
 }
 
-impl Neighbours<'_> {
+impl Neighbours<'_, '_> {
     fn add_of(&mut self, object: &Object) -> Result<(), CatalogError> {
         parent(object).into_iter().try_for_each(|above| self.add(above))?;
         match object {

@@ -61,14 +61,14 @@ pub(super) struct Candidate {
 }
 
 /// Reads rows against the catalog as it stands.
-pub(super) struct Reader<'a> {
-    pub(super) tx: &'a Transaction<'a>,
+pub(super) struct Reader<'a, 't> {
+    pub(super) tx: &'a Transaction<'t>,
     pub(super) edit: &'a Edit<'a>,
     /// In which external ids are looked up.
     pub(super) tenant: Option<TenantId>,
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     /// The object that the row is about, where there is one within reach.
     pub(super) fn before(&self, row: &RowEdit) -> Result<Option<Before>, Stop> {
         let id = row.members.get("id").and_then(Value::as_u64);

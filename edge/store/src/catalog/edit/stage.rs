@@ -35,16 +35,16 @@ impl Staged {
     }
 }
 
-pub(super) struct Stager<'a> {
-    reader: Reader<'a>,
+pub(super) struct Stager<'a, 't> {
+    reader: Reader<'a, 't>,
     next_id: u64,
     /// Objects and names that rows before have claimed.
     claimed: HashSet<ObjectRef>,
     named: HashSet<(TenantId, String)>,
 }
 
-impl<'a> Stager<'a> {
-    pub(super) fn new(tx: &'a Transaction<'a>, edit: &'a Edit<'a>) -> Result<Self, CatalogError> {
+impl<'a, 't> Stager<'a, 't> {
+    pub(super) fn new(tx: &'a Transaction<'t>, edit: &'a Edit<'a>) -> Result<Self, CatalogError> {
         let tenant = match edit.scope.tenant() {
             Some(tenant) => Some(tenant),
             None => index::only_tenant(tx)?,

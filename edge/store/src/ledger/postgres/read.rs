@@ -15,6 +15,7 @@ use postgres::types::ToSql;
 use super::error::Fault;
 use super::schema::{UNFUNDED, key_table};
 use super::values::{Column, Kind, Sent, Turned, Wide, binds, sent};
+use crate::database::pool::Session;
 use crate::ledger::command;
 use crate::ledger::fields::{
     Fields, amount, billable_code, chain_columns, control_columns, control_id, count, day, id, ledger_account_columns,
@@ -29,7 +30,7 @@ use crate::ledger::rows::{
 type Result<T> = std::result::Result<T, Fault>;
 
 /// Rows of one transaction.
-pub(super) struct Rows<'a> {
+pub(in crate::ledger) struct Rows<'a> {
     pub(super) session: &'a mut Session,
     /// Whether what is read is going to be written.
     locks: bool,

@@ -23,7 +23,7 @@ use crate::ledger::rows::{
 };
 
 /// Rows of one transaction.
-pub(super) struct Rows<'a>(pub &'a Connection);
+pub(in crate::ledger) struct Rows<'a>(pub &'a Connection);
 
 impl Fields for Row<'_> {
     type Error = rusqlite::Error;

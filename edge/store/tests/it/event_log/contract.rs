@@ -1,13 +1,10 @@
 //! What every event log does, whatever it lies in.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_executor::block_on;
 use litfass_events::PartitionKey;
 use litfass_store::log::{AppendError, Entry, EventLog, MAX_PAYLOAD_BYTES, NewEntry, OpenError, Timeline, Until};
 use litfass_types::{DecisionId, Duration as Span, EventId, Position, Timestamp};
@@ -277,23 +274,4 @@ pub(super) fn nobody_waits_for_a_partition_at_its_end_in_vain(medium: &dyn Mediu
     let next = append(&*log, numbers[0], 2, Until::Committed);
     assert!(waiter.join().unwrap().iter().any(|head| head.next.partition == at.partition && head.next > next));
     assert_eq!(log.read(end, 100).unwrap().entries[0].position, next);
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
-        }
-    }
 }

@@ -31,6 +31,10 @@ macro_rules! suite {
                 $on(|open| $crate::ledger::conformance::answers_like_the_ledger_in_memory(&mut runner, open));
             }
         }
+        #[test]
+        fn an_export_is_every_row_of_one_instant() {
+            $on($crate::ledger::exports::an_export_is_every_row_of_one_instant);
+        }
         $crate::ledger::conformance::suite! {
             $on: concurrent_processes_stay_within_the_budget, a_batch_is_billed_by_one_of_its_readers,
             what_is_committed_is_seen_by_every_process, a_dropped_day_stays_dropped,

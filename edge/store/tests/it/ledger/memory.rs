@@ -10,7 +10,7 @@ use litfass_ledger::{
     Outcome, Partition, Quarter, Return, Settled, Swept, UNLIMITED, UnbilledId, execute, sweep,
 };
 use litfass_store::ledger::report::{Bucket, Cell, Dimension, Report, ReportAsk, RowFigures, RowKey};
-use litfass_store::ledger::{Accounted, BudgetAuthority, Delivery, LedgerAdmin, LedgerError, LedgerReader};
+use litfass_store::ledger::{Accounted, BudgetAuthority, Delivery, Exported, LedgerAdmin, LedgerError, LedgerReader};
 use litfass_types::{AdvertiserId, PlacementId, Position, TenantId, Traffic};
 
 use super::conformance;
@@ -189,6 +189,23 @@ impl LedgerReader for Shared {
 
     fn audit(&self) -> Result<Audit, LedgerError> {
         Ok(Audit::of(&self.book()))
+    }
+
+    fn export(&self, take: &mut (dyn FnMut(Exported) -> bool + Send)) -> Result<(), LedgerError> {
+        let deliveries = self.delivery()?.into_iter().map(Exported::Delivery);
+        let book = self.book();
+        let positions = book.partitions.iter().map(|(number, partition)| Exported::Position(*number, *partition));
+        let balances = book.balances.iter().map(|(account, balance)| Exported::Balance(*account, *balance));
+        let controls = book.controls.iter().map(|(id, control)| Exported::Control(*id, *control));
+        let commands = book.commands.iter().map(|(id, record)| Exported::Command(*id, record.clone()));
+        let postings = book.postings.iter().copied().map(Exported::Posting);
+        let all = positions.chain(balances).chain(controls).chain(deliveries).chain(commands).chain(postings);
+        for row in all {
+            if !take(row) {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

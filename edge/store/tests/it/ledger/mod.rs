@@ -12,6 +12,7 @@ mod steps;
 #[cfg(feature = "postgres")]
 pub(crate) mod cluster;
 mod conformance;
+mod exports;
 mod memory;
 mod ports;
 #[cfg(feature = "postgres")]
