@@ -489,7 +489,7 @@ fn admin_worker(stores: &Stores) -> Result<Option<AdminWorker>> {
         partition,
         position: None,
         applied: watch::Sender::new(0),
-        audit: CommandAudit::open(stores.log(), AuditLog::open(&stores.vault.place())?, partition)?,
+        audit: CommandAudit::open(stores.log(), AuditLog::open(stores.vault.place())?, partition)?,
     }))
 }
 

@@ -49,7 +49,7 @@ pub(super) async fn asked(node: Arc<Node>, caller: &Caller, id: &str, window: Wi
     let found = blocking(move || {
         let _place = place;
         let world = node.world.load();
-        let store = CatalogStore::open(&node.vault.place())?;
+        let store = CatalogStore::open(node.vault.place())?;
         let catalog = &world.catalog;
         let question = Question { log: &*node.log, catalog, line_item, window, decisions_max: DECISIONS_MAX };
         answer(&question, store, |_, _| ())

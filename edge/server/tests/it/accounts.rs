@@ -283,7 +283,8 @@ fn an_export_holds_every_movement_of_money_and_adds_up_to_the_balances() {
     let shown = deliver(&mut caller, 3);
     wait_until_spent(&mut caller, 3 * PRICE);
     let event = json!({ "decision_id": shown[1].decision, "slot": shown[1].index });
-    applied(&mut caller, "refunds", &json!({ "reason": "invalid traffic", "event": event }));
+    let refunded = post(&mut caller, "refunds", &json!({ "reason": "invalid traffic", "event": event }));
+    assert_eq!(refunded.status, 200, "{}", refunded.json());
     applied(&mut caller, "adjustments", &json!({ "amount_micros": -1_000, "reason": "fee" }));
     let (status, said) = home.command(&["ledger", "export"]);
     assert!(status.success(), "{said}");

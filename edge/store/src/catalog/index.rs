@@ -97,7 +97,7 @@ fn changes(tx: &Transaction<'_>, sequences: &[u64]) -> Result<Vec<RawChange>, Ca
     );
     let bind: Vec<Bind<'_>> = sequences.iter().map(|sequence| Bind::from(*sequence)).collect();
     let mut changes = tx.list(&select, &bind, RawChange::read)?;
-    changes.sort_by_key(|change| change.object);
+    changes.sort_by_key(|change| (kind_number(change.object.kind), change.object.id));
     Ok(changes)
 }
 
