@@ -64,6 +64,8 @@ struct Readable {
     limit: u64,
     oldest: Timestamp,
     newest: Timestamp,
+    /// The offset after the last entry of the segment before, also where that is gone.
+    before: u64,
 }
 
 impl PartitionReader {
@@ -91,6 +93,14 @@ impl PartitionReader {
     /// # Errors
     /// When a segment is missing or damaged, `from` is not kept any more, or the disk fails.
     pub fn read(&self, from: u64, max_bytes: usize) -> Result<Batch, ReadError> {
+        match self.read_known(from, max_bytes) {
+            // Something was removed that was known: what is there now may go on from here all the same.
+            Err(ReadError::Gone { .. }) => self.read_known(from, max_bytes),
+            read => read,
+        }
+    }
+
+    fn read_known(&self, from: u64, max_bytes: usize) -> Result<Batch, ReadError> {
         let mut next = from;
         let mut entries = Vec::new();
         if let Some(committed) = self.committed()?.filter(|committed| from < committed.next) {
@@ -171,7 +181,9 @@ impl PartitionReader {
 
     fn segment_of(&self, offset: u64, segments: &[Readable]) -> Result<usize, ReadError> {
         let after = segments.partition_point(|segment| segment.start <= offset);
-        after.checked_sub(1).ok_or_else(|| {
+        // Whoever has read a segment to its end misses nothing when it goes, also where the next one begins further on.
+        let follows = segments.first().is_some_and(|first| first.before <= offset);
+        after.checked_sub(1).or(follows.then_some(0)).ok_or_else(|| {
             let first = segments.first().map_or(0, |segment| segment.start);
             ReadError::Gone { partition: self.number, wanted: offset, first }
         })
@@ -263,7 +275,9 @@ impl PartitionReader {
             oldest = segment.header.map_or(oldest, |header| header.base_time);
             let limit = self.limit(segment, after, committed)?;
             let newest = after.and_then(|s| s.header).map_or(Timestamp(i64::MAX), |header| header.base_time);
-            readable.push(Readable { start: segment.start, limit, oldest, newest });
+            let before =
+                segment.header.and_then(|header| header.previous).map_or(segment.start, |previous| previous.next);
+            readable.push(Readable { start: segment.start, limit, oldest, newest, before });
         }
         Ok(readable)
     }

@@ -1,13 +1,14 @@
 //! What segment files promise besides, on the disk in memory and on a real one.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use litfass_store::log::{
-    AppendError, Clock, Entry, EventLog, LogOptions, OFFSETS_PER_SEGMENT, OpenError, ReadError, SegmentLog, Share,
-    Shares, Timeline, Until,
+    AppendError, Clock, Entry, EventLog, LogOptions, OFFSETS_PER_SEGMENT, OpenError, ReadError, Retention, SegmentLog,
+    Share, Shares, Timeline, Until,
 };
 use litfass_store::storage::{Disk, SimDisk, Storage, ensure_dir};
 use litfass_types::{DecisionId, EventId, Position, Timestamp};
@@ -334,6 +335,24 @@ fn nobody_stands_in_for_a_writer_that_lives() {
 /// Looks three times: at the free ones, takes one, takes another.
 fn looked(shares: &mut Shares, partitions: &[u16]) -> Vec<u16> {
     (0..partitions.len() * 2).for_each(|_| drop(shares.look(partitions).unwrap()));
+
+#[test]
+fn whoever_has_read_a_segment_to_its_end_misses_nothing_when_it_is_removed() {
+    let storage = sim();
+    let end = Position { offset: 1, ..append(&open(&storage, &options(&[("server", 1)])), 0, 1, Until::Committed) };
+    let log = open(&storage, &options(&[("server", 1)]));
+    let next = append(&log, 0, 2, Until::Committed);
+    let elsewhere = open(&storage, &options(&[]));
+    assert_eq!(elsewhere.read(end, 64).unwrap().entries[0].position, next);
+    let all = || Ok::<_, ReadError>(BTreeMap::from([(0, end.offset)]));
+    let retired = log.retire("server", Retention { bytes_max: Some(0), before: None }, all).unwrap();
+    assert_eq!(retired.segments, 1);
+    for log in [&log, &elsewhere, &open(&storage, &options(&[]))] {
+        assert_eq!(log.read(end, 64).unwrap().entries[0].position, next);
+        let gone = log.read(Position { offset: 0, ..end }, 64).unwrap_err();
+        assert!(matches!(gone, ReadError::Gone { wanted: 0, .. }), "{gone}");
+    }
+}
     shares.look(partitions).unwrap().into_iter().collect()
 }
 
