@@ -301,16 +301,12 @@ impl Folded {
             key_life: order_life(config),
             dedupe_keys_max: size(config.fold.dedupe_keys_max.into()),
             snapshot_interval: span(config.fold.snapshot_interval),
+            lost_choices: config.fold.lost_choices,
             ..FoldOptions::default()
         };
-        let runner = FoldRunner::open(
-            stores.log(),
-            Arc::new(Disk),
-            &stores.data.snapshots(&config.server.name),
-            folds,
-            options,
-        )?;
-        Ok(runner)
+        let own = stores.data.snapshots(&config.server.name);
+        let others: Vec<_> = stores.data.all_snapshots()?.into_iter().filter(|folder| *folder != own).collect();
+        Ok(FoldRunner::open(stores.log(), Arc::new(Disk), &own, &others, folds, options)?)
     }
 }
 

@@ -13,6 +13,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use litfass_store::fold::LostChoices;
 use litfass_types::Duration;
 use toml::{Table, Value};
 
@@ -160,6 +161,7 @@ settings! {
         dedupe_keys_max: u32 = "20000000" in "1000", "1000000000", "fold", "Keys of events kept in memory, by which copies are recognised (about 60 bytes each); beyond it the oldest go. What is billed is told apart by the ledger's own keys.";
         viewers_max: u32 = "1000000" in "1", "100000000", "fold", "Viewer profiles kept in memory; beyond it those seen least recently go.";
     }
+        lost_choices: LostChoices = "refused", "fold", "Where the log is no longer whole and no snapshot can be used, nobody knows who opted out: `refused` does not start then, `accepted` starts without what users chose before.";
     /// Numbers that an experiment may change.
     Params "params" as params {
         candidates_max: u32 = "500" in "1", "1000", "retrieval", "Candidates that the sources return for one request.";

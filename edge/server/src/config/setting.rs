@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use litfass_store::fold::LostChoices;
 use litfass_types::Duration;
 use toml::Value;
 
@@ -344,7 +345,7 @@ macro_rules! choice_settings {
     )*};
 }
 
-choice_settings!(AskedBy, ForwardedBy, LogFormat, Service);
+choice_settings!(AskedBy, ForwardedBy, LogFormat, LostChoices, Service);
 
 impl Setting for PathBuf {
     const TYPE: &'static str = "a path";

@@ -109,4 +109,8 @@ impl Fold for Choices {
     fn clear(&self) {
         self.write().clear();
     }
+
+    fn must_be_whole(&self) -> bool {
+        true
+    }
 }

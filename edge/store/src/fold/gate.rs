@@ -115,11 +115,6 @@ impl Gate {
         self.partitions = partitions.into_iter().collect();
         Ok(())
     }
-
-    pub(super) fn clear(&mut self) {
-        self.partitions.clear();
-        self.aside.clear();
-    }
 }
 
 impl Partition {

@@ -1,7 +1,8 @@
 //! State that is a fold over the event log: viewers, caps, ad signals.
 //!
 //! Invariants: a state is a function of the log's entries up to one position per partition, so it can always be built again from
-//! the log; a snapshot only saves time, and a damaged one is named and passed over. An event that is in the log twice counts
+//! the log for as long as that is kept; a snapshot saves time, and a damaged one is named and passed over. What users chose
+//! outlives the log, so a start that would lose it is refused. An event that is in the log twice counts
 //! once; what a crawler or the operator's own people did counts in none. All folds of a process are driven by one [`FoldRunner`]; their states are read from any thread while it runs.
 //!
 //! Memory is bounded by the number of viewers each fold is given; what is forgotten starts anew.
@@ -12,6 +13,7 @@ mod choices;
 mod codec;
 mod gate;
 mod packed;
+mod restore;
 mod runner;
 mod signals;
 mod snapshot;
@@ -23,7 +25,7 @@ pub use caps::{CapCounters, CapsReached, DAYS_MAX, EXACT_MAX, HOLD_MAX, HOURS_MA
 pub use choices::Choices;
 pub use codec::BadState;
 pub use gate::Fact;
-pub use runner::{FoldError, FoldOptions, FoldRunner, FoldThread, Progress, SeenEvents};
+pub use runner::{FoldError, FoldOptions, FoldRunner, FoldThread, LostChoices, Progress, SeenEvents};
 pub use signals::{AdTotals, HALF_LIFE_DAYS, ShopCounts, SignalCounts, SignalsAt};
 pub use snapshot::snapshots_from;
 pub use viewers::Viewers;
@@ -44,4 +46,8 @@ pub trait Fold: Debug + Send + Sync {
     fn restore(&self, bytes: &[u8]) -> Result<(), BadState>;
     /// Back to nothing.
     fn clear(&self);
+    /// Whether it may not begin in the middle of the log: what it would not know then is not for us to forget.
+    fn must_be_whole(&self) -> bool {
+        false
+    }
 }

@@ -1,7 +1,7 @@
 //! Keeps folds up to date with the log: restores the newest valid snapshot, replays what came after it, goes on from there.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use litfass_events::{DedupeKey, Seen};
 use litfass_types::{Position, Traffic};
 
-use super::Fold;
 use super::gate::{Fact, Gate};
-use super::snapshot::{BadSnapshot, Snapshot, SnapshotFiles};
+use super::snapshot::{Snapshot, SnapshotFiles};
+use super::{Fold, restore};
 use crate::log::{Batch, EventLog, Head, ReadError};
 use crate::storage::{Storage, StorageError};
 use crate::wire::{Body, outline};
@@ -36,6 +36,29 @@ pub struct FoldOptions {
     pub snapshot_entries: u64,
     /// … or after this long, if there were any.
     pub snapshot_interval: Duration,
+    /// Where neither the log nor a snapshot has what users chose.
+    pub lost_choices: LostChoices,
+}
+
+/// What becomes of a start at which what users chose cannot be known.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum LostChoices {
+    /// It fails: whoever opted out would be forgotten.
+    Refused,
+    /// It goes on with what is left.
+    Accepted,
+}
+
+impl LostChoices {
+    pub const ALL: [Self; 2] = [Self::Refused, Self::Accepted];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Accepted => "accepted",
+        }
+    }
 }
 
 impl Default for FoldOptions {
@@ -46,6 +69,7 @@ impl Default for FoldOptions {
             dedupe_keys_max: 20_000_000,
             snapshot_entries: 1_000_000,
             snapshot_interval: Duration::from_secs(60),
+            lost_choices: LostChoices::Refused,
         }
     }
 }
@@ -59,6 +83,13 @@ pub enum FoldError {
     Snapshot(#[from] StorageError),
     #[error("cannot start the thread of the folds: {0}")]
     Thread(std::io::Error),
+    /// The operator's to put right: going on would forget who opted out.
+    #[error(
+        "the fold `{fold}` cannot be made: partition {partition} of the log begins at offset {first}, and no snapshot in \
+         {} has it in version {version}. Put that folder there from a backup, or start the version of the program that wrote \
+         it; `fold.lost_choices = \"accepted\"` starts without what users chose before", dir.display()
+    )]
+    Lost { fold: &'static str, version: u32, partition: u16, first: u64, dir: PathBuf },
 }
 
 /// What can be asked of running folds from any thread.
@@ -67,7 +98,7 @@ pub struct Progress {
     entries: AtomicU64,
     undecodable: AtomicU64,
     lag: AtomicU64,
-    refused: AtomicU64,
+    pub(super) refused: AtomicU64,
     running: AtomicBool,
     failing: AtomicBool,
     /// Per partition: the next offset to apply.
@@ -112,11 +143,11 @@ impl Progress {
         self.applied.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn apply_up_to(&self, next: &BTreeMap<u16, u64>) {
+    pub(super) fn apply_up_to(&self, next: &BTreeMap<u16, u64>) {
         self.applied.lock().unwrap_or_else(PoisonError::into_inner).clone_from(next);
     }
 
-    /// Snapshots that were damaged or of another version.
+    /// Snapshots that were damaged, or lacked some fold in its version.
     #[must_use]
     pub fn snapshots_refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
@@ -143,32 +174,34 @@ impl SeenEvents {
 /// Applies the log to folds, in the order of each partition.
 #[derive(Debug)]
 pub struct FoldRunner {
-    log: Arc<dyn EventLog>,
-    files: SnapshotFiles,
-    folds: Vec<Arc<dyn Fold>>,
-    gate: Arc<RwLock<Gate>>,
-    options: FoldOptions,
+    pub(super) log: Arc<dyn EventLog>,
+    pub(super) files: SnapshotFiles,
+    pub(super) folds: Vec<Arc<dyn Fold>>,
+    pub(super) gate: Arc<RwLock<Gate>>,
+    pub(super) options: FoldOptions,
     /// Per partition: the next offset to read.
-    next: BTreeMap<u16, u64>,
+    pub(super) next: BTreeMap<u16, u64>,
     since_snapshot: u64,
     last_snapshot: Instant,
-    progress: Arc<Progress>,
+    pub(super) progress: Arc<Progress>,
 }
 
 impl FoldRunner {
     /// Restores the newest snapshot in `dir` that is sound; one that is not is named as a warning and the one before it is
-    /// used, or everything is built from the log's beginning. Call `catch_up` before serving.
+    /// used, or everything is built from the log's beginning. A fold that the snapshot does not have in its version is built
+    /// from the log's beginning by itself. `elsewhere` are the folders of other processes on the same log. Call `catch_up` before serving.
     ///
     /// # Errors
-    /// When the directory cannot be read or the log's ends are not known.
+    /// When the directory cannot be read, the log's ends are not known, or a fold that must be whole cannot be.
     pub fn open(
         log: Arc<dyn EventLog>,
         storage: Arc<dyn Storage>,
         dir: &Path,
+        elsewhere: &[PathBuf],
         folds: Vec<Arc<dyn Fold>>,
         options: FoldOptions,
     ) -> Result<Self, FoldError> {
-        let gate = Gate::new(options.attribution_window, options.key_life, options.dedupe_keys_max);
+        let gate = restore::gate(&options);
         let mut runner = Self {
             log,
             files: SnapshotFiles::open(storage, dir)?,
@@ -180,7 +213,7 @@ impl FoldRunner {
             last_snapshot: Instant::now(),
             progress: Arc::default(),
         };
-        runner.restore()?;
+        runner.restore(elsewhere)?;
         Ok(runner)
     }
 
@@ -284,20 +317,9 @@ impl FoldRunner {
     /// Applies one batch of a partition.
     fn advance(&mut self, head: &Head) -> Result<u64, FoldError> {
         let from = Position { offset: self.next_of(head), ..head.next };
-        let batch = match self.log.read(from, BATCH_BYTES) {
-            Err(ReadError::Gone { partition, wanted, first }) => {
-                tracing::warn!(
-                    partition,
-                    wanted,
-                    first,
-                    "folds: older entries are not kept; state begins with what is left"
-                );
-                Batch { entries: Vec::new(), next: Position { offset: first, ..head.next } }
-            }
-            read => read?,
-        };
+        let batch = self.read(from, &self.folds)?;
         for entry in &batch.entries {
-            self.apply(entry);
+            self.apply(entry, &self.gate, &self.folds);
         }
         self.next.insert(head.next.partition, batch.next.offset);
         self.progress.apply_up_to(&self.next);
@@ -307,7 +329,24 @@ impl FoldRunner {
         Ok(applied)
     }
 
-    fn apply(&self, entry: &crate::log::Entry) {
+    /// What comes next for those folds; where that is no longer kept, what is left begins.
+    pub(super) fn read(&self, from: Position, folds: &[Arc<dyn Fold>]) -> Result<Batch, FoldError> {
+        let first = match self.log.read(from, BATCH_BYTES) {
+            Err(ReadError::Gone { first, .. }) => first,
+            read => return Ok(read?),
+        };
+        let (partition, wanted) = (from.partition, from.offset);
+        if self.options.lost_choices == LostChoices::Refused
+            && let Some(fold) = folds.iter().find(|fold| fold.must_be_whole())
+        {
+            let (fold, version, dir) = (fold.name(), fold.version(), self.files.dir().to_owned());
+            return Err(FoldError::Lost { fold, version, partition, first, dir });
+        }
+        tracing::warn!(partition, wanted, first, "folds: older entries are not kept; state begins with what is left");
+        Ok(Batch { entries: Vec::new(), next: Position { offset: first, ..from } })
+    }
+
+    pub(super) fn apply(&self, entry: &crate::log::Entry, gate: &RwLock<Gate>, folds: &[Arc<dyn Fold>]) {
         let logged = match outline(entry) {
             Ok(logged) => logged,
             Err(error) => {
@@ -317,51 +356,14 @@ impl FoldRunner {
             }
         };
         if !logged.body.traffic().counts() {
-            return lock(&self.gate).pass_aside(&logged);
+            return lock(gate).pass_aside(&logged);
         }
-        let (seen, attributed) = lock(&self.gate).pass(&logged);
+        let (seen, attributed) = lock(gate).pass(&logged);
         if matches!(logged.body, Body::Heartbeat) {
             return;
         }
         let fact = Fact { logged: &logged, seen, attributed: attributed.as_ref() };
-        self.folds.iter().for_each(|fold| fold.apply(&fact));
-    }
-
-    fn restore(&mut self) -> Result<(), FoldError> {
-        let heads = self.log.wait(&[], Duration::ZERO)?;
-        for generation in self.files.generations()? {
-            let restored = self.files.read(generation)?.and_then(|snapshot| self.take(&snapshot, &heads));
-            let Err(reason) = restored else { return Ok(()) };
-            self.progress.refused.fetch_add(1, Ordering::Relaxed);
-            let path = self.files.path(generation);
-            tracing::warn!(path = %path.display(), %reason, "folds: a snapshot is not used");
-            self.forget();
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, snapshot: &Snapshot, heads: &[Head]) -> Result<(), BadSnapshot> {
-        for (partition, offset) in &snapshot.next {
-            let end = heads.iter().find(|head| head.next.partition == *partition).map_or(0, |head| head.next.offset);
-            if *offset > end {
-                return Err(BadSnapshot::AheadOfLog { partition: *partition, offset: *offset, end });
-            }
-        }
-        let gate = snapshot.state(GATE, GATE_VERSION)?;
-        lock(&self.gate).restore(gate).map_err(|e| BadSnapshot::State(GATE.to_owned(), e))?;
-        for fold in &self.folds {
-            let state = snapshot.state(fold.name(), fold.version())?;
-            fold.restore(state).map_err(|e| BadSnapshot::State(fold.name().to_owned(), e))?;
-        }
-        self.next.clone_from(&snapshot.next);
-        self.progress.apply_up_to(&self.next);
-        Ok(())
-    }
-
-    fn forget(&mut self) {
-        lock(&self.gate).clear();
-        self.folds.iter().for_each(|fold| fold.clear());
-        self.next.clear();
+        folds.iter().for_each(|fold| fold.apply(&fact));
     }
 }
 
@@ -375,11 +377,11 @@ impl Drop for Ended {
 }
 
 /// The gate's own section of a snapshot.
-const GATE: &str = "gate";
-const GATE_VERSION: u32 = 1;
+pub(super) const GATE: &str = "gate";
+pub(super) const GATE_VERSION: u32 = 1;
 
 /// Only the thread of the folds writes, and not while it takes a snapshot: requests look meanwhile.
-fn lock(gate: &RwLock<Gate>) -> RwLockWriteGuard<'_, Gate> {
+pub(super) fn lock(gate: &RwLock<Gate>) -> RwLockWriteGuard<'_, Gate> {
     gate.write().unwrap_or_else(PoisonError::into_inner)
 }
 

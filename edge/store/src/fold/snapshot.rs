@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::codec::{BadState, Reader, Writer};
+use crate::log::Head;
 use crate::storage::{Storage, StorageError, ensure_dir, read_whole, write_atomic};
 
 const MAGIC: &[u8; 8] = b"LFFOLDS1";
@@ -82,6 +83,17 @@ impl Snapshot {
         Ok(Self { next: next.into_iter().collect(), states: states.into_iter().collect() })
     }
 
+    /// Itself, where the log reaches as far.
+    pub(super) fn within(self, heads: &[Head]) -> Result<Self, BadSnapshot> {
+        for (partition, offset) in &self.next {
+            let end = heads.iter().find(|head| head.next.partition == *partition).map_or(0, |head| head.next.offset);
+            if *offset > end {
+                return Err(BadSnapshot::AheadOfLog { partition: *partition, offset: *offset, end });
+            }
+        }
+        Ok(self)
+    }
+
     /// The state of that fold in that version.
     pub(super) fn state(&self, name: &'static str, version: u32) -> Result<&[u8], BadSnapshot> {
         let found = self.states.get(name).filter(|(written, _)| *written == version);
@@ -90,7 +102,7 @@ impl Snapshot {
 }
 
 /// The directory in which generations lie.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct SnapshotFiles {
     storage: Arc<dyn Storage>,
     dir: PathBuf,
@@ -100,6 +112,15 @@ impl SnapshotFiles {
     pub(super) fn open(storage: Arc<dyn Storage>, dir: &Path) -> Result<Self, StorageError> {
         ensure_dir(&*storage, dir)?;
         Ok(Self { storage, dir: dir.to_owned() })
+    }
+
+    /// Those in another directory.
+    pub(super) fn of(&self, dir: &Path) -> Self {
+        Self { storage: Arc::clone(&self.storage), dir: dir.to_owned() }
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Numbers of the generations that are there, the newest first.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test whose helpers cannot go on fails here")]
 
 mod caps;
+mod restore;
 mod shop;
 
 use std::path::{Path, PathBuf};
@@ -357,16 +358,21 @@ fn a_running_thread_keeps_up_and_leaves_a_snapshot_when_it_is_stopped() {
 }
 
 #[test]
-fn a_state_of_another_version_or_a_missing_one_is_built_anew() {
-    let shop = busy_shop();
-    let (storage, log) = (Arc::new(shop.disk.clone()), Arc::clone(&shop.log));
-    let only_viewers = vec![Folds::new().viewers as _];
-    let dir = Path::new("/other");
-    let mut runner = FoldRunner::open(log, storage, dir, only_viewers, FoldOptions::default()).unwrap();
+fn what_was_on_its_way_when_somebody_opted_out_leaves_no_trace() {
+    let shop = Shop::open(&SimDisk::new());
+    let (folds, decision) = (Folds::new(), record(1, user(1), START, &[7]));
+    let mut runner = folds.runner(&shop);
+    shop.wish(1, user(1), Wish::OptOut);
+    shop.decide(&decision);
+    shop.deliver(EventKind::Click, &token(&decision, 0));
+    shop.view(user(1), 5);
+    shop.order(user(1), "o1", &[9_007]);
+    shop.view(user(2), 5);
     runner.catch_up().unwrap();
-    runner.snapshot().unwrap();
-    let folds = Folds::new();
-    let mut runner = folds.runner_in(&shop, "/other");
-    assert_eq!((runner.progress().snapshots_refused(), runner.catch_up().unwrap()), (1, 30));
-    assert_eq!(folds.bytes(), Folds::from_scratch(&shop).bytes());
+    assert_eq!((folds.viewers.len(), folds.caps.len()), (1, 0), "only the other one is known");
+    shop.wish(2, user(1), Wish::OptIn);
+    shop.pass(1_000);
+    shop.view(user(1), 5);
+    runner.catch_up().unwrap();
+    assert_eq!(folds.viewers.len(), 2);
 }

@@ -241,7 +241,7 @@ impl Folds {
         let options = FoldOptions { snapshot_interval: Wait::from_secs(3_600), ..FoldOptions::default() };
         let storage: Arc<dyn Storage> = Arc::new(shop.disk.clone());
         let log = Arc::clone(&shop.log) as Arc<dyn EventLog>;
-        FoldRunner::open(log, storage, Path::new(dir), self.all(), options).unwrap()
+        FoldRunner::open(log, storage, Path::new(dir), &[], self.all(), options).unwrap()
     }
 
     /// From the log alone, without any snapshot.
