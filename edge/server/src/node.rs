@@ -272,13 +272,13 @@ impl Money {
 
 impl Folded {
     fn new(config: &Config, metrics: &Arc<Metrics>, truth: Option<Box<Truth>>) -> Self {
-        let viewers_max = size(config.fold.viewers_max.into());
+        let (viewers_max, choices) = (size(config.fold.viewers_max.into()), Arc::default());
         Self {
-            viewers: Arc::new(Viewers::new(viewers_max)),
-            caps: Arc::new(CapCounters::new(viewers_max)),
+            viewers: Arc::new(Viewers::new(viewers_max).heeding(&choices)),
+            caps: Arc::new(CapCounters::new(viewers_max).heeding(&choices)),
             signals: Arc::new(SignalCounts::new()),
             live: Arc::new(Live::new(truth, Arc::clone(metrics))),
-            choices: Arc::default(),
+            choices,
         }
     }
 

@@ -1,4 +1,8 @@
 //! Carries out what a user wishes: an entry of the log first, so that state built anew from the log forgets too.
+//!
+//! In memory it is in force only once it is on disk: nobody is told of a wish that a crash could undo, and one that the log refuses
+//! changes nothing. What comes in meanwhile and lies in the log behind the wish is dropped by the folds, which ask
+//! [`litfass_store::fold::Choices`].
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@
 //! ad that much early, never late. A viewer has at most `SCOPES_MAX` scopes; the one shown longest ago is forgotten first.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::MutexGuard;
+use std::sync::{Arc, MutexGuard};
 
 use litfass_catalog::{CapScope, Catalog};
 use litfass_policy::{CapCounts, CapKey, CapLimit, caps_of};
@@ -17,7 +17,7 @@ use litfass_types::{AdId, CampaignId, DecisionId, Duration, LineItemId, Timestam
 
 use super::bounded::{PerViewer, SHARDS, Shard};
 use super::codec::{BadState, Reader, Writer};
-use super::{Fact, Fold};
+use super::{Choices, Fact, Fold};
 use crate::wire::{Body, Outline};
 
 /// Impressions of one scope whose times are kept exactly.
@@ -38,6 +38,7 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 #[derive(Debug)]
 pub struct CapCounters {
     viewers: PerViewer<Shown>,
+    choices: Arc<Choices>,
 }
 
 /// What one viewer was shown.
@@ -87,7 +88,14 @@ pub struct CapsReached {
 impl CapCounters {
     #[must_use]
     pub fn new(viewers_max: usize) -> Self {
-        Self { viewers: PerViewer::new(viewers_max) }
+        Self { viewers: PerViewer::new(viewers_max), choices: Arc::default() }
+    }
+
+    /// The same, which counts nothing for who has opted out by those choices: a decision that was on its way then comes after the
+    /// wish.
+    #[must_use]
+    pub fn heeding(self, choices: &Arc<Choices>) -> Self {
+        Self { choices: Arc::clone(choices), ..self }
     }
 
     /// How much of each key this viewer has used, holds included.
@@ -178,7 +186,7 @@ impl CapCounters {
     }
 
     fn record(&self, decision: &Outline) {
-        let Some(user) = decision.user else { return };
+        let Some(user) = decision.user.filter(|user| !self.choices.has_opted_out(*user)) else { return };
         let now = decision.now;
         let mut shard = self.viewers.shard(user);
         if decision.shown.is_empty() && shard.get(user).is_none() {

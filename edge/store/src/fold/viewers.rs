@@ -1,24 +1,33 @@
 //! Viewer profiles: what each viewer looked at, clicked and bought, read when a decision gathers what it knows.
 
+use std::sync::Arc;
+
 use litfass_events::{EventKind, Purchased};
 use litfass_features::{CategoryTally, Interaction, InteractionKind, ItemTally, Viewer, ViewerProfile};
 use litfass_types::{Timestamp, UserHash};
 
 use super::bounded::{PerViewer, SHARDS};
 use super::codec::{BadState, Reader, Writer};
-use super::{Fact, Fold};
+use super::{Choices, Fact, Fold};
 use crate::wire::Body;
 
 /// The fold over views, clicks and purchases. A viewer beyond the bound is forgotten and starts anew.
 #[derive(Debug)]
 pub struct Viewers {
     profiles: PerViewer<ViewerProfile>,
+    choices: Arc<Choices>,
 }
 
 impl Viewers {
     #[must_use]
     pub fn new(viewers_max: usize) -> Self {
-        Self { profiles: PerViewer::new(viewers_max) }
+        Self { profiles: PerViewer::new(viewers_max), choices: Arc::default() }
+    }
+
+    /// The same, which keeps nothing of who has opted out by those choices: an event that was on its way then comes after the wish.
+    #[must_use]
+    pub fn heeding(self, choices: &Arc<Choices>) -> Self {
+        Self { choices: Arc::clone(choices), ..self }
     }
 
     /// The viewer as of `now`: nothing that happened at or after it. `None` where nothing is known.
@@ -44,7 +53,9 @@ impl Viewers {
     }
 
     fn add(&self, user: UserHash, interaction: Interaction) {
-        self.profiles.shard(user).touch(user, interaction.time).apply(interaction);
+        if !self.choices.has_opted_out(user) {
+            self.profiles.shard(user).touch(user, interaction.time).apply(interaction);
+        }
     }
 }
 

@@ -211,11 +211,12 @@ pub(super) struct Folds {
 
 impl Folds {
     pub(super) fn new() -> Self {
+        let choices = Arc::default();
         Self {
-            viewers: Arc::new(Viewers::new(1_000)),
-            caps: Arc::new(CapCounters::new(1_000)),
+            viewers: Arc::new(Viewers::new(1_000).heeding(&choices)),
+            caps: Arc::new(CapCounters::new(1_000).heeding(&choices)),
             signals: Arc::new(SignalCounts::new()),
-            choices: Arc::default(),
+            choices,
         }
     }
 
