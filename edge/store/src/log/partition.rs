@@ -241,6 +241,11 @@ impl Shared {
         synced
     }
 
+    /// Whether a sync ever failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.progress().failed
+    }
+
     /// The mark first, then the readers of this process; never backwards.
     fn publish(&self, point: Committed) -> Result<Committed, StorageError> {
         let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);

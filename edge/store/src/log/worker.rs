@@ -42,9 +42,19 @@ struct Queue {
     is_idle: bool,
     written_all: bool,
     closed: bool,
-    failed: Option<String>,
+    health: Health,
+}
+
+/// Whether the partition takes entries.
+#[derive(Default, Debug)]
+enum Health {
+    #[default]
+    Well,
     /// Why the last write failed, until one succeeds: a full disk may have room again.
-    refused: Option<String>,
+    Refusing(String),
+    /// Why a sync failed: nobody knows what is durable, and a later sync would not tell, so nothing is taken until the log is
+    /// opened again.
+    Failed(String),
 }
 
 #[derive(Debug)]
@@ -110,19 +120,19 @@ impl Worker {
 
     /// Why entries are not taken just now; `None` while they are.
     pub(super) fn ailment(&self) -> Option<String> {
-        if self.threads.iter().any(JoinHandle::is_finished) {
-            return Some("a thread of the event log ended".to_owned());
+        if let Health::Refusing(reason) | Health::Failed(reason) = &self.desk.queue().health {
+            return Some(reason.clone());
         }
-        let queue = self.desk.queue();
-        queue.failed.clone().or_else(|| queue.refused.clone())
+        let ended = self.threads.iter().any(JoinHandle::is_finished);
+        ended.then(|| "a thread of the event log ended".to_owned())
     }
 
     fn refusal(&self, queue: &Queue) -> Option<AppendError> {
         let (partition, queued) = (self.number, queue.entries.len() + queue.uncommitted.len());
         if queue.closed {
             Some(AppendError::Closed)
-        } else if let Some(reason) = &queue.failed {
-            Some(AppendError::Failed { partition, reason: reason.clone() })
+        } else if let Some(reason) = queue.failure() {
+            Some(AppendError::Failed { partition, reason })
         } else if queued >= self.entries_max || queue.bytes >= self.bytes_max {
             Some(AppendError::Overloaded { partition, queued })
         } else {
@@ -211,6 +221,9 @@ impl Writing {
     }
 
     fn write(&self, writer: &mut PartitionWriter, batch: Vec<Queued>) {
+        if let Some(reason) = self.desk.queue().failure() {
+            return fail(self.shared.number, batch.into_iter().map(|entry| entry.answer), &reason);
+        }
         let entries: Vec<(EventId, Bytes)> = batch.iter().map(|entry| (entry.id, entry.payload.clone())).collect();
         match writer.append(&entries, self.clock.now()) {
             Ok(first) => self.answer(batch, first),
@@ -228,7 +241,12 @@ impl Writing {
             }
         }
         let mut queue = self.desk.queue();
-        queue.refused = None;
+        if let Some(reason) = queue.failure() {
+            // Written before the sync failed, and nobody will make them durable.
+            drop(queue);
+            return fail(partition, uncommitted.into_iter().map(|(_, answer)| answer), &reason);
+        }
+        queue.recover();
         // Who is waiting out its pause need not be woken for an entry that nobody waits for.
         let wakes = queue.is_idle || !uncommitted.is_empty();
         queue.uncommitted.extend(uncommitted);
@@ -241,22 +259,28 @@ impl Writing {
     fn refuse(&self, batch: Vec<Queued>, e: &StorageError) {
         let (partition, reason) = (self.shared.number, e.to_string());
         // Said once: whoever is refused learns it too.
-        if self.desk.queue().refused.replace(reason.clone()).is_none() {
+        let lost = self.shared.has_failed();
+        if self.desk.queue().refuse(&reason, lost) {
             tracing::error!(partition, reason, "the event log could not write");
         }
-        for entry in batch {
-            entry.answer.give(Err(AppendError::Failed { partition, reason: reason.clone() }));
-        }
+        fail(partition, batch.into_iter().map(|entry| entry.answer), &reason);
     }
 
     /// An empty entry, so that readers learn that time has passed.
     fn beat(&self, writer: &mut PartitionWriter) {
+        if self.desk.queue().failure().is_some() {
+            return;
+        }
         match writer.append(&[(EventId(0), Bytes::new())], self.clock.now()) {
-            Ok(_) => self.desk.queue().refused = None,
+            Ok(_) => self.desk.queue().recover(),
             Err(e) => self.refuse(Vec::new(), &e),
         }
         self.desk.to_commit.notify_one();
     }
+}
+
+fn fail(partition: u16, answers: impl Iterator<Item = Answer>, reason: &str) {
+    answers.for_each(|answer| answer.give(Err(AppendError::Failed { partition, reason: reason.to_owned() })));
 }
 
 /// What the writing thread is to do.
@@ -269,7 +293,31 @@ enum Work {
 impl Queue {
     /// Nobody is before whoever comes now, and entries are taken.
     fn is_free(&self) -> bool {
-        self.entries.is_empty() && !self.closed && self.failed.is_none()
+        self.entries.is_empty() && !self.closed && self.failure().is_none()
+    }
+
+    /// Why nothing is taken any more.
+    fn failure(&self) -> Option<String> {
+        match &self.health {
+            Health::Failed(reason) => Some(reason.clone()),
+            Health::Well | Health::Refusing(_) => None,
+        }
+    }
+
+    fn recover(&mut self) {
+        if matches!(self.health, Health::Refusing(_)) {
+            self.health = Health::Well;
+        }
+    }
+
+    /// A write failed, with or without a sync; whether that is news.
+    fn refuse(&mut self, reason: &str, lost: bool) -> bool {
+        let is_news = matches!(self.health, Health::Well);
+        if !matches!(self.health, Health::Failed(_)) {
+            let of = if lost { Health::Failed } else { Health::Refusing };
+            self.health = of(reason.to_owned());
+        }
+        is_news
     }
 
     fn take_batch(&mut self) -> Vec<Queued> {
@@ -297,10 +345,10 @@ impl Committing {
     fn run(self) {
         loop {
             let (answers, last) = self.next();
-            let committed = self.shared.commit();
-            match committed {
+            match self.shared.commit() {
                 Ok(_) => self.answer(answers),
-                Err(e) => self.fail(answers, &e),
+                // Nothing is left to commit, ever.
+                Err(e) => return self.fail(answers, &e),
             }
             self.news.publish();
             if last {
@@ -338,13 +386,19 @@ impl Committing {
         }
     }
 
-    /// After a failed fsync nobody knows what is durable: the partition takes nothing any more.
+    /// Said once; whoever waits learns it, and so does everybody who comes later.
     fn fail(&self, answers: Vec<(u64, Answer)>, e: &StorageError) {
         let (partition, reason) = (self.shared.number, e.to_string());
-        tracing::error!(partition, reason, "the event log could not make entries durable");
-        self.desk.queue().failed = Some(reason.clone());
-        for (_, answer) in answers {
-            answer.give(Err(AppendError::Failed { partition, reason: reason.clone() }));
-        }
+        tracing::error!(
+            partition,
+            reason,
+            "the event log could not make entries durable: the partition takes nothing more"
+        );
+        let mut queue = self.desk.queue();
+        queue.health = Health::Failed(reason.clone());
+        let written = std::mem::take(&mut queue.uncommitted);
+        drop(queue);
+        fail(partition, answers.into_iter().chain(written).map(|(_, answer)| answer), &reason);
+        self.news.publish();
     }
 }

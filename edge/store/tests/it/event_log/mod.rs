@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test whose helpers cannot go on fails here")]
 
 mod contract;
+mod failed_sync;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod segments;

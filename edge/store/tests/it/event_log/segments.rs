@@ -48,7 +48,7 @@ impl Medium for OnDisk {
 
 contract!(OnDisk::new());
 
-fn options(writers: &[(&str, u16)]) -> LogOptions {
+pub(super) fn options(writers: &[(&str, u16)]) -> LogOptions {
     LogOptions { heartbeat: None, commit_interval: LONG, handover: Duration::ZERO, ..LogOptions::new(writers) }
 }
 
@@ -56,7 +56,7 @@ fn open_at(storage: &Arc<dyn Storage>, root: &Path, options: &LogOptions, now: i
     SegmentLog::open(Arc::clone(storage), root, options, &Clock::new(move || Timestamp(now))).unwrap().log
 }
 
-fn open(storage: &Arc<dyn Storage>, options: &LogOptions) -> SegmentLog {
+pub(super) fn open(storage: &Arc<dyn Storage>, options: &LogOptions) -> SegmentLog {
     open_at(storage, Path::new("/log"), options, 1_000)
 }
 
@@ -229,25 +229,6 @@ fn a_full_disk_refuses_entries_until_there_is_room_and_loses_none() {
 }
 
 #[test]
-fn after_a_failed_sync_a_partition_takes_nothing_until_it_is_opened_again() {
-    let disk = SimDisk::new();
-    let storage: Arc<dyn Storage> = Arc::new(disk.clone());
-    let log = open(&storage, &options(&[("server", 2)]));
-    append(&log, 0, 1, Until::Committed);
-    disk.fail_next_sync();
-    for id in 2..5 {
-        let result = log.append(vec![entry(0, id)], Until::Committed).wait().remove(0);
-        assert!(matches!(result, Err(AppendError::Failed { partition: 0, .. })), "{result:?}");
-    }
-    assert_eq!(ids(&log, 0), [1]);
-    append(&log, 1, 9, Until::Committed);
-    drop(log);
-    let log = open(&storage, &options(&[("server", 2)]));
-    append(&log, 0, 5, Until::Committed);
-    assert_eq!(ids(&log, 0), [1, 2, 5]);
-}
-
-#[test]
 fn a_partition_whose_mark_is_lost_is_not_taken_for_an_empty_one() {
     let disk = SimDisk::new();
     let storage: Arc<dyn Storage> = Arc::new(disk.clone());
@@ -335,24 +316,6 @@ fn nobody_stands_in_for_a_writer_that_lives() {
 /// Looks three times: at the free ones, takes one, takes another.
 fn looked(shares: &mut Shares, partitions: &[u16]) -> Vec<u16> {
     (0..partitions.len() * 2).for_each(|_| drop(shares.look(partitions).unwrap()));
-
-#[test]
-fn whoever_has_read_a_segment_to_its_end_misses_nothing_when_it_is_removed() {
-    let storage = sim();
-    let end = Position { offset: 1, ..append(&open(&storage, &options(&[("server", 1)])), 0, 1, Until::Committed) };
-    let log = open(&storage, &options(&[("server", 1)]));
-    let next = append(&log, 0, 2, Until::Committed);
-    let elsewhere = open(&storage, &options(&[]));
-    assert_eq!(elsewhere.read(end, 64).unwrap().entries[0].position, next);
-    let all = || Ok::<_, ReadError>(BTreeMap::from([(0, end.offset)]));
-    let retired = log.retire("server", Retention { bytes_max: Some(0), before: None }, all).unwrap();
-    assert_eq!(retired.segments, 1);
-    for log in [&log, &elsewhere, &open(&storage, &options(&[]))] {
-        assert_eq!(log.read(end, 64).unwrap().entries[0].position, next);
-        let gone = log.read(Position { offset: 0, ..end }, 64).unwrap_err();
-        assert!(matches!(gone, ReadError::Gone { wanted: 0, .. }), "{gone}");
-    }
-}
     shares.look(partitions).unwrap().into_iter().collect()
 }
 
@@ -371,4 +334,22 @@ fn every_partition_has_one_biller_and_the_one_who_writes_it_is_asked_first() {
     assert_eq!(looked(&mut first, &all), [0, 1, 3]);
     drop(first);
     assert_eq!(looked(&mut second, &all), [0, 1, 2, 3], "who is gone holds nothing back");
+}
+
+#[test]
+fn whoever_has_read_a_segment_to_its_end_misses_nothing_when_it_is_removed() {
+    let storage = sim();
+    let end = Position { offset: 1, ..append(&open(&storage, &options(&[("server", 1)])), 0, 1, Until::Committed) };
+    let log = open(&storage, &options(&[("server", 1)]));
+    let next = append(&log, 0, 2, Until::Committed);
+    let elsewhere = open(&storage, &options(&[]));
+    assert_eq!(elsewhere.read(end, 64).unwrap().entries[0].position, next);
+    let all = || Ok::<_, ReadError>(BTreeMap::from([(0, end.offset)]));
+    let retired = log.retire("server", Retention { bytes_max: Some(0), before: None }, all).unwrap();
+    assert_eq!(retired.segments, 1);
+    for log in [&log, &elsewhere, &open(&storage, &options(&[]))] {
+        assert_eq!(log.read(end, 64).unwrap().entries[0].position, next);
+        let gone = log.read(Position { offset: 0, ..end }, 64).unwrap_err();
+        assert!(matches!(gone, ReadError::Gone { wanted: 0, .. }), "{gone}");
+    }
 }
