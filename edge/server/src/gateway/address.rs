@@ -28,21 +28,24 @@ impl ForwardedBy {
         }
     }
 
-    fn hops<'a>(self, line: &'a str) -> Box<dyn Iterator<Item = Option<IpAddr>> + 'a> {
+    /// What one proxy appended; none where it is no address.
+    fn hop(self, element: &[u8]) -> Option<IpAddr> {
+        let text = std::str::from_utf8(element).ok()?;
         match self {
-            Self::XForwardedFor => Box::new(line.rsplit(',').map(hop)),
-            Self::Forwarded => Box::new(line.rsplit(',').map(for_parameter)),
+            Self::XForwardedFor => hop(text),
+            Self::Forwarded => for_parameter(text),
         }
     }
 }
 
-/// The first address from the right that no trusted proxy has.
+/// The first address from the right that no trusted proxy has. What is no address ends the walk, and hides nothing to its right.
 #[must_use]
 pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &Networks, by: ForwardedBy) -> IpAddr {
     let mut client = peer.to_canonical();
-    let lines: Vec<_> = headers.get_all(by.name()).iter().filter_map(|line| line.to_str().ok()).collect();
-    for hop in lines.into_iter().rev().flat_map(|line| by.hops(line)) {
-        match hop {
+    let lines: Vec<_> = headers.get_all(by.name()).iter().collect();
+    let elements = lines.into_iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+    for element in elements {
+        match by.hop(element) {
             Some(next) if trusted.contains(client) => client = next.to_canonical(),
             Some(_) | None => break,
         }
@@ -70,10 +73,15 @@ mod tests {
 
     use super::*;
 
-    fn found(peer: &str, by: ForwardedBy, lines: &[&'static str]) -> String {
+    fn found(peer: &str, by: ForwardedBy, lines: &[&str]) -> String {
+        let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
+        found_in(peer, by, &lines)
+    }
+
+    fn found_in(peer: &str, by: ForwardedBy, lines: &[&[u8]]) -> String {
         let mut headers = HeaderMap::new();
         for line in lines {
-            headers.append(by.name(), HeaderValue::from_static(line));
+            headers.append(by.name(), HeaderValue::from_bytes(line).unwrap());
         }
         let trusted = Networks::parse(["10.0.0.0/8", "::1"]).unwrap();
         client(peer.parse().unwrap(), &headers, &trusted, by).to_string()
@@ -95,6 +103,21 @@ mod tests {
         assert_eq!(found("10.0.0.1", by, &[]), "10.0.0.1");
         assert_eq!(found("::1", by, &["[2001:db8::1]:80"]), "2001:db8::1");
         assert_eq!(found("::ffff:10.0.0.1", by, &["198.51.100.1:4711"]), "198.51.100.1");
+    }
+
+    #[test]
+    fn what_a_client_wrote_hides_nothing_that_a_proxy_appended() {
+        let by = ForwardedBy::XForwardedFor;
+        let appended = "caf\u{e9}, 198.51.100.1, 10.0.0.2";
+        assert_eq!(found("10.0.0.1", by, &[appended]), "198.51.100.1");
+        assert_eq!(found_in("10.0.0.1", by, &[b"\xff\xfe, 198.51.100.1"]), "198.51.100.1");
+        assert_eq!(
+            found_in("10.0.0.1", by, &[b"1.1.1.1", b"\xff"]),
+            "10.0.0.1",
+            "nor does it let what is before it through"
+        );
+        let by = ForwardedBy::Forwarded;
+        assert_eq!(found("10.0.0.1", by, &["for=\"\u{e9}\", for=198.51.100.1"]), "198.51.100.1");
     }
 
     #[test]
