@@ -118,7 +118,7 @@ settings! {
         staff: Service = "served", "gateway", "The same for the operator's own people.";
         staff_networks: FilePath = "", "gateway", "Their addresses: a file with a network a line.";
         retry_window: Duration = "1m" in "1s", "1h", "gateway", "How long a decision's request_id is remembered: asked again, it gets the same answer.";
-        retries_max: u32 = "50000" in "1", "10000000", "gateway", "Remembered at once; beyond it the oldest go first.";
+        retry_bytes_max: u64 = "67108864" in "65536", "17179869184", "gateway", "About how many bytes all remembered answers may take; beyond it the key that holds the most loses its oldest.";
     }
     /// How long the event log is kept.
     LogRetention "log" as log {

@@ -90,9 +90,9 @@ impl Gateway {
     /// # Errors
     /// When a file that the configuration names cannot be read, with its name and line.
     pub fn open(settings: &GatewaySettings) -> Result<Self> {
-        let calls_max = usize::try_from(settings.retries_max).unwrap_or(usize::MAX);
+        let bytes_max = usize::try_from(settings.retry_bytes_max).unwrap_or(usize::MAX);
         Ok(Self {
-            retries: Retries::new(settings.retry_window, calls_max),
+            retries: Retries::new(settings.retry_window, bytes_max),
             geo: settings.geo_database.path().map(GeoDatabase::open).transpose()?,
             crawlers: lines(settings.crawler_names.path())?.into_iter().map(|line| line.to_ascii_lowercase()).collect(),
             data_centres: networks(settings.data_centre_networks.path())?,

@@ -35,13 +35,14 @@ pub(super) async fn decide(
     sent: Arrival,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
-    let ask: DecisionRequest = read_json(&body)?;
-    let Some(id) = ask.request_id.clone().filter(|id| id.len() <= REQUEST_ID_MAX) else {
-        return Ok(Json(decided(&node, &caller, sent, ask).await?).into_response());
+    let asked = Asked::of(&node, &caller, read_json(&body)?)?;
+    let Some(id) = asked.request.request_id.clone() else {
+        return Ok(Json(decided(&node, sent, asked).await?).into_response());
     };
-    let (key, now, again) = (caller.key, node.clock.now(), Arc::clone(&node));
-    let make = move || async move { rendered(&decided(&again, &caller, sent, ask).await?) };
-    let answer = node.gateway.retries.answer((key, id), &body, now, make).await?;
+    // Only now: what somebody may not ask takes no room in memory.
+    let (now, again) = (node.clock.now(), Arc::clone(&node));
+    let make = move || async move { rendered(&decided(&again, sent, asked).await?) };
+    let answer = node.gateway.retries.answer((caller.key, id), &body, now, make).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], answer).into_response())
 }
 
@@ -51,14 +52,9 @@ fn rendered(answer: &DecisionResponse) -> Result<Bytes, Problem> {
     Ok(Bytes::from(json))
 }
 
-async fn decided(
-    node: &Node,
-    caller: &Caller,
-    sent: Arrival,
-    ask: DecisionRequest,
-) -> Result<DecisionResponse, Problem> {
-    let explain = ask.explain;
-    let decided = match answer(node, caller, sent, ask).await? {
+async fn decided(node: &Node, sent: Arrival, asked: Asked) -> Result<DecisionResponse, Problem> {
+    let explain = asked.explain;
+    let decided = match answer(node, sent, asked).await? {
         Answered::Decided(decided) => decided,
         Answered::Refused(request) => return Ok(DecisionResponse::refused(&request)),
     };
@@ -80,7 +76,7 @@ pub(super) async fn rank_ads(
     Body(ask): Body<RankAdsRequest>,
 ) -> Result<Json<RankAdsResponse>, Problem> {
     let ask = ask.into_decision(&node.world.load().catalog, &caller)?;
-    let decided = match answer(&node, &caller, sent, ask).await? {
+    let decided = match answer(&node, sent, Asked::of(&node, &caller, ask)?).await? {
         Answered::Decided(decided) => decided,
         Answered::Refused(_) => return Ok(Json(RankAdsResponse { user_id: None, ranked_ads: Vec::new() })),
     };
@@ -108,14 +104,30 @@ enum Answered {
     Refused(Box<AdRequest>),
 }
 
-async fn answer(node: &Node, caller: &Caller, sent: Arrival, ask: DecisionRequest) -> Result<Answered, Problem> {
-    caller.may(Action::Decide)?;
-    let explain = ask.explain;
-    if explain {
-        caller.may(Action::Explain).map_err(|problem| problem.at("explain"))?;
+/// A sound request of somebody who may ask it.
+struct Asked {
+    request: AdRequest,
+    user: Option<String>,
+    /// What it says of where the viewer comes from.
+    said: Arrival,
+    explain: bool,
+}
+
+impl Asked {
+    fn of(node: &Node, caller: &Caller, ask: DecisionRequest) -> Result<Self, Problem> {
+        caller.may(Action::Decide)?;
+        let explain = ask.explain;
+        if explain {
+            caller.may(Action::Explain).map_err(|problem| problem.at("explain"))?;
+        }
+        let said = ask.context.arrival().map_err(|invalid| invalid.below("context"))?;
+        let (request, user) = ask.check(&node.world.load().catalog, caller)?;
+        Ok(Self { request, user, said, explain })
     }
-    let said = ask.context.arrival().map_err(|invalid| invalid.below("context"))?;
-    let (mut request, user) = ask.check(&node.world.load().catalog, caller)?;
+}
+
+async fn answer(node: &Node, sent: Arrival, asked: Asked) -> Result<Answered, Problem> {
+    let Asked { mut request, user, said, explain } = asked;
     if !is_welcome(node, &mut request, said, sent) {
         return Ok(Answered::Refused(Box::new(request)));
     }

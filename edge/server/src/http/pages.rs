@@ -120,8 +120,13 @@ fn not_ready(why: &str) -> Problem {
 
 pub(super) async fn metrics(State(node): State<Arc<Node>>, caller: Caller) -> Result<Response, Problem> {
     operates(&caller)?;
-    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-    node.metrics.fold_lag.set((), node.folds.lag() as f64);
+    #[expect(clippy::cast_precision_loss, reason = "gauges")]
+    for (gauge, value) in [
+        (&node.metrics.fold_lag, node.folds.lag() as f64),
+        (&node.metrics.retry_bytes, node.gateway.retries.bytes() as f64),
+    ] {
+        gauge.set((), value);
+    }
     let looked = Arc::clone(&node);
     let look = move || {
         looked.look_at_lag();

@@ -97,6 +97,7 @@ metrics! {
     disk_free: Gauges<()>, "litfass_disk_free_bytes", "bytes", "Free on the disk of the data directory";
     log_retired: Counters<()>, "litfass_log_retired_bytes_total", "bytes", "Removed from the beginning of the event log because of its retention";
     rate_limited: Counters<()>, "litfass_rate_limited_total", "requests", "Requests refused because their key sent more than it may";
+    retry_bytes: Gauges<()>, "litfass_retry_bytes", "bytes", "About what the remembered answers to named requests take";
     http_requests: Counters<(Route, StatusClass)>, "litfass_http_requests_total", "requests", "Requests by route and class of status";
     http_latency: Latencies<Route>, "litfass_http_request_duration_seconds", "seconds", "From the parsed request line to the answer";
 }

@@ -81,3 +81,23 @@ fn those_who_ask_at_once_under_one_name_get_one_decision() {
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     assert!((decisions(&mut server.caller()) - before - 1.0).abs() < f64::EPSILON, "made once");
 }
+
+#[test]
+fn who_may_not_ask_takes_no_room_among_the_remembered() {
+    let home = Home::new();
+    home.load(&catalog(&[Seller::by_the_mille(1)]));
+    let [admin, serving, reporting] = ["admin", "serving", "reporting"].map(|role| home.key(&["--role", role]));
+    let server = home.serve();
+    let [mut admin, mut serving, mut reporting] = [admin, serving, reporting].map(|key| server.caller().with_key(&key));
+    let mut remembered = || admin.metrics()["litfass_retry_bytes"];
+    let mut unsound = named("ada", "unsound");
+    unsound["placements"][0]["id"] = json!(99_999);
+    for id in 0..5 {
+        let ask = named("ada", &format!("r-{id}")).to_string();
+        assert_eq!(reporting.send("POST", "/v1/decisions", &ask).status, 403);
+        assert_eq!(serving.send("POST", "/v1/decisions", &unsound.to_string()).status, 404);
+    }
+    assert!(remembered() < 0.5);
+    serving.decide(&named("ada", "r-1"));
+    assert!(remembered() > 100.0);
+}
