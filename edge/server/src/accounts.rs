@@ -114,10 +114,10 @@ impl Node {
         what_for: &[u8],
         wanted: impl Fn(&Chain) -> bool,
     ) -> Result<Vec<Command>, Problem> {
-        let account = self.ledger.account(wish.account).map_err(|e| internal(&e.into()))?;
-        let round = PeriodIds::new(wish, what_for).map_err(|e| internal(&e))?;
+        let account = self.ledger.account(wish.account).map_err(Problem::internal)?;
+        let round = PeriodIds::new(wish, what_for).map_err(Problem::internal)?;
         if wish.key.is_some() {
-            let before = self.wished(&account, &round, &wanted).map_err(|e| internal(&e))?;
+            let before = self.wished(&account, &round, &wanted).map_err(Problem::internal)?;
             if !before.is_empty() {
                 return Ok(before);
             }
@@ -141,11 +141,11 @@ impl Node {
     fn event_refund(&self, wish: &Wish, decision: DecisionId, slot: u8) -> Result<Command, Problem> {
         let event = [&decision.0.to_be_bytes()[..], &[slot]].concat();
         let id = named(wish.tenant, wish.account, "refund of an event", &event);
-        if let Some(before) = self.ledger.command(id).map_err(|e| internal(&e.into()))? {
+        if let Some(before) = self.ledger.command(id).map_err(Problem::internal)? {
             return Ok(before.entry.command);
         }
         let (chain, amount) = self.charged(wish.account, decision, slot)?;
-        let account = self.ledger.account(wish.account).map_err(|e| internal(&e.into()))?;
+        let account = self.ledger.account(wish.account).map_err(Problem::internal)?;
         let left = account.refundable(|of| *of == chain);
         if !left.iter().any(|(_, left)| *left >= amount) {
             return Err(nothing("what was charged on that day is refunded already"));
@@ -155,7 +155,7 @@ impl Node {
 
     /// What the billed event of that slot cost, and on which day.
     fn charged(&self, account: AdvertiserId, decision: DecisionId, slot: u8) -> Result<(Chain, Amount), Problem> {
-        let record = self.record_of(decision).map_err(|e| internal(&e))?;
+        let record = self.record_of(decision).map_err(Problem::internal)?;
         let record = record.ok_or_else(|| nothing("there is no record of that decision"))?;
         let shown = record.shown.get(usize::from(slot)).ok_or_else(|| nothing("the decision showed fewer ads"))?;
         if shown.advertiser != account {
@@ -167,7 +167,7 @@ impl Node {
             Unit::Click => &[EventKind::Click],
             Unit::Action => &[EventKind::Conversion],
         };
-        let day = self.delivered(decision, slot, kinds, key).map_err(|e| internal(&e))?;
+        let day = self.delivered(decision, slot, kinds, key).map_err(Problem::internal)?;
         let day = day.ok_or_else(|| nothing("nothing of that slot was charged"))?;
         let chain = Chain { account, campaign: shown.campaign, line_item: shown.line_item, day };
         Ok((chain, Amount::of(shown.price)))
@@ -317,8 +317,4 @@ fn same_wish(command: &Command, record: Option<&CommandRecord>) -> Result<(), Pr
 
 fn nothing(detail: &str) -> Problem {
     Problem::new(Code::NothingToRefund, detail).at("event")
-}
-
-fn internal(error: &anyhow::Error) -> Problem {
-    Problem::new(Code::Internal, format!("{error:#}"))
 }

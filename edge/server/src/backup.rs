@@ -17,7 +17,7 @@ use litfass_store::storage::{Disk, write_atomic};
 use litfass_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::data_dir::{DataDir, FORMAT, RESTORING};
+use crate::data_dir::{self, DataDir, FORMAT, RESTORING};
 use crate::event_log;
 
 const MANIFEST: &str = "backup.json";
@@ -153,7 +153,7 @@ fn is_unfinished(path: &Path) -> bool {
 }
 
 fn make_empty(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    data_dir::make(folder).with_context(|| folder.display().to_string())?;
     if !names(folder)?.is_empty() {
         bail!("{}: is not empty", folder.display());
     }

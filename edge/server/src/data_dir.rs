@@ -1,5 +1,8 @@
 //! The data directory: what lies where, and which version of the layout it is.
 
+use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -26,7 +29,7 @@ impl DataDir {
     /// # Errors
     /// When it cannot be made or read, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self> {
-        std::fs::create_dir_all(path).with_context(|| format!("cannot make the data directory {}", path.display()))?;
+        make(path).with_context(|| format!("cannot make the data directory {}", path.display()))?;
         rustix::fs::access(path, Access::WRITE_OK).with_context(|| format!("cannot write to {}", path.display()))?;
         if path.join(RESTORING).exists() {
             bail!("{}: a restore into it was not finished: empty it and restore again", path.display());
@@ -135,5 +138,20 @@ impl DataDir {
     #[must_use]
     pub fn artifacts(&self) -> PathBuf {
         self.0.join("artifacts")
+    }
+}
+
+/// The folder, which only its owner may enter, whatever the umask: what it holds says what people looked at. One that is there stays
+/// as its owner has it.
+///
+/// # Errors
+/// When it, or a folder above it, cannot be made.
+pub fn make(path: &Path) -> std::io::Result<()> {
+    if let Some(above) = path.parent() {
+        fs::create_dir_all(above)?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
     }
 }

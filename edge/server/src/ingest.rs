@@ -87,7 +87,10 @@ impl Recorded {
 
 impl From<AppendError> for Problem {
     fn from(error: AppendError) -> Self {
-        Self::new(Code::RecordNotAppended, error.to_string())
+        // Why it failed is in the process's log: it names files.
+        let failed = matches!(error, AppendError::Failed { .. });
+        let detail = if failed { "the event log takes nothing just now".to_owned() } else { error.to_string() };
+        Self::new(Code::RecordNotAppended, detail)
     }
 }
 
@@ -311,7 +314,7 @@ impl Ingest {
     }
 
     fn user(&self, tenant: TenantId, user: &str) -> Result<litfass_types::UserHash, Problem> {
-        self.users.hash(tenant, user).map_err(|e| Problem::new(Code::Internal, e.to_string()))
+        self.users.hash(tenant, user).map_err(Problem::internal)
     }
 
     /// When it happened, as its sender says.

@@ -13,7 +13,7 @@ use litfass_store::wire::{self, Body};
 use litfass_types::Timestamp;
 
 use crate::node::Node;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::secrets::random;
 
 /// Returns once it is on disk and in force.
@@ -40,18 +40,14 @@ pub async fn obey(node: Arc<Node>, who: String, privacy: Privacy) -> Result<(), 
         after: None,
     };
     let written = tokio::task::spawn_blocking(move || node.audit.write(&entry)).await;
-    written.map_err(|e| internal(&e))?.map_err(|e| internal(&e))
+    written.map_err(Problem::internal)?.map_err(Problem::internal)
 }
 
 async fn append(node: &Node, privacy: &Privacy, now: Timestamp) -> Result<(), Problem> {
-    let name: [u8; 16] = random().map_err(|e| internal(&e))?;
+    let name: [u8; 16] = random().map_err(Problem::internal)?;
     let (id, key) = (named_id("privacy", &name), PartitionKey::of_user(privacy.user));
     let partition = node.log.partition(&node.config.server.name, key).ok_or(AppendError::Closed)?;
     let entry = wire::entry(partition, id, now, key, &Body::Privacy(*privacy));
     let appended = node.log.append(vec![entry], Until::Committed).await;
     appended.into_iter().try_for_each(|result| result.map(|_| ())).map_err(Problem::from)
-}
-
-fn internal(error: &dyn std::fmt::Display) -> Problem {
-    Problem::new(Code::Internal, error.to_string())
 }

@@ -3,6 +3,9 @@
 //! Every code is a row of one closed table with its status and title; the type is `/problems/<code>`. Whatever a body can get
 //! wrong ends here with the path of the field, e.g. `placements[0].slots`, never in a panic.
 
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -120,6 +123,16 @@ impl Problem {
     #[must_use]
     pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::new(Code::InvalidField, detail).at(field)
+    /// A failure of our own. What it was goes to the process's log: it may name files, tables and machines, and the caller can
+    /// do nothing about them. The caller gets the id under which it is found there.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+    pub fn internal(error: impl fmt::Display) -> Self {
+        let id = random::<8>().map_or(0, u64::from_be_bytes);
+        tracing::error!(id = format_args!("{id:016x}"), error = format_args!("{error:#}"), "a request failed");
+        Self::new(Code::Internal, format!("the server's log says why under id={id:016x}"))
+    }
+
     }
 
     #[must_use]

@@ -95,7 +95,7 @@ impl Retries {
             own.calls().weigh(key, &name, &call, answer.len(), own.bytes_max);
             Ok(answer)
         });
-        made.await.map_err(|e| Problem::new(Code::Internal, e.to_string()))?
+        made.await.map_err(Problem::internal)?
     }
 
     /// What is remembered takes about so much.

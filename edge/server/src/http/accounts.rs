@@ -108,7 +108,7 @@ pub(super) async fn adjust(
 }
 
 async fn one(node: &Arc<Node>, wish: &Wish, effect: Effect) -> Result<Response, Problem> {
-    let command = wish.of(effect).map_err(|e| Problem::new(Code::Internal, format!("{e:#}")))?;
+    let command = wish.of(effect).map_err(Problem::internal)?;
     let records = node.carry_out(vec![command.clone()]).await?;
     let answer = answer(&command, records.into_iter().next().flatten().as_ref());
     if let Some(because) = answer.refused_because {

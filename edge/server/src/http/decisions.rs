@@ -25,7 +25,10 @@ use crate::problem::{Body, Code, Problem, Raw, read_json};
 
 impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
-        Self::new(Code::RecordNotAppended, error.to_string())
+        match error {
+            Unavailable::NotAppended(error) => error.into(),
+            Unavailable::NoRandomness(error) => Self::internal(error),
+        }
     }
 }
 
@@ -48,7 +51,7 @@ pub(super) async fn decide(
 
 /// An answer as it is sent and kept for whoever asks again.
 fn rendered(answer: &DecisionResponse) -> Result<Bytes, Problem> {
-    let json = serde_json::to_vec(answer).map_err(|e| Problem::new(Code::Internal, e.to_string()))?;
+    let json = serde_json::to_vec(answer).map_err(Problem::internal)?;
     Ok(Bytes::from(json))
 }
 
@@ -139,7 +142,7 @@ async fn answer(node: &Node, sent: Arrival, asked: Asked) -> Result<Answered, Pr
 fn know(node: &Node, request: &mut AdRequest, user: Option<String>) -> Result<(), Problem> {
     let Some(user) = user.filter(|_| request.personalise) else { return Ok(()) };
     let hash = node.users.hash(request.tenant, &user);
-    let hash = hash.map_err(|e| Problem::new(Code::Internal, e.to_string()))?;
+    let hash = hash.map_err(Problem::internal)?;
     request.personalise = !node.ingest.choices.has_opted_out(hash);
     request.user = Some(hash).filter(|_| request.personalise);
     Ok(())

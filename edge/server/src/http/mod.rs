@@ -144,9 +144,8 @@ async fn wrong_method() -> Problem {
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
-    let internal = |detail: String| Problem::new(Code::Internal, detail);
-    let done = tokio::task::spawn_blocking(work).await.map_err(|e| internal(e.to_string()))?;
-    done.map_err(|e| internal(format!("{e:#}")))
+    let done = tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?;
+    done.map_err(Problem::internal)
 }
 
 /// An answer without a body.

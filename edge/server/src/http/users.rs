@@ -63,7 +63,7 @@ async fn wished(
     caller.may(Action::EraseUser)?;
     bounded("id", Some(&id), TEXT_MAX)?;
     let tenant = tenant(&node, &caller, &whose)?;
-    let hash = node.users.hash(tenant, &id).map_err(|e| Problem::new(Code::Internal, e.to_string()))?;
+    let hash = node.users.hash(tenant, &id).map_err(Problem::internal)?;
     obey(node, caller.who(), Privacy { tenant, user: hash, wish }).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -25,6 +25,7 @@ mod deployment;
 mod dice;
 mod disk;
 mod gateway;
+mod failures;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod kill;

@@ -107,7 +107,7 @@ pub(super) fn one_answer(rows: &[RowResult], dry_run: bool) -> Answer {
             body: object_answer(&row.view).to_string(),
         },
         Some(Err(refusal)) => Problem::from(refusal.clone()).into(),
-        None => Problem::new(Code::Internal, "an edit without rows").into(),
+        None => Problem::internal("an edit without rows").into(),
     }
 }
 
@@ -135,8 +135,10 @@ pub(super) fn rendered(kind: ObjectKind, answer: Answer) -> Response {
 
 impl From<CatalogError> for Problem {
     fn from(error: CatalogError) -> Self {
-        let code = if matches!(error, CatalogError::Contended) { Code::RecordNotAppended } else { Code::Internal };
-        Self::new(code, error.to_string())
+        match error {
+            CatalogError::Contended => Self::new(Code::RecordNotAppended, error.to_string()),
+            error => Self::internal(error),
+        }
     }
 }
 
