@@ -12,6 +12,7 @@ use litfass_events::{EventKind, PartitionKey, delivery_id};
 use litfass_ledger::{Account, Amount, Chain, Command, CommandId, CommandRecord, Days, Effect, Limit, Note, Outcome};
 use litfass_store::catalog::View;
 use litfass_store::keys::Scope;
+use litfass_store::ledger::LedgerReader;
 use litfass_store::wire::{self, Body};
 use litfass_types::{AdvertiserId, Calendar, Day, DecisionId, EventId, Position, TenantId, Timestamp, Unit};
 use serde_json::Value;
@@ -216,15 +217,6 @@ impl Node {
         }
     }
 
-    /// Everything recorded before is in the ledger. Blocks.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub fn complete_until(&self) -> Result<Option<Timestamp>> {
-        let positions = self.ledger.positions()?;
-        Ok(positions.iter().filter(|(_, p)| p.live()).map(|(_, p)| p.appended).min().flatten())
-    }
-
     /// Whose account it is; an advertiser that was made a moment ago has one before it is served. Blocks.
     ///
     /// # Errors
@@ -239,16 +231,17 @@ impl Node {
         let stored = self.editor.reading().view(Scope::Platform, object)?;
         stored.map(|view| holder(&view)).transpose()
     }
+}
 
-    /// The account with everything that moved its money. Blocks.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub fn account(&self, id: AdvertiserId) -> Result<(Account, Option<Timestamp>)> {
-        // First how far, then what: what is reported is at least as new as it says.
-        let until = self.complete_until()?;
-        Ok((self.ledger.account(id)?, until))
-    }
+/// The account with everything that moved its money, and since when something may be missing. Blocks.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn account(ledger: &dyn LedgerReader, id: AdvertiserId) -> Result<(Account, Option<Timestamp>)> {
+    // First how far, then what: what is reported is at least as new as it says.
+    let positions = ledger.positions()?;
+    let until = positions.iter().filter(|(_, p)| p.live()).map(|(_, p)| p.appended).min().flatten();
+    Ok((ledger.account(id)?, until))
 }
 
 /// Names the commands of one refund of a period: the first half of each is the key's, the second the period's and the chain's.

@@ -169,7 +169,7 @@ fn in_basket(line: &BoughtLine, categories: &BTreeMap<&str, &str>) -> InBasket {
 #[must_use]
 pub fn status(node: &Node, tally: &Tally) -> String {
     let counts = tally.counts();
-    let totals = node.live_view().totals;
+    let totals = node.live_view(&*node.ledger).totals;
     let billed = crate::console::numbers::amount(totals.billed_micros);
     format!(
         "{} decisions, {} impressions, {} clicks, {} orders, billed {billed}",

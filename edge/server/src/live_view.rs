@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use litfass_catalog::model::{PacingMode, Status};
 use litfass_catalog::{CampaignIx, Catalog};
 use litfass_ledger::{BudgetDay, Control, ControlId, UNLIMITED};
-use litfass_store::ledger::Delivery;
+use litfass_store::ledger::{Delivery, LedgerReader};
 use litfass_types::{CampaignId, Fate, Ineligible, PPM, Timestamp};
 
 use crate::console::numbers::micros;
@@ -27,10 +27,10 @@ struct Billed {
 impl Node {
     /// Everything the live page shows. What the ledger cannot say now is left out.
     #[must_use]
-    pub fn live_view(&self) -> LiveView {
+    pub fn live_view(&self, ledger: &dyn LedgerReader) -> LiveView {
         let now = self.clock.now();
         let world = self.world.load();
-        let delivery = self.ledger.delivery().unwrap_or_default();
+        let delivery = ledger.delivery().unwrap_or_default();
         let billed = by_campaign(&delivery);
         LiveView {
             now_ms: now.0,
@@ -38,7 +38,7 @@ impl Node {
             audience: self.learning.audience(),
             totals: self.totals(&billed),
             seconds: self.live.seconds(now),
-            campaigns: self.campaigns(&world.catalog, &billed, now),
+            campaigns: self.campaigns(ledger, &world.catalog, &billed, now),
             ctr: self.live.ctr(),
             training: self.learning.finished(),
             training_now: self.learning.progress(),
@@ -58,23 +58,36 @@ impl Node {
         }
     }
 
-    fn campaigns(&self, catalog: &Catalog, billed: &BTreeMap<CampaignId, Billed>, now: Timestamp) -> Vec<CampaignView> {
+    fn campaigns(
+        &self,
+        ledger: &dyn LedgerReader,
+        catalog: &Catalog,
+        billed: &BTreeMap<CampaignId, Billed>,
+        now: Timestamp,
+    ) -> Vec<CampaignView> {
         let mut ixs: Vec<CampaignIx> = catalog.live_campaigns().collect();
         let spent = |ix: &CampaignIx| billed.get(&catalog.campaign(*ix).id).map_or(0, |b| b.amount);
         ixs.sort_by_key(|ix| (std::cmp::Reverse(spent(ix)), catalog.campaign(*ix).id));
         ixs.truncate(CAMPAIGNS_MAX);
         let pacing = self.pacing.current();
-        ixs.into_iter().filter_map(|ix| self.campaign(catalog, ix, &pacing, now)).collect()
+        ixs.into_iter().filter_map(|ix| self.campaign(ledger, catalog, ix, &pacing, now)).collect()
     }
 }
 
 impl Node {
-    fn campaign(&self, catalog: &Catalog, ix: CampaignIx, pacing: &Pacing, now: Timestamp) -> Option<CampaignView> {
+    fn campaign(
+        &self,
+        ledger: &dyn LedgerReader,
+        catalog: &Catalog,
+        ix: CampaignIx,
+        pacing: &Pacing,
+        now: Timestamp,
+    ) -> Option<CampaignView> {
         let campaign = catalog.campaign(ix);
         let advertiser = catalog.advertiser(campaign.advertiser);
         let day = advertiser.calendar.day(now);
         let ids = [ControlId::Campaign(campaign.id), ControlId::CampaignDay(campaign.id, day)];
-        let controls = self.ledger.controls(&ids).ok()?;
+        let controls = ledger.controls(&ids).ok()?;
         let [lifetime, today] = controls.try_into().ok()?;
         let budget = binding(&lifetime, &today);
         let line_items = LineItems::of(catalog, campaign.id, pacing);

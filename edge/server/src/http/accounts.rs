@@ -7,13 +7,13 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use litfass_ledger::{Amount, Command, CommandId, CommandOutcome, CommandRecord, Effect, Limit, Note};
+use litfass_ledger::{Account, Amount, Command, CommandId, CommandOutcome, CommandRecord, Effect, Limit, Note};
 use litfass_types::{AdvertiserId, Calendar, Timestamp};
 use serde::Deserialize;
 
-use super::{blocking, is_csv};
+use super::{blocking, is_csv, ledger};
 use crate::access::{Action, Caller, absent};
-use crate::accounts::Wish;
+use crate::accounts::{Wish, account};
 use crate::api::accounts::{
     AccountView, AdjustAsk, CommandAnswer, CreditAsk, DepositAsk, Holder, RefundAnswer, RefundAsk, StatementView, month,
 };
@@ -186,8 +186,7 @@ pub(super) async fn balance(
 
 pub(super) async fn balance_of(node: &Arc<Node>, caller: &Caller, id: u64) -> Result<AccountView, Problem> {
     let holder = holder(node, caller, id, Action::ReadMoney).await?;
-    let read = Arc::clone(node);
-    let (account, until) = blocking(move || read.account(AdvertiserId(id))).await?;
+    let (account, until) = looked_up(node, id).await?;
     Ok(AccountView::of(&account, &holder, until.map(instant)))
 }
 
@@ -223,12 +222,16 @@ pub(super) async fn statement_of(
 ) -> Result<StatementView, Problem> {
     let days = month(of)?;
     let holder = holder(node, caller, id, Action::ReadMoney).await?;
-    let read = Arc::clone(node);
-    let (account, until) = blocking(move || read.account(AdvertiserId(id))).await?;
+    let (account, until) = looked_up(node, id).await?;
     let statement = account.statement(days, |at| holder.calendar.day(at));
     let ends = last_charge(node, &holder.calendar, days.to);
     let complete = (until.map(instant), until.is_some_and(|until| until > ends));
     Ok(StatementView::of(&account, &holder, (of, &statement), complete))
+}
+
+async fn looked_up(node: &Arc<Node>, id: u64) -> Result<(Account, Option<Timestamp>), Problem> {
+    let place = node.lanes.accounts.enter_soon().await?;
+    ledger::asked(node, place, move |_, ledger| account(ledger, AdvertiserId(id))).await
 }
 
 /// After that no event can charge a day before `to` any more.

@@ -10,6 +10,7 @@ mod export;
 mod headers;
 mod keys;
 mod operator;
+mod ledger;
 mod pages;
 mod reports;
 mod session;

@@ -9,14 +9,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use litfass_catalog::model::Status;
 use litfass_store::catalog::Filter;
+use litfass_store::ledger::LedgerReader;
 use litfass_types::{Duration, LineItemId};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::accounts::{AccountPath, balance_of, holder, statement_of};
-use super::blocking;
 use super::catalog::call::Call;
 use super::catalog::moves;
+use super::ledger;
 use super::pages::{operates, page};
 use crate::access::cookie::escaped;
 use crate::access::{Action, Caller};
@@ -82,7 +83,9 @@ async fn campaigns(State(node): State<Arc<Node>>, caller: Caller, Params(asked):
     caller.may(Action::ReadCatalog)?;
     caller.may(Action::Report)?;
     let (filter, after) = (asked.filter(), asked.after.unwrap_or(0));
-    let view = blocking(move || node.campaigns_view(caller.scope, &filter, after)).await?;
+    let place = node.lanes.pages.enter_soon().await?;
+    let look = move |node: &Node, ledger: &dyn LedgerReader| node.campaigns_view(ledger, caller.scope, &filter, after);
+    let view = ledger::asked(&node, place, look).await?;
     let (name, status) = (asked.name.unwrap_or_default(), asked.status.unwrap_or_default());
     Ok(shown(console::campaigns_page(&CampaignsView { name, status, advertiser: asked.advertiser, ..view })))
 }
@@ -102,7 +105,9 @@ async fn campaign(
     caller.may(Action::Report)?;
     let absent = || Problem::new(Code::NotFound, format!("there is no campaign {id:?}"));
     let (number, scope) = (id.parse().map_err(|_| absent())?, caller.scope);
-    let found = blocking(move || node.campaign_page(scope, number, from.after.unwrap_or(0))).await?;
+    let (place, after) = (node.lanes.pages.enter_soon().await?, from.after.unwrap_or(0));
+    let look = move |node: &Node, ledger: &dyn LedgerReader| node.campaign_page(ledger, scope, number, after);
+    let found = ledger::asked(&node, place, look).await?;
     let mut found = found.ok_or_else(absent)?;
     found.changeable = caller.may(Action::WriteCampaigns).is_ok();
     found.csrf = caller.csrf;
@@ -159,7 +164,9 @@ async fn accounts(State(node): State<Arc<Node>>, caller: Caller, Params(asked): 
     caller.may(Action::ReadCatalog)?;
     caller.may(Action::ReadMoney)?;
     let (filter, after) = (asked.filter(), asked.after.unwrap_or(0));
-    let view = blocking(move || node.accounts_view(caller.scope, &filter, after)).await?;
+    let place = node.lanes.pages.enter_soon().await?;
+    let look = move |node: &Node, ledger: &dyn LedgerReader| node.accounts_view(ledger, caller.scope, &filter, after);
+    let view = ledger::asked(&node, place, look).await?;
     let name = asked.name.unwrap_or_default();
     Ok(shown(console::accounts_page(&AccountsView { name, ..view })))
 }
@@ -194,7 +201,8 @@ fn this_month(node: &Node, holder: &Holder) -> String {
 
 async fn health(State(node): State<Arc<Node>>, caller: Caller) -> Shown {
     operates(&caller)?;
-    let view = blocking(move || node.health_view()).await?;
+    let place = node.lanes.pages.enter_soon().await?;
+    let view = ledger::asked(&node, place, |node, ledger| node.health_view(ledger)).await?;
     Ok(shown(console::health_page(&view)))
 }
 

@@ -10,8 +10,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::blocking;
 use super::decisions::explained;
+use super::{blocking, ledger};
 use crate::access::{Action, Caller};
 use crate::console::{self, view::LiveView};
 use crate::metrics::label::Label;
@@ -38,14 +38,17 @@ pub(super) async fn live(
         return Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/campaigns")]).into_response());
     }
     operates(&caller)?;
-    let view = blocking(move || Ok(node.live_view())).await?;
-    Ok(page(StatusCode::OK, console::live_page(&view)))
+    Ok(page(StatusCode::OK, console::live_page(&looked_up(&node).await?)))
 }
 
 pub(super) async fn live_view(State(node): State<Arc<Node>>, caller: Caller) -> Result<Json<LiveView>, Problem> {
     operates(&caller)?;
-    // It asks the ledger.
-    blocking(move || Ok(node.live_view())).await.map(Json)
+    looked_up(&node).await.map(Json)
+}
+
+async fn looked_up(node: &Arc<Node>) -> Result<LiveView, Problem> {
+    let place = node.lanes.pages.enter_soon().await?;
+    ledger::asked(node, place, |node, ledger| Ok(node.live_view(ledger))).await
 }
 
 /// Figures of all tenants together.

@@ -1,20 +1,19 @@
 //! Reports: figures of what is within the caller's scope.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use litfass_store::ledger::report::{Cell, Dimension, Report, ReportAsk};
+use litfass_store::ledger::report::{Cell, Dimension, ReportAsk};
 
-use super::blocking;
+use super::ledger;
 use crate::access::{Action, Caller, Scope};
 use crate::api::invalid::{Invalid, one_of};
 use crate::api::reports::{ROWS_MAX, ReportParams, Told};
 use crate::node::Node;
-use crate::problem::{Code, Params, Problem};
+use crate::problem::{Params, Problem};
 
 pub(super) async fn report(
     State(node): State<Arc<Node>>,
@@ -25,7 +24,8 @@ pub(super) async fn report(
     let csv = one_of("format", params.format.as_deref(), super::is_csv, ["json", "csv"].into_iter())?.unwrap_or(false);
     let mut wanted = params.check(node.clock.now())?;
     narrow(&mut wanted.ask, caller.scope);
-    let report = added_up(&node, wanted.ask.clone()).await?;
+    let (place, ask) = (node.lanes.reports.enter()?, wanted.ask.clone());
+    let report = ledger::asked(&node, place, move |_, ledger| Ok(ledger.report(&ask)?)).await?;
     let too_many = || Invalid::new("dimensions", format!("the report has more than {ROWS_MAX} rows: ask for less"));
     let report = report.ok_or_else(too_many)?;
     let told = Told { wanted: &wanted, report: &report };
@@ -34,23 +34,6 @@ pub(super) async fn report(
     }
     Ok(Json(told.json()).into_response())
 }
-
-/// On a connection of its own, which is interrupted where it takes too long or nobody waits any more.
-async fn added_up(node: &Arc<Node>, ask: ReportAsk) -> Result<Option<Report>, Problem> {
-    let (place, own) = (node.lanes.reports.enter()?, Arc::clone(node));
-    let (reader, _stopped) = blocking(move || own.vault.reader_within(LONGEST)).await?;
-    let work = blocking(move || {
-        let report = reader.report(&ask);
-        drop(place);
-        Ok(report?)
-    });
-    let late =
-        |_| Problem::new(Code::Busy, format!("this report takes longer than {} s: ask for less", LONGEST.as_secs()));
-    tokio::time::timeout(LONGEST, work).await.map_err(late)?
-}
-
-/// What one report may take.
-const LONGEST: Duration = Duration::from_secs(30);
 
 /// A key sees its own rows only: whatever it filters by, its scope is filtered by as well.
 fn narrow(ask: &mut ReportAsk, scope: Scope) {

@@ -5,6 +5,7 @@ use litfass_catalog::ObjectKind;
 use litfass_ledger::{Control, ControlId};
 use litfass_store::catalog::{Filter, View};
 use litfass_store::keys::Scope;
+use litfass_store::ledger::LedgerReader;
 use litfass_types::AdvertiserId;
 
 use super::{PAGE, text};
@@ -15,10 +16,16 @@ use crate::node::Node;
 impl Node {
     /// # Errors
     /// When the catalog store or the ledger cannot be read.
-    pub fn accounts_view(&self, scope: Scope, filter: &Filter, after: u64) -> Result<AccountsView> {
+    pub fn accounts_view(
+        &self,
+        ledger: &dyn LedgerReader,
+        scope: Scope,
+        filter: &Filter,
+        after: u64,
+    ) -> Result<AccountsView> {
         let page = self.editor.reading().list(scope, ObjectKind::Advertiser, filter, after, PAGE)?;
         let ids: Vec<_> = page.objects.iter().map(|view| ControlId::Account(AdvertiserId(view.object.id))).collect();
-        let controls = self.ledger.controls(&ids)?;
+        let controls = ledger.controls(&ids)?;
         let rows = page.objects.iter().zip(&controls).map(|(view, control)| row(view, control)).collect();
         Ok(AccountsView { rows, next_after: page.next_after, ..AccountsView::default() })
     }

@@ -8,10 +8,11 @@ use litfass_catalog::{Catalog, ObjectKind, ObjectRef};
 use litfass_market::pacing::Plan;
 use litfass_store::catalog::{Filter, Page, View};
 use litfass_store::keys::Scope;
+use litfass_store::ledger::LedgerReader;
 use litfass_types::{CampaignId, LineItemId, Timestamp};
 use serde::Deserialize;
 
-use super::campaigns::{Budgets, advertiser, row};
+use super::campaigns::{Budgets, advertiser, budgets_of, row};
 use super::day::{Day, curve, sum};
 use super::standing::{multiplier_ppm, of_line_item};
 use super::{PAGE, by_id, text, today};
@@ -27,7 +28,13 @@ impl Node {
     ///
     /// # Errors
     /// When the catalog store or the ledger cannot be read.
-    pub fn campaign_page(&self, scope: Scope, id: u64, after: u64) -> Result<Option<CampaignPage>> {
+    pub fn campaign_page(
+        &self,
+        ledger: &dyn LedgerReader,
+        scope: Scope,
+        id: u64,
+        after: u64,
+    ) -> Result<Option<CampaignPage>> {
         let object = ObjectRef { kind: ObjectKind::Campaign, id };
         let Some(view) = self.editor.reading().view(scope, object)? else { return Ok(None) };
         let filter = Filter { parent: Some(id), ..Filter::default() };
@@ -35,9 +42,11 @@ impl Node {
         let (world, now) = (self.world.load(), self.clock.now());
         let (calendar, window) = today(&world.catalog, advertiser(&view), now)?;
         let day = Day { calendar: &calendar, window, now };
-        let hourly = self.report(&ReportParams { granularity: Some("hour".to_owned()), ..day.report(id) }, now)?;
-        let each = self.report(&ReportParams { dimensions: Some("line_item".to_owned()), ..day.report(id) }, now)?;
-        let Some(budgets) = self.budgets(std::slice::from_ref(&view), &world.catalog, now)?.pop() else {
+        let hourly =
+            self.report(ledger, &ReportParams { granularity: Some("hour".to_owned()), ..day.report(id) }, now)?;
+        let each =
+            self.report(ledger, &ReportParams { dimensions: Some("line_item".to_owned()), ..day.report(id) }, now)?;
+        let Some(budgets) = budgets_of(ledger, std::slice::from_ref(&view), &world.catalog, now)?.pop() else {
             return Ok(None);
         };
         let hours = day.hours(&hourly);
@@ -51,7 +60,7 @@ impl Node {
             day: window.day.to_string(),
             changeable: false,
             csrf: None,
-            outstanding_micros: self.outstanding_micros(object)?,
+            outstanding_micros: self.outstanding_micros(ledger, object)?,
             complete_until: hourly.complete_until.map(instant),
             row,
         }))

@@ -7,6 +7,7 @@ use litfass_catalog::{Catalog, ObjectKind};
 use litfass_ledger::{Control, ControlId, UNLIMITED};
 use litfass_store::catalog::{Filter, View};
 use litfass_store::keys::Scope;
+use litfass_store::ledger::LedgerReader;
 use litfass_types::{AdvertiserId, CampaignId, Timestamp};
 
 use super::standing::of_campaign;
@@ -27,11 +28,17 @@ pub(super) struct Budgets {
 impl Node {
     /// # Errors
     /// When the catalog store or the ledger cannot be read.
-    pub fn campaigns_view(&self, scope: Scope, filter: &Filter, after: u64) -> Result<CampaignsView> {
+    pub fn campaigns_view(
+        &self,
+        ledger: &dyn LedgerReader,
+        scope: Scope,
+        filter: &Filter,
+        after: u64,
+    ) -> Result<CampaignsView> {
         let page = self.editor.reading().list(scope, ObjectKind::Campaign, filter, after, PAGE)?;
         let (world, now) = (self.world.load(), self.clock.now());
-        let budgets = self.budgets(&page.objects, &world.catalog, now)?;
-        let (today, complete_until) = self.todays(&page.objects, &world.catalog, now)?;
+        let budgets = budgets_of(ledger, &page.objects, &world.catalog, now)?;
+        let (today, complete_until) = self.todays(ledger, &page.objects, &world.catalog, now)?;
         let rows = page.objects.iter().zip(&budgets).map(|(view, budgets)| {
             let figures = today.get(&view.object.id).copied().unwrap_or_default();
             row(view, &world.catalog, budgets, figures, now)
@@ -41,21 +48,10 @@ impl Node {
         Ok(CampaignsView { rows, next_after, continued, complete_until, ..CampaignsView::default() })
     }
 
-    /// Of each campaign.
-    pub(super) fn budgets(&self, campaigns: &[View], catalog: &Catalog, now: Timestamp) -> Result<Vec<Budgets>> {
-        let mut ids = Vec::new();
-        for view in campaigns {
-            let (campaign, (_, window)) = (CampaignId(view.object.id), today(catalog, advertiser(view), now)?);
-            ids.extend([ControlId::Campaign(campaign), ControlId::CampaignDay(campaign, window.day)]);
-        }
-        let controls = self.ledger.controls(&ids)?;
-        let (pairs, _) = controls.as_chunks::<2>();
-        Ok(pairs.iter().map(|[lifetime, today]| Budgets { lifetime: *lifetime, today: *today }).collect())
-    }
-
     /// What each campaign delivered on its advertiser's day: one report for each time zone.
     fn todays(
         &self,
+        ledger: &dyn LedgerReader,
         campaigns: &[View],
         catalog: &Catalog,
         now: Timestamp,
@@ -75,12 +71,29 @@ impl Node {
                 campaign: Some(ids.join(",")),
                 ..ReportParams::default()
             };
-            let report = self.report(&params, now)?;
+            let report = self.report(ledger, &params, now)?;
             figures.extend(by_id(&report));
             complete_until = report.complete_until;
         }
         Ok((figures, complete_until))
     }
+}
+
+/// Of each campaign.
+pub(super) fn budgets_of(
+    ledger: &dyn LedgerReader,
+    campaigns: &[View],
+    catalog: &Catalog,
+    now: Timestamp,
+) -> Result<Vec<Budgets>> {
+    let mut ids = Vec::new();
+    for view in campaigns {
+        let (campaign, (_, window)) = (CampaignId(view.object.id), today(catalog, advertiser(view), now)?);
+        ids.extend([ControlId::Campaign(campaign), ControlId::CampaignDay(campaign, window.day)]);
+    }
+    let controls = ledger.controls(&ids)?;
+    let (pairs, _) = controls.as_chunks::<2>();
+    Ok(pairs.iter().map(|[lifetime, today]| Budgets { lifetime: *lifetime, today: *today }).collect())
 }
 
 pub(super) fn advertiser(view: &View) -> AdvertiserId {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
+use litfass_store::ledger::LedgerReader;
 
 use crate::console::numbers::grouped;
 use crate::console::operating::{HealthView, PartitionView};
@@ -13,14 +14,14 @@ use crate::node::Node;
 impl Node {
     /// # Errors
     /// When the log or the ledger cannot be read.
-    pub fn health_view(&self) -> Result<HealthView> {
+    pub fn health_view(&self, ledger: &dyn LedgerReader) -> Result<HealthView> {
         let world = self.world.load();
         Ok(HealthView {
             uptime_s: self.began.elapsed().as_secs(),
             catalog_version: world.catalog.version().sequence,
             failing: self.readiness.failing().into_iter().map(Check::value).collect(),
             workers: self.readiness.pulse.all(),
-            partitions: self.partitions()?,
+            partitions: self.partitions(ledger)?,
             folds: self.fold_facts(),
             disk: self.disk_facts(),
             world: self.world_facts(),
@@ -28,9 +29,9 @@ impl Node {
         })
     }
 
-    fn partitions(&self) -> Result<Vec<PartitionView>> {
+    fn partitions(&self, ledger: &dyn LedgerReader) -> Result<Vec<PartitionView>> {
         // The ledger first: what it has consumed is then at most what is written.
-        let consumed: BTreeMap<u16, u64> = self.ledger.positions()?.into_iter().map(|(p, row)| (p, row.next)).collect();
+        let consumed: BTreeMap<u16, u64> = ledger.positions()?.into_iter().map(|(p, row)| (p, row.next)).collect();
         let heads = self.log.wait(&[], Duration::ZERO)?;
         let views = heads.iter().map(|head| {
             let (number, written) = (head.next.partition, head.next.offset);

@@ -17,6 +17,7 @@ use anyhow::Result;
 use litfass_catalog::Catalog;
 use litfass_ledger::BudgetDay;
 use litfass_store::catalog::View;
+use litfass_store::ledger::LedgerReader;
 use litfass_store::ledger::report::{Cell, Report};
 use litfass_types::{AdvertiserId, Calendar, Timestamp};
 use serde_json::Value;
@@ -29,11 +30,11 @@ use crate::node::Node;
 const PAGE: usize = 50;
 
 impl Node {
-    fn report(&self, params: &ReportParams, now: Timestamp) -> Result<Report> {
+    fn report(&self, ledger: &dyn LedgerReader, params: &ReportParams, now: Timestamp) -> Result<Report> {
         let mut wanted = params.check(now).map_err(|e| anyhow::anyhow!("{}: {}", e.field, e.detail))?;
         // Requests belong to the tenant; these pages tell of campaigns.
         wanted.ask.requests = false;
-        Ok(self.ledger.report(&wanted.ask)?.unwrap_or_default())
+        Ok(ledger.report(&wanted.ask)?.unwrap_or_default())
     }
 }
 

@@ -85,7 +85,7 @@ async fn killed(kind: ObjectKind, path: Path<String>, call: Call) -> Answered {
     if answer.status != 200 {
         return Ok(rendered(kind, answer));
     }
-    let outstanding_micros = blocking(move || node.outstanding_micros(object)).await?;
+    let outstanding_micros = blocking(move || node.outstanding_micros(&*node.ledger, object)).await?;
     let object = serde_json::from_str(&answer.body).unwrap_or_default();
     Ok(axum::Json(KillAnswer { object, outstanding_micros }).into_response())
 }
