@@ -19,6 +19,9 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use crate::api::invalid::{Invalid, field_path};
+use crate::config::Config;
+use crate::node::{Node, span};
+use crate::secrets::random;
 
 /// The media type of every problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -73,6 +76,7 @@ codes! {
     /// A name stands for one request.
     RequestIdReused = 409, "request-id-reused", "This request_id stands for another request";
     OptedOut = 409, "opted-out", "This user has opted out";
+    TooSlow = 408, "too-slow", "The body took too long to arrive";
     TooLarge = 413, "too-large", "The body is larger than this address takes";
     /// Another process with the role in `detail` answers there.
     AnotherRole = 421, "another-role", "This process does not answer here";
@@ -119,10 +123,6 @@ impl Problem {
         Self { code, detail: detail.into(), field: None, retry_after: None, version: None }
     }
 
-    /// An `InvalidField` at `field`, written like `placements[0].slots`.
-    #[must_use]
-    pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::new(Code::InvalidField, detail).at(field)
     /// A failure of our own. What it was goes to the process's log: it may name files, tables and machines, and the caller can
     /// do nothing about them. The caller gets the id under which it is found there.
     #[must_use]
@@ -133,6 +133,10 @@ impl Problem {
         Self::new(Code::Internal, format!("the server's log says why under id={id:016x}"))
     }
 
+    /// An `InvalidField` at `field`, written like `placements[0].slots`.
+    #[must_use]
+    pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::new(Code::InvalidField, detail).at(field)
     }
 
     #[must_use]
@@ -235,29 +239,40 @@ fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     }
 }
 
-/// A JSON body as an extractor; a body beyond the route's limit is `TooLarge`.
+/// A JSON body as an extractor; as `Raw`.
 #[derive(Clone, Copy, Debug)]
 pub struct Body<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<Node>> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let Raw(bytes) = Raw::from_request(request, state).await?;
+    async fn from_request(request: Request, node: &Arc<Node>) -> Result<Self, Problem> {
+        let Raw(bytes) = Raw::from_request(request, node).await?;
         read_json(&bytes).map(Self)
     }
 }
 
-/// A body as it came, as an extractor; one beyond the route's limit is `TooLarge`.
+/// A body as it came, as an extractor; one beyond the route's limit is `TooLarge`, one that does not come in time `TooSlow`.
 #[derive(Clone, Debug)]
 pub struct Raw(pub Bytes);
 
-impl<S: Send + Sync> FromRequest<S> for Raw {
+impl FromRequest<Arc<Node>> for Raw {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        Bytes::from_request(request, state).await.map(Self).map_err(|e| unread(&e))
+    async fn from_request(request: Request, node: &Arc<Node>) -> Result<Self, Problem> {
+        let read = in_time(&node.config, Bytes::from_request(request, node)).await?;
+        read.map(Self).map_err(|e| unread(&e))
     }
+}
+
+/// What reading a body gives, where it comes to its end in time.
+///
+/// # Errors
+/// `TooSlow` where it does not: somebody may hold many connections open with a byte now and then.
+pub(crate) async fn in_time<T>(config: &Config, read: impl Future<Output = T>) -> Result<T, Problem> {
+    let limit = span(config.server.body_timeout);
+    let late = |_| Problem::new(Code::TooSlow, format!("a body has {limit:?} to arrive"));
+    tokio::time::timeout(limit, read).await.map_err(late)
 }
 
 /// The parameters behind the `?` as an extractor.
@@ -273,7 +288,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
-pub(crate) fn unread(rejection: &BytesRejection) -> Problem {
+fn unread(rejection: &BytesRejection) -> Problem {
     let code = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::TooLarge } else { Code::MalformedJson };
     Problem::new(code, rejection.body_text())
 }

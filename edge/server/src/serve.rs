@@ -1,17 +1,26 @@
 //! Serving: from a configuration to a listening process, and its clean end.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use axum::serve::ListenerExt;
-use tokio::net::TcpListener;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
 
+use crate::config::Config;
 use crate::http::router;
-use crate::node::{Node, Running};
+use crate::node::{Node, Running, span};
 
 /// Serves until `stop` resolves, then finishes what was begun, writes down what is in memory and gives back what was leased.
 /// `ready` runs once the socket listens.
@@ -35,7 +44,8 @@ pub fn serve(
         let address = listener.local_addr()?;
         announce(address)?;
         ready(&node, address)?;
-        until_drained(listener, &node, stop).await
+        until_drained(listener, &node, stop).await;
+        Ok(())
     });
     drop(node);
     // What waits for the disk on a thread of its own has had its time.
@@ -48,44 +58,70 @@ pub fn serve(
 const STRAGGLERS: Duration = Duration::from_secs(5);
 
 /// Serves until asked to stop; then nothing new is taken, and what was begun has `server.drain_timeout` to end.
-async fn until_drained(
-    listener: TcpListener,
-    node: &Arc<Node>,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<()> {
-    let (asked, was_asked) = tokio::sync::oneshot::channel();
-    let draining = Arc::clone(node);
-    let stop = async move {
-        stop.await;
-        draining.readiness.drain();
-        drop(draining);
-        // Nobody listens where serving has ended already.
-        asked.send(()).unwrap_or(());
-    };
-    let limit = node.drain_timeout();
-    let deadline = async {
-        // An error says that serving ended by itself.
-        if was_asked.await.is_ok() {
-            tokio::time::sleep(limit).await;
-        } else {
-            std::future::pending::<()>().await;
-        }
-    };
-    let listener = listener.tap_io(|stream| {
-        // Small answers to small requests: waiting for more to send would only add latency.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!("{error}");
-        }
-    });
-    let service = router(Arc::clone(node)).into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(stop);
-    tokio::select! {
-        served = serving.into_future() => Ok(served?),
-        () = deadline => {
-            tracing::warn!("requests were still open {limit:?} after the process was asked to stop: their connections are cut");
-            Ok(())
+async fn until_drained(listener: TcpListener, node: &Arc<Node>, stop: impl Future<Output = ()>) {
+    let (http, service) = (protocol(&node.config), TowerToHyperService::new(router(Arc::clone(node))));
+    let (connections, mut stop) = (GracefulShutdown::new(), pin!(stop));
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            (stream, peer) = accepted(&listener) => {
+                let service = service.clone();
+                let service = service_fn(move |mut request: Request<Incoming>| {
+                    request.extensions_mut().insert(ConnectInfo(peer));
+                    service.call(request)
+                });
+                let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+                tokio::spawn(async move {
+                    // Whoever went away, or was too slow, is not there to be told.
+                    if let Err(error) = connection.await {
+                        tracing::debug!(%error, "a connection ended");
+                    }
+                });
+            }
         }
     }
+    node.readiness.drain();
+    drop(listener);
+    let limit = node.drain_timeout();
+    if tokio::time::timeout(limit, connections.shutdown()).await.is_err() {
+        tracing::warn!(
+            "requests were still open {limit:?} after the process was asked to stop: their connections are cut"
+        );
+    }
+}
+
+/// HTTP/1.1 in which nobody takes for ever to say what they want.
+fn protocol(config: &Config) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(span(config.server.header_timeout));
+    http
+}
+
+async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Small answers to small requests: waiting for more to send would only add latency.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!("{error}");
+                }
+                return (stream, peer);
+            }
+            Err(error) if is_the_peers(&error) => {}
+            Err(error) => {
+                // No descriptor is left, say: some connection may end meanwhile.
+                tracing::error!(%error, "cannot take a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+fn is_the_peers(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// Nobody but this machine reaches a server without keys.

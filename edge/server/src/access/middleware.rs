@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::{Caller, Shown, cookie};
 use crate::node::Node;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, in_time};
 
 /// Addresses that take no key: what viewers' browsers call, what probes ask, and where a key is shown. Everything else does.
 const PUBLIC: &[&str] = &[
@@ -58,7 +58,7 @@ async fn admitted(node: &Node, mut request: Request) -> Result<Request, Response
         is_local(request.headers(), request.method()).map_err(IntoResponse::into_response)?;
     }
     if caller.csrf.is_some() && changes(request.method()) {
-        request = with_form_token(request, &caller).await.map_err(IntoResponse::into_response)?;
+        request = with_form_token(node, request, &caller).await.map_err(IntoResponse::into_response)?;
     }
     request.extensions_mut().insert(caller);
     Ok(request)
@@ -125,7 +125,7 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 // ── forms ──
 
 /// The request, once its form token is found to be the session's: in a header, or in the field `csrf` of a form.
-async fn with_form_token(request: Request, caller: &Caller) -> Result<Request, Problem> {
+async fn with_form_token(node: &Node, request: Request, caller: &Caller) -> Result<Request, Problem> {
     if let Some(token) = request.headers().get(CSRF_HEADER) {
         let token = token.to_str().unwrap_or_default();
         return if caller.sent_form(token) { Ok(request) } else { Err(forged()) };
@@ -134,7 +134,8 @@ async fn with_form_token(request: Request, caller: &Caller) -> Result<Request, P
         return Err(forged());
     }
     let (head, body) = request.into_parts();
-    let bytes = to_bytes(body, FORM_BYTES_MAX).await.map_err(|e| Problem::new(Code::TooLarge, e.to_string()))?;
+    let read = in_time(&node.config, to_bytes(body, FORM_BYTES_MAX)).await?;
+    let bytes = read.map_err(|e| Problem::new(Code::TooLarge, e.to_string()))?;
     let token = cookie::form_field(&bytes, "csrf").unwrap_or_default();
     if caller.sent_form(token) { Ok(Request::from_parts(head, Body::from(bytes))) } else { Err(forged()) }
 }

@@ -94,6 +94,8 @@ settings! {
         stand_in_after: Duration = "10s" in "1s", "1h", "server", "How long another process's partitions of the log may be quiet before this one, if it has the role `events`, takes them for abandoned and stands in for their writer.";
         roles: ProcessRoles = "decide, events, admin", "server", "What this process does: `decide` answers requests for ads, `events` takes what comes back and bills it, `admin` changes the catalog, takes commands of money and shows the pages. Exactly one process has `admin`.";
         body_bytes_max: u64 = "2097152" in "1024", "67108864", "server", "Largest request body.";
+        header_timeout: Duration = "1m" in "50ms", "1h", "server", "How long a connection may take to send the head of a request; one that is kept open for another request may be idle as long.";
+        body_timeout: Duration = "30s" in "50ms", "1h", "server", "How long the body of a request may take to arrive; then it is refused with 408.";
         drain_timeout: Duration = "10s" in "1ms", "10m", "server", "How long requests that were begun may go on once the process is asked to stop.";
         disk_free_min: u64 = "67108864" in "0", "1099511627776", "server", "With fewer bytes free on the disk of the data directory the server says that it is not ready.";
         click_wait: Duration = "250ms" in "1ms", "10s", "server", "How long a click waits for the log before it is redirected all the same.";
@@ -159,9 +161,9 @@ settings! {
     Folds "fold" as fold {
         snapshot_interval: Duration = "1m" in "100ms", "1d", "fold", "How often folded state is written down, if the log grew.";
         dedupe_keys_max: u32 = "20000000" in "1000", "1000000000", "fold", "Keys of events kept in memory, by which copies are recognised (about 60 bytes each); beyond it the oldest go. What is billed is told apart by the ledger's own keys.";
+        lost_choices: LostChoices = "refused", "fold", "Where the log is no longer whole and no snapshot can be used, nobody knows who opted out: `refused` does not start then, `accepted` starts without what users chose before.";
         viewers_max: u32 = "1000000" in "1", "100000000", "fold", "Viewer profiles kept in memory; beyond it those seen least recently go.";
     }
-        lost_choices: LostChoices = "refused", "fold", "Where the log is no longer whole and no snapshot can be used, nobody knows who opted out: `refused` does not start then, `accepted` starts without what users chose before.";
     /// Numbers that an experiment may change.
     Params "params" as params {
         candidates_max: u32 = "500" in "1", "1000", "retrieval", "Candidates that the sources return for one request.";

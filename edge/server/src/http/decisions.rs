@@ -12,9 +12,7 @@ use litfass_types::{DecisionId, TenantId, Value};
 
 use super::blocking;
 use crate::access::{Action, Caller, Scope};
-use crate::api::decisions::{
-    AdAnswer, CreativeAnswer, DecisionRequest, DecisionResponse, PlacementAnswer, REQUEST_ID_MAX, class_of,
-};
+use crate::api::decisions::{AdAnswer, CreativeAnswer, DecisionRequest, DecisionResponse, PlacementAnswer, class_of};
 use crate::api::rank_ads::{Assets, RankAdsRequest, RankAdsResponse, RankedAd};
 use crate::console::view::ExplanationView;
 use crate::decider::{Decided, Unavailable};

@@ -5,12 +5,13 @@ mod audit;
 mod catalog;
 mod cors;
 mod decisions;
+pub(crate) mod entitled;
 mod events;
 mod export;
 mod headers;
 mod keys;
-mod operator;
 mod ledger;
+mod operator;
 mod pages;
 mod reports;
 mod session;
@@ -36,7 +37,7 @@ use crate::problem::{Code, Problem};
 use crate::roles::ProcessRole;
 use crate::telemetry::spans;
 
-/// Bodies beyond this are refused with 413 before they are read to their end.
+/// Bodies beyond `server.body_bytes_max` are refused with 413 before they are read to their end.
 pub(crate) fn router(node: Arc<Node>) -> Router {
     let body_bytes_max = usize::try_from(node.config.server.body_bytes_max).unwrap_or(usize::MAX);
     Router::new()
@@ -76,6 +77,7 @@ pub(crate) fn router(node: Arc<Node>) -> Router {
         .merge(catalog::routes())
         .fallback(unknown_address)
         .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn(entitled::entitled))
         .layer(middleware::from_fn_with_state(Arc::clone(&node), identified))
         .layer(middleware::from_fn_with_state(Arc::clone(&node), cors::shared))
         .layer(middleware::from_fn(pages::told_to_people))

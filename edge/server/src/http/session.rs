@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +14,7 @@ use crate::access::middleware::is_loopback;
 use crate::access::{Action, Caller, KeyId, Shown, cookie};
 use crate::console;
 use crate::node::Node;
-use crate::problem::{Code, Params, Problem};
+use crate::problem::{Code, Params, Problem, Raw};
 
 #[derive(Deserialize, Debug)]
 pub(super) struct Led {
@@ -51,7 +50,7 @@ pub(super) async fn log_in(
     State(node): State<Arc<Node>>,
     headers: HeaderMap,
     Params(led): Params<Led>,
-    body: Bytes,
+    Raw(body): Raw,
 ) -> Result<Response, Problem> {
     comes_from_here(&headers)?;
     let shown = cookie::form_field(&body, "key").unwrap_or_default();

@@ -33,6 +33,14 @@ fn declared(folder: &Path, found: &mut BTreeSet<String>) {
 }
 
 #[test]
+fn a_right_is_looked_at_before_any_body_is_read() {
+    for operation in operations::all().into_iter().filter(|operation| operation.body != Content::Nothing) {
+        let right = crate::http::entitled::sending(&operation.path);
+        assert!(right.is_some(), "{} is not in edge/server/src/http/entitled.rs", operation.path);
+    }
+}
+
+#[test]
 fn every_address_of_the_sources_is_described() {
     let mut routes = BTreeSet::new();
     declared(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http"), &mut routes);

@@ -10,6 +10,7 @@ mod access;
 mod accounts;
 mod backup;
 mod billing;
+mod bodies;
 mod books;
 mod browser;
 mod caller;
@@ -24,8 +25,8 @@ mod cluster;
 mod deployment;
 mod dice;
 mod disk;
-mod gateway;
 mod failures;
+mod gateway;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod kill;

@@ -14,7 +14,7 @@ use super::{Answered, blocking, scope};
 use crate::access::{Action, Caller};
 use crate::api::catalog::{Options, object_answer};
 use crate::node::Node;
-use crate::problem::{self, Code, Params, Problem, etag};
+use crate::problem::{self, Code, Params, Problem, Raw, etag};
 
 /// Bytes of an idempotency key.
 const KEY_BYTES_MAX: usize = 128;
@@ -40,7 +40,7 @@ impl FromRequest<Arc<Node>> for Call {
         let Params(options) = Params::from_request_parts(&mut parts, node).await?;
         let caller = Caller::from_request_parts(&mut parts, node).await?;
         let request = Request::from_parts(parts, body);
-        let body = Bytes::from_request(request, node).await.map_err(|e| problem::unread(&e))?;
+        let Raw(body) = Raw::from_request(request, node).await?;
         Ok(Self { node: Arc::clone(node), caller, action: "update", options, headers, uri, body })
     }
 }
@@ -144,11 +144,16 @@ impl From<CatalogError> for Problem {
 
 /// Tenants are the platform's to change, campaigns and what is below them their advertiser's, all else the tenant's.
 fn may_write(caller: &Caller, kind: ObjectKind) -> Result<(), Problem> {
+    caller.may(writing(kind))?;
+    if kind == ObjectKind::Tenant { caller.platform() } else { Ok(()) }
+}
+
+/// The right that changing such objects takes.
+pub(super) const fn writing(kind: ObjectKind) -> Action {
     match kind {
-        ObjectKind::Campaign | ObjectKind::LineItem | ObjectKind::Creative | ObjectKind::Ad => {
-            caller.may(Action::WriteCampaigns)
+        ObjectKind::Campaign | ObjectKind::LineItem | ObjectKind::Creative | ObjectKind::Ad => Action::WriteCampaigns,
+        ObjectKind::Tenant | ObjectKind::Advertiser | ObjectKind::Placement | ObjectKind::Segment => {
+            Action::WriteInventory
         }
-        ObjectKind::Tenant => caller.may(Action::WriteInventory).and_then(|()| caller.platform()),
-        ObjectKind::Advertiser | ObjectKind::Placement | ObjectKind::Segment => caller.may(Action::WriteInventory),
     }
 }

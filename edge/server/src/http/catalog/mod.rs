@@ -23,7 +23,7 @@ use crate::api::catalog::{
 use crate::http::blocking;
 use crate::node::Node;
 use crate::problem::{Code, Params, Problem, read_json};
-use call::{Call, rendered};
+use call::{Call, rendered, writing};
 
 type Answered = Result<Response, Problem>;
 
@@ -48,8 +48,17 @@ pub(super) fn routes() -> Router<Arc<Node>> {
 
 /// Whether the path of a route is one of these.
 pub(super) fn is_here(path: &str) -> bool {
-    let list = path.strip_prefix("/v1/").and_then(|rest| rest.split('/').next());
-    list.is_some_and(|list| ObjectKind::ALL.into_iter().any(|kind| section(kind) == list))
+    kind_of(path).is_some()
+}
+
+fn kind_of(path: &str) -> Option<ObjectKind> {
+    let list = path.strip_prefix("/v1/").and_then(|rest| rest.split('/').next())?;
+    ObjectKind::ALL.into_iter().find(|kind| section(*kind) == list)
+}
+
+/// The right that sending something to that address takes at least.
+pub(super) fn sending(path: &str) -> Option<Action> {
+    kind_of(path).map(|kind| if path.ends_with("/preview") { Action::ReadCatalog } else { writing(kind) })
 }
 
 fn one(kind: ObjectKind) -> MethodRouter<Arc<Node>> {
