@@ -126,7 +126,6 @@ impl Problem {
     /// A failure of our own. What it was goes to the process's log: it may name files, tables and machines, and the caller can
     /// do nothing about them. The caller gets the id under which it is found there.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
     pub fn internal(error: impl fmt::Display) -> Self {
         let id = random::<8>().map_or(0, u64::from_be_bytes);
         tracing::error!(id = format_args!("{id:016x}"), error = format_args!("{error:#}"), "a request failed");

@@ -135,10 +135,10 @@ pub(super) fn rendered(kind: ObjectKind, answer: Answer) -> Response {
 
 impl From<CatalogError> for Problem {
     fn from(error: CatalogError) -> Self {
-        match error {
-            CatalogError::Contended => Self::new(Code::RecordNotAppended, error.to_string()),
-            error => Self::internal(error),
+        if matches!(error, CatalogError::Contended) {
+            return Self::new(Code::RecordNotAppended, error.to_string());
         }
+        Self::internal(error)
     }
 }
 

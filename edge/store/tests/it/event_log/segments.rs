@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use litfass_store::log::{
-    AppendError, Clock, Entry, EventLog, LogOptions, OFFSETS_PER_SEGMENT, OpenError, ReadError, Retention, SegmentLog,
-    Share, Shares, Timeline, Until,
+    Clock, Entry, EventLog, LogOptions, OFFSETS_PER_SEGMENT, OpenError, ReadError, Retention, SegmentLog, Share,
+    Shares, Timeline, Until,
 };
 use litfass_store::storage::{Disk, SimDisk, Storage, ensure_dir};
 use litfass_types::{DecisionId, EventId, Position, Timestamp};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use litfass_events::{DedupeKey, EventKind, Seen, Wish};
 use litfass_features::InteractionKind;
-use litfass_store::fold::{AdTotals, Fold, FoldOptions, FoldRunner, Viewers};
+use litfass_store::fold::{AdTotals, Fold, Viewers};
 use litfass_store::log::{EventLog, NewEntry, Until};
 use litfass_store::storage::{SimDisk, Storage, SyncSite, write_atomic};
 use litfass_types::{AdId, Duration, EventId, Seed, TenantId};
