@@ -35,7 +35,7 @@ const AREAS: [Area; 13] = [
     },
     Area {
         name: "mutants",
-        shows: "eighteen broken rules of the money, each named by the invariant that fails",
+        shows: "twenty-one broken rules of the money, each named by the invariant that fails",
         run: mutants::verify,
     },
     Area { name: "real-shop", shows: "the ranking against the rules, on a real shop's log", run: real_shop },

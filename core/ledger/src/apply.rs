@@ -1,20 +1,22 @@
 //! Applying admin commands: id, position and effect in one transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use litfass_types::{AdvertiserId, CampaignId, Day};
 
 use crate::amount::{Amount, Overflow};
 use crate::books::{Cause, LedgerAccount, Posting, PostingKind};
+use crate::claim::Tally;
 use crate::command::{
     Command, CommandEntry, CommandOutcome, CommandRecord, Commands, Effect, Funding, Limit, Objection,
 };
-use crate::control::{ControlId, UNLIMITED};
+use crate::control::{Chain, Control, ControlId, UNLIMITED};
 use crate::gather::{self, Scope};
 use crate::moves::Till;
 use crate::rows::{PartitionKind, Refused, Rows};
 use crate::settle::{Settled, refund, settle};
-use crate::store::{KeyUse, Operation, Source};
+use crate::store::{Operation, Source, StateUse};
+use crate::timeline::CatchUp;
 
 /// Applies a range of the admin partition.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ impl Operation for Apply<'_> {
     type Receipt = Applied;
 
     fn read<S: Source + ?Sized>(&self, source: &mut S) -> Result<Rows, S::Error> {
-        let mut rows = gather::begin(source, [self.commands.consumed.partition], KeyUse::Nothing)?;
+        let mut rows = gather::begin(source, [self.commands.consumed.partition], StateUse::Reads)?;
         let mut scope = Scope::default();
         for entry in &self.commands.entries {
             scope_of(&entry.command, &mut scope);
@@ -49,11 +51,14 @@ impl Operation for Apply<'_> {
     }
 
     fn plan(&self, rows: &mut Rows) -> Result<Applied, Refused> {
+        rows.passed(CatchUp::Promotion)?;
         rows.advance(PartitionKind::Admin, &self.commands.consumed)?;
+        let redo = rows.partitions.known(&self.commands.consumed.partition).map_or(0, |row| row.redo);
         let mut applied = Applied::default();
         for entry in &self.commands.entries {
             self.check_inside(entry)?;
-            let outcome = once(rows, entry, &mut applied.settled)?;
+            let time = if entry.position.offset < redo { Time::Again } else { Time::First };
+            let outcome = once(rows, entry, time, &mut applied.settled)?;
             applied.outcomes.push(outcome);
         }
         Ok(applied)
@@ -103,16 +108,24 @@ const fn control_of(limit: Limit) -> ControlId {
     }
 }
 
+/// Whether a command may have been applied before the database failed over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Time {
+    First,
+    Again,
+}
+
 /// A command takes effect the first time its id is seen; what waits is settled before the next command, so that the outcome
-/// does not depend on where a batch ends.
-fn once(rows: &mut Rows, entry: &CommandEntry, settled: &mut Settled) -> Result<CommandOutcome, Refused> {
+/// does not depend on where a batch ends. Of commands that are applied again what waits is settled once all of them are: a
+/// limit that follows must not find more spent than it did.
+fn once(rows: &mut Rows, entry: &CommandEntry, time: Time, settled: &mut Settled) -> Result<CommandOutcome, Refused> {
     let id = entry.command.id;
     if rows.commands.get(&id)?.is_some() {
         return Ok(CommandOutcome::Repeated);
     }
-    let outcome = take_effect(rows, entry)?;
+    let outcome = take_effect(rows, entry, time)?;
     rows.commands.put(id, CommandRecord { entry: entry.clone(), outcome });
-    if outcome == CommandOutcome::Applied {
+    if outcome == CommandOutcome::Applied && time == Time::First {
         let mut till = Till::new(Cause::Command(id));
         settle(rows, &mut till, true, settled)?;
         till.close(rows)?;
@@ -120,10 +133,10 @@ fn once(rows: &mut Rows, entry: &CommandEntry, settled: &mut Settled) -> Result<
     Ok(outcome)
 }
 
-fn take_effect(rows: &mut Rows, entry: &CommandEntry) -> Result<CommandOutcome, Refused> {
+fn take_effect(rows: &mut Rows, entry: &CommandEntry, time: Time) -> Result<CommandOutcome, Refused> {
     match entry.command.effect {
         Effect::Deposit { account, amount } => fund(rows, &entry.command, account, amount, PostingKind::Deposit),
-        Effect::Adjust { account, nanos } => adjust(rows, &entry.command, account, nanos),
+        Effect::Adjust { account, nanos } => adjust(rows, &entry.command, account, nanos, time),
         Effect::SetLimit(limit) => set_limit(rows, limit).map(|()| CommandOutcome::Applied),
         Effect::Refund { amount, .. } if amount.is_zero() => Ok(CommandOutcome::Refused(Objection::NothingToMove)),
         Effect::Refund { .. } => {
@@ -132,15 +145,53 @@ fn take_effect(rows: &mut Rows, entry: &CommandEntry) -> Result<CommandOutcome, 
     }
 }
 
-fn adjust(rows: &mut Rows, command: &Command, account: AdvertiserId, nanos: i128) -> Result<CommandOutcome, Refused> {
+fn adjust(
+    rows: &mut Rows,
+    command: &Command,
+    account: AdvertiserId,
+    nanos: i128,
+    time: Time,
+) -> Result<CommandOutcome, Refused> {
     let Ok(amount) = nanos.checked_abs().map_or(Err(Overflow), Amount::new) else {
         return Ok(CommandOutcome::Refused(Objection::OutOfRange));
     };
     if nanos >= 0 {
         fund(rows, command, account, amount, PostingKind::Adjustment)
     } else {
-        take(rows, command, account, amount)
+        let enough = match time {
+            Time::First => rows.control(ControlId::Account(account))?.available().nanos(),
+            Time::Again => most_there_can_have_been(rows, account)?,
+        };
+        take(rows, command, account, amount, enough)
     }
+}
+
+/// What the account had available at most when a command was applied for the first time. No lease is open while commands are
+/// applied again, and no more is spent than was then; but a refund may wait for events that are billed only after it. Of a day
+/// of which B was billed, a refund of more than B came after as much more was spent: it made at most B available.
+fn most_there_can_have_been(rows: &Rows, account: AdvertiserId) -> Result<i128, Refused> {
+    let Funding { added, removed, credit } = rows.funding.get(&account)?.copied().unwrap_or_default();
+    let Control { restored, spent, .. } = rows.control(ControlId::Account(account))?;
+    let limit = added.nanos() + credit.nanos() - removed.nanos();
+    let mut most = limit + restored.nanos() - spent.nanos();
+    for (chain, waits) in refunds_waiting(rows, account) {
+        let Tally { billed, refunded, .. } = rows.tallies.get(&chain)?.copied().unwrap_or_default();
+        most += waits.min(billed.amount.nanos() - refunded.amount.nanos());
+    }
+    Ok(most)
+}
+
+fn refunds_waiting(rows: &Rows, account: AdvertiserId) -> BTreeMap<Chain, i128> {
+    let mut sums: BTreeMap<Chain, i128> = BTreeMap::new();
+    for (_, record) in rows.commands.iter().filter(|(_, record)| record.outcome == CommandOutcome::Waiting) {
+        if let Effect::Refund { chain, amount, .. } = record.entry.command.effect
+            && chain.account == account
+        {
+            let sum = sums.entry(chain).or_default();
+            *sum = sum.saturating_add(amount.nanos());
+        }
+    }
+    sums
 }
 
 /// Deposits and upward adjustments.
@@ -164,9 +215,15 @@ fn fund(
     Ok(CommandOutcome::Applied)
 }
 
-/// Downward adjustments: never beyond what is available.
-fn take(rows: &mut Rows, command: &Command, account: AdvertiserId, amount: Amount) -> Result<CommandOutcome, Refused> {
-    if rows.control(ControlId::Account(account))?.available() < amount {
+/// Downward adjustments: never beyond what is or was available.
+fn take(
+    rows: &mut Rows,
+    command: &Command,
+    account: AdvertiserId,
+    amount: Amount,
+    enough: i128,
+) -> Result<CommandOutcome, Refused> {
+    if enough < amount.nanos() {
         return Ok(CommandOutcome::Refused(Objection::BeyondAvailable));
     }
     let funding = rows.funding.get(&account)?.copied().unwrap_or_default();

@@ -14,8 +14,9 @@ use crate::moves::Till;
 use crate::rollup::{Buyer, Figures, Viewer};
 use crate::rows::{BatchRecord, PartitionKind, Refused, Rows};
 use crate::settle::{Settled, bill_pending, settle};
-use crate::store::{KeyUse, Operation, Source};
+use crate::store::{Operation, Source, StateUse};
 use crate::terms::Terms;
+use crate::timeline::CatchUp;
 
 /// Bills a batch, or is refused where the ledger stands elsewhere than the reader continued from.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl Operation for Bill<'_> {
     type Receipt = Billed;
 
     fn read<S: Source + ?Sized>(&self, source: &mut S) -> Result<Rows, S::Error> {
-        let mut rows = gather::begin(source, self.batch.consumed.iter().map(|c| c.partition), KeyUse::Marks)?;
+        let mut rows = gather::begin(source, self.batch.consumed.iter().map(|c| c.partition), StateUse::Marks)?;
         self.read_keys(&mut rows, source)?;
         let leases = self.batch.entries.iter().map(|entry| entry.claim.lease).collect();
         rows.leases.fill(&leases, source.leases(&leases)?);
@@ -54,6 +55,7 @@ impl Operation for Bill<'_> {
     }
 
     fn plan(&self, rows: &mut Rows) -> Result<Billed, Refused> {
+        rows.passed(CatchUp::Commands)?;
         for consumed in &self.batch.consumed {
             rows.advance(PartitionKind::Events, consumed)?;
         }

@@ -13,12 +13,12 @@ use crate::control::{Chain, Control, ControlId};
 use crate::lease::Lease;
 use crate::rollup::{LastClick, OrderId, Rollup, Viewer};
 use crate::rows::{BatchRecord, Partition, Rows, Table};
-use crate::store::{Found, KeyUse, Source, Store};
+use crate::store::{Found, Source, State, StateUse, Store};
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Book {
     pub partitions: BTreeMap<u16, Partition>,
-    pub keys_dropped: Option<Day>,
+    pub state: State,
     pub keys: BTreeMap<KeyId, u64>,
     pub leases: BTreeMap<LeaseId, Lease>,
     pub controls: BTreeMap<ControlId, Control>,
@@ -72,8 +72,8 @@ impl Source for Book {
         Ok(self.partitions.iter().map(copied).collect())
     }
 
-    fn keys_dropped(&mut self, _: KeyUse) -> Result<Option<Day>, Infallible> {
-        Ok(self.keys_dropped)
+    fn state(&mut self, _: StateUse) -> Result<State, Infallible> {
+        Ok(self.state)
     }
 
     fn keys(&mut self, wanted: &BTreeSet<KeyId>) -> Result<Found<KeyId, u64>, Infallible> {
@@ -186,6 +186,7 @@ impl Store for Book {
         write(&mut self.clicks, &rows.clicks);
         write(&mut self.orders, &rows.orders);
         add(&mut self.rollup, &rows.rollup);
+        self.state.promoted = rows.promoted.unwrap_or(self.state.promoted);
         self.forget(rows);
         Ok(())
     }
@@ -193,8 +194,8 @@ impl Store for Book {
 
 impl Book {
     fn forget(&mut self, rows: &Rows) {
-        if rows.keys_dropped > self.keys_dropped {
-            self.keys_dropped = rows.keys_dropped;
+        if rows.keys_dropped > self.state.keys_dropped {
+            self.state.keys_dropped = rows.keys_dropped;
             self.keys.retain(|key, _| Some(key_day(key.decision)) > rows.keys_dropped);
         }
         if let Some(before) = rows.journeys_forgotten {

@@ -9,20 +9,21 @@ use crate::claim::{ClaimId, Pending, UnbilledId};
 use crate::command::{CommandId, CommandOutcome, CommandRecord, Effect};
 use crate::control::{Chain, ControlId};
 use crate::rows::{Rows, Table};
-use crate::store::{Found, KeyUse, Source};
+use crate::store::{Found, Source, StateUse};
 
 /// Pending claims of one chain that a single transaction tries again; the sweep comes back for the rest.
 pub(crate) const RETRY_PER_CHAIN: usize = 256;
 
-/// Positions, and which key tables are gone: the first rows of every operation.
+/// Positions, which key tables are gone, and the timeline: the first rows of every operation.
 pub(crate) fn begin<S: Source + ?Sized>(
     source: &mut S,
     moved: impl IntoIterator<Item = u16>,
-    keys: KeyUse,
+    with: StateUse,
 ) -> Result<Rows, S::Error> {
     let mut rows = Rows::default();
     rows.partitions.add(source.partitions(&moved.into_iter().collect())?);
-    rows.keys_dropped = source.keys_dropped(keys)?;
+    rows.state = source.state(with)?;
+    rows.keys_dropped = rows.state.keys_dropped;
     Ok(rows)
 }
 

@@ -11,8 +11,9 @@ use crate::lease::{GrantAnswer, GrantRefusal, GrantRequest, Granted, Lease, Retu
 use crate::moves::Till;
 use crate::rows::{Refused, Rows};
 use crate::settle::{Settled, settle};
-use crate::store::{KeyUse, Operation, Source};
+use crate::store::{Operation, Source, StateUse};
 use crate::terms::Terms;
+use crate::timeline::CatchUp;
 
 /// Grants what is asked for, each wish at every level or not at all.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ impl Operation for Grant<'_> {
     type Receipt = Vec<GrantAnswer>;
 
     fn read<S: Source + ?Sized>(&self, source: &mut S) -> Result<Rows, S::Error> {
-        let mut rows = gather::begin(source, [], KeyUse::Nothing)?;
+        let mut rows = gather::begin(source, [], StateUse::Reads)?;
         let leases = self.requests.iter().map(|request| request.lease).collect();
         rows.leases.fill(&leases, source.leases(&leases)?);
         let mut scope = Scope::default();
@@ -39,6 +40,7 @@ impl Operation for Grant<'_> {
     }
 
     fn plan(&self, rows: &mut Rows) -> Result<Vec<GrantAnswer>, Refused> {
+        rows.passed(CatchUp::Events)?;
         let answer =
             |request: &GrantRequest| Ok(GrantAnswer { lease: request.lease, result: self.grant(rows, request)? });
         self.requests.iter().map(answer).collect()
@@ -101,7 +103,7 @@ impl Operation for GiveBack<'_> {
     type Receipt = Settled;
 
     fn read<S: Source + ?Sized>(&self, source: &mut S) -> Result<Rows, S::Error> {
-        let mut rows = gather::begin(source, [], KeyUse::Nothing)?;
+        let mut rows = gather::begin(source, [], StateUse::Reads)?;
         let leases = self.returns.iter().map(|r| r.lease).collect();
         rows.leases.fill(&leases, source.leases(&leases)?);
         let mut scope = Scope::default();
@@ -116,6 +118,7 @@ impl Operation for GiveBack<'_> {
     }
 
     fn plan(&self, rows: &mut Rows) -> Result<Settled, Refused> {
+        rows.passed(CatchUp::Commands)?;
         let mut settled = Settled::default();
         let mut raised = false;
         for r in self.returns {

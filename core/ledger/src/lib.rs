@@ -37,6 +37,7 @@ mod statement;
 mod store;
 mod sweep;
 mod terms;
+mod timeline;
 
 pub use amount::{Amount, Overflow};
 pub use apply::{Applied, Apply};
@@ -65,6 +66,7 @@ pub use rollup::{
 pub use rows::{BatchRecord, Change, Partition, PartitionKind, Refused, Rows, Table};
 pub use settle::{Settled, SettledClaim};
 pub use statement::{Account, Charge, Days, Move, MoveKind, Statement, carried};
-pub use store::{Failure, Found, KeyUse, Operation, Source, Store, execute};
+pub use store::{Failure, Found, Operation, Source, State, StateUse, Store, execute};
 pub use sweep::{SWEEP_SHARE, Sweep, Swept, sweep};
 pub use terms::Terms;
+pub use timeline::{CatchUp, Promote, Promoted, Stand, Standing, Target, Timeline};

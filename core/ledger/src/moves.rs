@@ -78,6 +78,13 @@ impl Rows {
         self.change_all(chain, |control| control.lease(amount))
     }
 
+    /// Gives back at every level what the lease has left.
+    pub(crate) fn close(&mut self, id: LeaseId) -> Result<(), Refused> {
+        let Some(lease) = self.leases.slot(&id)? else { return Ok(()) };
+        let (chain, rest) = (lease.chain, lease.close()?);
+        self.release(chain, rest)
+    }
+
     pub(crate) fn release(&mut self, chain: Chain, amount: Amount) -> Result<(), Refused> {
         self.change_all(chain, |control| control.unlease(amount))
     }

@@ -3,7 +3,7 @@
 
 use crate::gather;
 use crate::rows::{Partition, PartitionKind, Refused, Rows};
-use crate::store::{KeyUse, Operation, Source};
+use crate::store::{Operation, Source, StateUse};
 
 /// Opens a partition or seals it; doing so again changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,7 +23,7 @@ impl Operation for &[Membership] {
     type Receipt = ();
 
     fn read<S: Source + ?Sized>(&self, source: &mut S) -> Result<Rows, S::Error> {
-        gather::begin(source, self.iter().map(|change| change.partition()), KeyUse::Nothing)
+        gather::begin(source, self.iter().map(|change| change.partition()), StateUse::Reads)
     }
 
     fn plan(&self, rows: &mut Rows) -> Result<(), Refused> {
@@ -44,7 +44,7 @@ impl Membership {
                 Some(known) if known.kind != kind => Err(Refused::Partition(partition)),
                 Some(_) => Ok(()),
                 None => {
-                    rows.partitions.put(partition, Partition { kind, next: 0, appended: None, sealed: None });
+                    rows.partitions.put(partition, Partition::new(kind));
                     Ok(())
                 }
             },

@@ -14,6 +14,8 @@ use crate::command::{CommandId, CommandRecord, DailyLimits, Funding};
 use crate::control::{Chain, Control, ControlId};
 use crate::lease::Lease;
 use crate::rollup::{LastClick, OrderId, Rollup, Viewer};
+use crate::store::State;
+use crate::timeline::{CatchUp, Timeline};
 
 /// Why an operation has no plan. Nothing was changed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -33,6 +35,12 @@ pub enum Refused {
     /// The reader's: an entry lies outside the range that the batch says it read.
     #[error("the entry at {0:?} lies outside the batch")]
     Outside(Position),
+    /// Nobody's: the database failed over and is being completed from the log. Ask again later.
+    #[error("the ledger's database failed over, and waits for {} first", .0.name())]
+    CatchingUp(CatchUp),
+    /// The caller's: the database failed over again since. Look where the log ends once more.
+    #[error("a promotion to {named:?} was prepared, the database is on {runs:?}")]
+    Timeline { named: Timeline, runs: Timeline },
 }
 
 /// Rows of one kind by key, each with what it was when it was read.
@@ -128,9 +136,15 @@ pub struct Partition {
     pub appended: Option<Timestamp>,
     /// Set when its writer is gone for good: the first offset that will never be written.
     pub sealed: Option<u64>,
+    /// Entries below were there when the database was last promoted: what they did may have been lost, and is done again.
+    pub redo: u64,
 }
 
 impl Partition {
+    pub(crate) const fn new(kind: PartitionKind) -> Self {
+        Self { kind, next: 0, appended: None, sealed: None, redo: 0 }
+    }
+
     /// Whether an event older than what was read may still come from it.
     #[must_use]
     pub fn live(&self) -> bool {
@@ -152,6 +166,10 @@ pub struct BatchRecord {
 pub struct Rows {
     /// Every partition of the log.
     pub partitions: Table<u16, Partition>,
+    /// As it was read; what changed of it is below.
+    pub state: State,
+    /// The timeline that begins.
+    pub promoted: Option<Timeline>,
     /// Key tables up to this UTC day are gone for ever.
     pub keys_dropped: Option<Day>,
     pub keys: Table<KeyId, u64>,
@@ -183,6 +201,8 @@ impl Default for Rows {
     fn default() -> Self {
         Self {
             partitions: Table::new("partitions"),
+            state: State::default(),
+            promoted: None,
             keys_dropped: None,
             keys: Table::new("keys"),
             leases: Table::new("leases"),

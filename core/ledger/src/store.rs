@@ -19,16 +19,35 @@ use crate::control::{Chain, Control, ControlId};
 use crate::lease::Lease;
 use crate::rollup::{LastClick, OrderId, Viewer};
 use crate::rows::{Partition, Refused, Rows};
+use crate::timeline::Timeline;
 
 /// Rows found; what is absent has none.
 pub type Found<K, V> = Vec<(K, V)>;
 
-/// What an operation does with the keys of claims.
+/// What an operation does with the [`State`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum KeyUse {
-    Nothing,
+pub enum StateUse {
+    Reads,
+    /// It sets keys of claims, which needs their days not to be dropped meanwhile.
     Marks,
-    DropsDays,
+    Changes,
+}
+
+/// What there is once of a ledger.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct State {
+    /// Key tables up to this UTC day are gone for ever.
+    pub keys_dropped: Option<Day>,
+    /// The timeline that the database is on.
+    pub runs: Timeline,
+    /// The one it was last promoted to.
+    pub promoted: Timeline,
+}
+
+impl State {
+    pub(crate) fn waits_for_promotion(&self) -> bool {
+        self.runs != self.promoted
+    }
 }
 
 /// Reading rows inside one transaction. Sets come sorted and are read (and locked) in that order.
@@ -37,8 +56,8 @@ pub trait Source {
 
     /// All of them; the operation writes none but those `moved`.
     fn partitions(&mut self, moved: &BTreeSet<u16>) -> Result<Found<u16, Partition>, Self::Error>;
-    /// Nobody marks a key while another drops days.
-    fn keys_dropped(&mut self, keys: KeyUse) -> Result<Option<Day>, Self::Error>;
+    /// Nobody marks a key while another changes it.
+    fn state(&mut self, with: StateUse) -> Result<State, Self::Error>;
     /// Keys of days whose table was dropped are never asked for.
     fn keys(&mut self, wanted: &BTreeSet<KeyId>) -> Result<Found<KeyId, u64>, Self::Error>;
     fn leases(&mut self, wanted: &BTreeSet<LeaseId>) -> Result<Found<LeaseId, Lease>, Self::Error>;

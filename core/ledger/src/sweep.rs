@@ -11,8 +11,9 @@ use crate::gather::{self, Scope};
 use crate::moves::Till;
 use crate::rows::{Refused, Rows};
 use crate::settle::{Settled, end_past, refuse_overdue, settle};
-use crate::store::{Failure, KeyUse, Operation, Source, Store, execute};
+use crate::store::{Failure, Operation, Source, StateUse, Store, execute};
 use crate::terms::Terms;
+use crate::timeline::CatchUp;
 
 /// Leases closed, claims ended and accounts retried by one transaction, each at most.
 pub const SWEEP_SHARE: usize = 256;
@@ -61,7 +62,7 @@ impl Operation for Sweep<'_> {
     type Receipt = Swept;
 
     fn read<S: Source + ?Sized>(&self, source: &mut S) -> Result<Rows, S::Error> {
-        let mut rows = gather::begin(source, [], KeyUse::DropsDays)?;
+        let mut rows = gather::begin(source, [], StateUse::Changes)?;
         let mut scope = Scope::default();
         if let Some(watermark) = rows.watermark() {
             rows.leases.add(source.leases_due(watermark, SWEEP_SHARE)?);
@@ -80,6 +81,7 @@ impl Operation for Sweep<'_> {
     }
 
     fn plan(&self, rows: &mut Rows) -> Result<Swept, Refused> {
+        rows.passed(CatchUp::Events)?;
         let mut swept = Swept { keys_dropped: rows.keys_dropped, ..Swept::default() };
         let mut till = Till::new(Cause::Retry);
         let watermark = rows.watermark();
@@ -124,11 +126,6 @@ impl Sweep<'_> {
 fn close_due(rows: &mut Rows, watermark: Timestamp) -> Result<Vec<LeaseId>, Refused> {
     let due = rows.leases.iter().filter(|(_, lease)| !lease.closed && lease.expires < watermark);
     let due: Vec<LeaseId> = due.map(|(id, _)| *id).collect();
-    for id in &due {
-        if let Some(lease) = rows.leases.slot(id)? {
-            let (chain, rest) = (lease.chain, lease.close()?);
-            rows.release(chain, rest)?;
-        }
-    }
+    due.iter().try_for_each(|id| rows.close(*id))?;
     Ok(due)
 }

@@ -83,6 +83,8 @@ pub enum Act {
     FailOver {
         lost: usize,
     },
+    /// The ledger is told how far the log goes.
+    Promote,
 }
 
 impl fmt::Display for Act {
@@ -117,6 +119,7 @@ impl fmt::Display for Act {
             Self::Seal => write!(f, "partition 1 is sealed"),
             Self::Open => write!(f, "partition 1 is opened"),
             Self::FailOver { lost } => write!(f, "the database fails over and loses {lost} transactions"),
+            Self::Promote => write!(f, "the ledger is promoted"),
         }
     }
 }
@@ -152,6 +155,8 @@ impl World {
         acts.push(Act::Sweep);
         if !self.database.promoted {
             acts.extend((1..=self.database.before.len()).map(|lost| Act::FailOver { lost }));
+        } else if self.database.waits_for_promotion() {
+            acts.push(Act::Promote);
         }
         acts
     }

@@ -98,6 +98,8 @@ pub struct Bounds {
     pub seals: bool,
     /// The second partition is opened during the run.
     pub opens: bool,
+    /// Its writer's clock may date its first entries before what was consumed of the other then.
+    pub behind: bool,
     pub skew: Skew,
 }
 

@@ -13,24 +13,21 @@ pub enum Breach {
     AncestorsApart,
     /// The budget day is taken from the event's time.
     DayOfEvent,
-    /// After a failover grants are made before the log was applied again.
-    GrantsFirst,
-    /// After a failover events are billed, and what waits is retried, before the admin partition was applied again.
-    EventsFirst,
     /// Leases are closed by the clock, without reading the log.
     CloseByClock,
+    /// A partition that is opened begins when its writer's clock says, not where the ledger is.
+    BeginByClock,
 }
 
 impl Breach {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::KeysApart,
         Self::KeyOfEvent,
         Self::OffsetFirst,
         Self::AncestorsApart,
         Self::DayOfEvent,
-        Self::GrantsFirst,
-        Self::EventsFirst,
         Self::CloseByClock,
+        Self::BeginByClock,
     ];
 
     /// As the command line spells it.
@@ -42,9 +39,8 @@ impl Breach {
             Self::OffsetFirst => "offset-first",
             Self::AncestorsApart => "ancestors-apart",
             Self::DayOfEvent => "day-of-event",
-            Self::GrantsFirst => "grants-first",
-            Self::EventsFirst => "events-first",
             Self::CloseByClock => "close-by-clock",
+            Self::BeginByClock => "begin-by-clock",
         }
     }
 }

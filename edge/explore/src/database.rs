@@ -5,15 +5,14 @@ use std::convert::Infallible;
 use std::hash::{Hash, Hasher};
 
 use litfass_ledger::{
-    Amount, Book, CommandOutcome, ControlId, Effect, Failure, Limit, Operation, Outcome, PartitionKind, Refused, Swept,
-    execute, sweep,
+    Amount, Book, CatchUp, CommandOutcome, ControlId, Effect, Failure, Limit, Operation, Outcome, PartitionKind,
+    Refused, Stand, Swept, execute, sweep,
 };
 use litfass_types::Timestamp;
 
 use crate::bounds::TERMS;
 use crate::breach::Breach;
 use crate::fingerprint::Printed;
-use crate::log::ADMIN;
 use crate::setup::ACCOUNT;
 
 /// A book as it was committed. Two of them are the same state where they agree in all that a plan reads, in the outcomes and
@@ -24,8 +23,8 @@ pub(crate) struct Version(pub(crate) Book);
 
 impl Hash for Version {
     fn hash<H: Hasher>(&self, to: &mut H) {
-        let Book { partitions, keys_dropped, keys, leases, controls, funding, daily, pending, commands, .. } = &self.0;
-        (partitions, keys_dropped, keys, leases).hash(to);
+        let Book { partitions, state, keys, leases, controls, funding, daily, pending, commands, .. } = &self.0;
+        (partitions, state, keys, leases).hash(to);
         (controls, funding, daily, pending, commands).hash(to);
         self.0.outcomes.iter().filter(|(_, outcome)| **outcome != Outcome::Billed).for_each(|row| row.hash(to));
         let posted = self
@@ -36,21 +35,6 @@ impl Hash for Version {
         let claims: u64 = self.0.batches.iter().map(|batch| batch.claims).sum();
         (posted, claims).hash(to);
     }
-}
-
-/// How far the log must be applied again after a failover.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Recovery {
-    pub(crate) admin: u64,
-    pub(crate) events: [u64; 2],
-}
-
-/// What may be done while the log is applied again.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Stage {
-    Commands,
-    Events,
-    Open,
 }
 
 /// Which limit of which control: the offset of the command that set it.
@@ -64,7 +48,6 @@ pub(crate) struct Database {
     /// How many of them are kept.
     pub(crate) replica_lag: usize,
     pub(crate) promoted: bool,
-    pub(crate) recovery: Option<Recovery>,
     /// The ceilings that limits had when they were first applied.
     pub(crate) first: Printed<Ceilings>,
     pub(crate) breach: Option<Breach>,
@@ -74,7 +57,7 @@ impl Database {
     pub(crate) fn new(book: Book, replica_lag: usize, breach: Option<Breach>) -> Self {
         let now = Printed::new(Version(book));
         let first = Printed::new(Ceilings::new());
-        Self { now, before: Vec::new(), replica_lag, promoted: false, recovery: None, first, breach }
+        Self { now, before: Vec::new(), replica_lag, promoted: false, first, breach }
     }
 
     pub(crate) fn book(&self) -> &Book {
@@ -138,25 +121,24 @@ impl Database {
         self.now = Printed::new(Version(book));
     }
 
-    /// A replica without the last `lost` transactions takes over; what the log has until now is to be applied again.
-    pub(crate) fn fail_over(&mut self, lost: usize, recovery: Recovery) -> bool {
+    /// A replica without the last `lost` transactions takes over, on a timeline of its own.
+    pub(crate) fn fail_over(&mut self, lost: usize) -> bool {
         let Some(at) = self.before.len().checked_sub(lost) else { return false };
-        let Some(replica) = self.before.get(at).cloned() else { return false };
-        (self.now, self.before, self.promoted, self.recovery) = (replica, Vec::new(), true, Some(recovery));
+        let Some(replica) = self.before.get(at) else { return false };
+        let mut book = replica.0.clone();
+        book.state.runs.number += 1;
+        (self.now, self.before, self.promoted) = (Printed::new(Version(book)), Vec::new(), true);
         true
     }
 
-    fn position(&self, partition: u16) -> u64 {
-        self.book().partitions.get(&partition).map_or(0, |row| row.next)
+    pub(crate) fn waits_for_promotion(&self) -> bool {
+        let state = self.book().state;
+        state.runs != state.promoted
     }
 
-    pub(crate) fn stage(&self) -> Stage {
-        match self.recovery {
-            None => Stage::Open,
-            Some(to) if self.position(ADMIN) < to.admin => Stage::Commands,
-            Some(to) if (0..).zip(to.events).any(|(partition, end)| self.position(partition) < end) => Stage::Events,
-            Some(_) => Stage::Open,
-        }
+    /// How the ledger itself says that it stands.
+    pub(crate) fn waits(&self) -> Result<Option<CatchUp>, Refused> {
+        execute(&mut self.book().clone(), &Stand).map(|standing| standing.waits).map_err(refused)
     }
 
     /// After one command: the ceilings of the controls that it limited, where it was not applied before.

@@ -31,6 +31,8 @@ impl Line {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Log {
     pub(crate) events: [Vec<Line>; 2],
+    /// When each begins: nothing is appended with a time before. None: there is no such partition yet.
+    pub(crate) begins: [Option<Timestamp>; 2],
     /// No writer will append to it any more.
     pub(crate) sealed: [bool; 2],
     pub(crate) admin: Vec<CommandEntry>,
@@ -53,6 +55,19 @@ pub(crate) struct Read {
 }
 
 impl Log {
+    pub(crate) fn is_there(&self, partition: u16) -> bool {
+        self.begins.get(usize::from(partition)).is_some_and(Option::is_some)
+    }
+
+    /// At that time by its writer's clock, or later.
+    pub(crate) fn append(&mut self, partition: u16, at: Timestamp, token: Option<TokenId>) {
+        let nth = usize::from(partition);
+        let begins = self.begins.get(nth).copied().flatten().unwrap_or(at);
+        let at = at.max(begins);
+        let line = token.map_or(Line::Heartbeat(at), |token| Line::Event(at, token));
+        self.events.get_mut(nth).map(|lines| lines.push(line)).unwrap_or_default();
+    }
+
     pub(crate) fn end(&self, partition: u16) -> u64 {
         self.events.get(usize::from(partition)).map_or(0, |lines| offset(lines.len()))
     }

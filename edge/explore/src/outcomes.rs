@@ -83,8 +83,8 @@ fn one_outcome(facts: &[Fact<'_>]) -> Result<(), Violation> {
 }
 
 fn expired_past_life(world: &World, facts: &[Fact<'_>]) -> Result<(), Violation> {
-    // A partition that is opened late may be behind the clocks by which keys were dropped.
-    let behind = |fact: &Fact<'_>| world.bounds.opens && fact.position.partition == 1;
+    // What it dates before that, keys may have been dropped for.
+    let behind = |fact: &Fact<'_>| world.bounds.behind && fact.position.partition == 1;
     for fact in facts.iter().filter(|fact| fact.outcome == Outcome::Expired && !behind(fact)) {
         let life = fact.claim.token_expires.min(key_day_end(key_day(fact.claim.id.decision)) + TERMS.key_life);
         if fact.appended <= life {

@@ -5,12 +5,13 @@ use litfass_ledger::{CommandOutcome, Outcome};
 use litfass_types::Timestamp;
 
 use crate::bounds::{START, TERMS, TOKEN_TTL};
-use crate::check::Violation;
+use crate::check::{PLAN, Violation};
 use crate::fingerprint::{Print, Prints, print};
 use crate::log::Read;
 use crate::setup::lease_life;
 use crate::world::World;
 
+const COMPLETE: &str = "after a failover the log completes the ledger";
 const CLOSED: &str = "every lease ends closed, and no budget stays leased";
 const ENDED: &str = "what waits ends at token life";
 /// Keys are dropped by the day; no clock of a world is further ahead of another.
@@ -46,6 +47,15 @@ impl World {
     }
 
     fn read_to_the_end(&mut self) -> Result<(), Vec<Violation>> {
+        if self.database.waits_for_promotion() && self.promote().map_err(one)? {
+            self.check()?;
+        }
+        self.read_commands_and_events()?;
+        let waits = self.database.waits().map_err(|refused| one(Violation::new(PLAN, refused.to_string())))?;
+        waits.map_or(Ok(()), |waits| Err(one(Violation::new(COMPLETE, format!("it waits for {}", waits.name())))))
+    }
+
+    fn read_commands_and_events(&mut self) -> Result<(), Vec<Violation>> {
         while self.apply(false).map_err(one)? {
             self.check()?;
         }

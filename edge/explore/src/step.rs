@@ -1,15 +1,15 @@
 //! From one state to the next by one act: which acts are steps, and what the shipped transitions make of them.
 
 use litfass_ledger::{
-    Apply, Bill, GiveBack, Grant, GrantRequest, Membership, Monotonic, Operation, PartitionKind, Refused, Return,
+    Apply, Bill, GiveBack, Grant, GrantRequest, Membership, Monotonic, Operation, PartitionKind, Promote, Refused,
+    Return, Target,
 };
 use litfass_types::{LeaseId, Probability, Timestamp};
 
 use crate::act::Act;
-use crate::bounds::TERMS;
+use crate::bounds::{START, TERMS};
 use crate::breach::Breach;
 use crate::check::{AGAIN, PLAN, Violation};
-use crate::database::{Recovery, Stage};
 use crate::log::{ADMIN, Line, Read, TokenId, offset};
 use crate::outcomes;
 use crate::setup;
@@ -54,6 +54,7 @@ impl World {
             Act::Seal => self.seal(),
             Act::Open => self.open(),
             Act::FailOver { lost } => Ok(self.fail_over(lost)),
+            Act::Promote => self.promote(),
         }
     }
 
@@ -72,14 +73,14 @@ impl World {
     pub(crate) fn beat(&mut self, clock: impl Fn(&Self, u16) -> Timestamp) {
         for partition in 0..2 {
             if self.is_open(partition) {
-                let line = Line::Heartbeat(clock(self, partition));
-                self.append(partition, line);
+                let at = clock(self, partition);
+                self.append(partition, at, None);
             }
         }
     }
 
-    fn append(&mut self, partition: u16, line: Line) {
-        self.log.edit(|log| log.events[usize::from(partition)].push(line));
+    fn append(&mut self, partition: u16, at: Timestamp, token: Option<TokenId>) {
+        self.log.edit(|log| log.append(partition, at, token));
     }
 
     fn of<R>(&mut self, holder: usize, does: impl FnOnce(&mut Holder) -> R) -> Option<R> {
@@ -115,12 +116,9 @@ impl World {
     }
 
     fn grant(&mut self, holder: usize) -> Done {
-        if !self.may(Stage::Open, Breach::GrantsFirst) {
-            return Ok(false);
-        }
         let Some(requests) = self.holders.get(holder).map(|of| of.asked.clone()) else { return Ok(false) };
         let operation = Grant { requests: &requests, now: self.database_clock(), terms: &TERMS };
-        let (answers, _) = self.database.run(&operation).map_err(no_plan)?;
+        let Some((answers, _)) = self.run(&operation)? else { return Ok(false) };
         let (again, changed) = self.database.clone().run(&operation).map_err(no_plan)?;
         if changed || again != answers {
             return Err(Violation::new(AGAIN, format!("{requests:?} were granted twice")));
@@ -172,8 +170,7 @@ impl World {
         if copy && self.tally.copies >= self.bounds.copies {
             return false;
         }
-        let line = Line::Event(self.partition_clock(partition), token);
-        self.append(partition, line);
+        self.append(partition, self.partition_clock(partition), Some(token));
         self.tally.entries += 1;
         self.tally.copies += usize::from(copy);
         true
@@ -189,14 +186,13 @@ impl World {
     }
 
     fn take_back(&mut self, holder: usize) -> Done {
-        if !self.may(Stage::Events, Breach::EventsFirst) {
-            return Ok(false);
-        }
         let taken = |of: &mut Holder| std::mem::take(&mut of.returned);
         let returns: Vec<Return> = self.of(holder, taken).unwrap_or_default();
-        self.run(&GiveBack { returns: &returns })?;
-        let (_, changed) = self.database.clone().run(&GiveBack { returns: &returns }).map_err(no_plan)?;
-        if changed {
+        let operation = GiveBack { returns: &returns };
+        if self.run(&operation)?.is_none() {
+            return Ok(false);
+        }
+        if self.changes_again(&operation)? {
             return Err(Violation::new(AGAIN, format!("{returns:?} were given back twice")));
         }
         Ok(!returns.is_empty())
@@ -224,14 +220,19 @@ impl World {
         true
     }
 
-    /// One transaction that every state of the protocol has a plan for.
-    fn run<O: Operation>(&mut self, operation: &O) -> Result<(O::Receipt, bool), Violation> {
-        self.database.run(operation).map_err(no_plan)
+    /// One transaction that every state of the protocol has a plan for; nothing where the ledger has to be completed first.
+    fn run<O: Operation>(&mut self, operation: &O) -> Result<Option<(O::Receipt, bool)>, Violation> {
+        match self.database.run(operation) {
+            Ok(done) => Ok(Some(done)),
+            Err(Refused::CatchingUp(_)) => Ok(None),
+            Err(refused) => Err(no_plan(refused)),
+        }
     }
 
-    /// Whether the log was applied again far enough for that, or the world breaks that very rule.
-    fn may(&self, needs: Stage, breach: Breach) -> bool {
-        self.database.stage() >= needs || self.breach == Some(breach)
+    /// Whether the same once more would have an effect.
+    fn changes_again<O: Operation>(&self, operation: &O) -> Result<bool, Violation> {
+        let (_, changed) = self.database.clone().run(operation).map_err(no_plan)?;
+        Ok(changed)
     }
 
     pub(crate) fn apply(&mut self, all: bool) -> Done {
@@ -242,34 +243,31 @@ impl World {
         }
         let log = self.log.clone();
         let Some(commands) = log.commands(from, next) else { return Ok(false) };
-        self.run(&Apply { commands: &commands })?;
+        if self.run(&Apply { commands: &commands })?.is_none() {
+            return Ok(false);
+        }
         (from..next).for_each(|offset| self.database.note_ceilings(offset));
         Ok(true)
     }
 
     fn bill(&mut self, partition: u16, all: bool) -> Done {
-        if !self.may(Stage::Events, Breach::EventsFirst) {
-            return Ok(false);
-        }
         let Some(unread) = self.unread(partition) else { return Ok(false) };
         let read = if all { unread } else { Read { next: unread.from + 1, ..unread } };
         if all && unread.from + 1 == unread.next {
             return Ok(false);
         }
-        self.bill_now(&[read]).map(|()| true)
+        self.bill_now(&[read])
     }
 
     fn bill_both(&mut self) -> Done {
-        if !self.may(Stage::Events, Breach::EventsFirst) {
-            return Ok(false);
-        }
         let (Some(first), Some(second)) = (self.unread(0), self.unread(1)) else { return Ok(false) };
-        self.bill_now(&[first, second]).map(|()| true)
+        self.bill_now(&[first, second])
     }
 
-    pub(crate) fn bill_now(&mut self, reads: &[Read]) -> Result<(), Violation> {
+    pub(crate) fn bill_now(&mut self, reads: &[Read]) -> Done {
         match self.try_bill(reads) {
-            Ok(found) => found,
+            Ok(found) => found.map(|()| true),
+            Err(Refused::CatchingUp(_)) => Ok(false),
             Err(refused) => Err(no_plan(refused)),
         }
     }
@@ -294,20 +292,20 @@ impl World {
         let Some(read) = self.late.take() else { return Ok(false) };
         match self.try_bill(&[read]) {
             Ok(found) => found.map(|()| true),
-            Err(Refused::Position { .. }) => Ok(true),
+            Err(Refused::Position { .. } | Refused::CatchingUp(_)) => Ok(true),
             Err(refused) => Err(no_plan(refused)),
         }
     }
 
     pub(crate) fn sweep(&mut self) -> Done {
-        if !self.may(Stage::Events, Breach::EventsFirst) {
-            return Ok(false);
-        }
         if self.breach == Some(Breach::CloseByClock) {
             self.database.pretend_read(self.database_clock());
         }
-        let (_, changed) = self.database.sweep().map_err(no_plan)?;
-        Ok(changed)
+        match self.database.sweep() {
+            Ok((_, changed)) => Ok(changed),
+            Err(Refused::CatchingUp(_)) => Ok(false),
+            Err(refused) => Err(no_plan(refused)),
+        }
     }
 
     fn seal(&mut self) -> Done {
@@ -316,7 +314,7 @@ impl World {
         }
         self.log.edit(|log| log.sealed[1] = true);
         let seal = [Membership::Seal { partition: 1, end: self.log.end(1) }];
-        self.run(&seal.as_slice()).map(|_| true)
+        self.run(&seal.as_slice()).map(|done| done.is_some())
     }
 
     fn open(&mut self) -> Done {
@@ -324,14 +322,35 @@ impl World {
             return Ok(false);
         }
         let open = [Membership::Open { partition: 1, kind: PartitionKind::Events }];
-        self.run(&open.as_slice()).map(|_| true)
+        let opened = self.run(&open.as_slice())?.is_some();
+        // Nothing is appended before what the ledger has consumed already, unless the log cannot promise that.
+        let consumed = self.database.book().partitions.values().filter_map(|row| row.appended).max();
+        let by_clock = self.bounds.behind || self.breach == Some(Breach::BeginByClock);
+        let begins = if by_clock { Timestamp(0) } else { consumed.unwrap_or(START) };
+        self.log.edit(|log| log.begins[1] = Some(begins));
+        Ok(opened)
     }
 
     fn fail_over(&mut self, lost: usize) -> bool {
-        let recovery = Recovery { admin: offset(self.log.admin.len()), events: [self.log.end(0), self.log.end(1)] };
-        // A reader continues from what the promoted database has.
-        self.late = None;
-        self.database.fail_over(lost, recovery)
+        // What another reader has read it may commit now as before.
+        self.database.fail_over(lost)
+    }
+
+    /// What was appended until now is applied again first; once more changes nothing, and what is named for the timeline before
+    /// is refused.
+    pub(crate) fn promote(&mut self) -> Done {
+        let timeline = self.database.book().state.runs;
+        let target = |(partition, kind, next)| Target { partition, kind, next };
+        let opened = (0..2).filter(|partition| self.log.is_there(*partition));
+        let events = opened.map(|partition| (partition, PartitionKind::Events, self.log.end(partition)));
+        let admin = (ADMIN, PartitionKind::Admin, offset(self.log.admin.len()));
+        let targets: Vec<Target> = events.chain([admin]).map(target).collect();
+        let promote = Promote { timeline, targets: &targets };
+        let Some((_, changed)) = self.run(&promote)? else { return Ok(false) };
+        if self.changes_again(&promote)? {
+            return Err(Violation::new(AGAIN, "the ledger was promoted twice"));
+        }
+        Ok(changed)
     }
 }
 

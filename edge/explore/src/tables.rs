@@ -14,6 +14,8 @@ const CPC: Item = Item { per: Unit::Click, bid: 2, price: 2, limit: None };
 
 /// Leases are over at 12 and closed by a heartbeat at 31.
 const LEASE: &[(i64, bool)] = &[(0, false), (12, false), (31, true)];
+/// When leases are over, holds are too.
+const LATE: &[(i64, bool)] = &[(0, false), (31, true)];
 /// Holds made at the start are over at 22; the lease is not.
 const HOLD: &[(i64, bool)] = &[(0, false), (22, false), (31, true)];
 /// Within one day: what is leased at 6 is over at 28, where a hold would outlive the lease, which ends at 36.
@@ -46,6 +48,7 @@ const SHARED: Bounds = Bounds {
     together: false,
     seals: false,
     opens: false,
+    behind: false,
     skew: NO_SKEW,
 };
 
@@ -114,6 +117,7 @@ const CRASH: Bounds = Bounds {
 const FAILOVER: Bounds = Bounds {
     name: "failover",
     shows: "a failover loses up to three transactions, a limit among them",
+    items: [WIDE, CPC],
     holders: 1,
     asks: 1,
     slots: 2,
@@ -122,6 +126,27 @@ const FAILOVER: Bounds = Bounds {
     wishes: &[Wish::Campaign(Some(0))],
     lost: 3,
     ..SHARED
+};
+
+const AGAIN: Bounds = Bounds {
+    name: "again",
+    shows: "a failover loses two limits, while a click waits that cost more than was held for it",
+    items: [CPC, CPM],
+    slots: 1,
+    entries: 1,
+    campaign: Some(2),
+    wishes: &[Wish::Campaign(Some(2)), Wish::Campaign(Some(0))],
+    lost: 2,
+    ..FAILOVER
+};
+
+const FUNDS: Bounds = Bounds {
+    name: "funds",
+    shows: "a failover loses a deposit and what was taken from an account",
+    campaign: None,
+    available: 2,
+    wishes: &[Wish::Adjust(-2), Wish::Deposit(1)],
+    ..FAILOVER
 };
 
 const SEAL: Bounds = Bounds {
@@ -142,9 +167,21 @@ const OPEN: Bounds = Bounds {
     shows: "a partition is opened late, its clock thirty seconds behind",
     seals: false,
     opens: true,
-    items: [CPC, CPM],
+    asks: 2,
+    available: 2,
+    items: [CPM, CPC],
     skew: Skew { partitions: [0, -30], ..NO_SKEW },
     ..SEAL
+};
+
+const BEHIND: Bounds = Bounds {
+    name: "behind",
+    shows: "the same in a log that dates entries by that clock alone; clicks and copies",
+    behind: true,
+    asks: 1,
+    available: 3,
+    items: [CPC, CPM],
+    ..OPEN
 };
 
 const SKEWED: Bounds = Bounds {
@@ -158,7 +195,7 @@ const SKEWED: Bounds = Bounds {
 };
 
 /// Seconds each.
-pub static SMALL: [Bounds; 10] = [
+pub static SMALL: [Bounds; 13] = [
     SHARED,
     Bounds { instants: &[(0, false), (66, true)], copies: 1, ..COPIES },
     Bounds { slots: 1, entries: 1, wishes: &[Wish::Campaign(Some(1))], ..LIMITS },
@@ -166,21 +203,27 @@ pub static SMALL: [Bounds; 10] = [
     Bounds { slots: 2, entries: 2, copies: 0, ..CLICKS },
     Bounds { asks: 1, ..CRASH },
     Bounds { slots: 1, entries: 1, ..FAILOVER },
+    Bounds { instants: LATE, ..AGAIN },
+    Bounds { instants: LATE, slots: 1, entries: 1, ..FUNDS },
     Bounds { entries: 2, ..SEAL },
-    OPEN,
+    Bounds { entries: 2, ..OPEN },
+    BEHIND,
     Bounds { instants: &[(0, false), (31, true)], ..SKEWED },
 ];
 
 /// Minutes each.
-pub static LARGE: [Bounds; 10] = [
+pub static LARGE: [Bounds; 13] = [
     Bounds { name: "shared+", slots: 4, entries: 4, ..SHARED },
     Bounds { name: "copies+", ..COPIES },
     Bounds { name: "limits+", ..LIMITS },
     Bounds { name: "money+", ..MONEY },
     Bounds { name: "clicks+", ..CLICKS },
     Bounds { name: "crash+", holders: 2, ..CRASH },
-    Bounds { name: "failover+", ..FAILOVER },
+    Bounds { name: "failover+", late_commits: 1, ..FAILOVER },
+    Bounds { name: "again+", asks: 2, lost: 3, ..AGAIN },
+    Bounds { name: "funds+", ..FUNDS },
     Bounds { name: "seal+", ..SEAL },
     Bounds { name: "open+", entries: 4, copies: 2, ..OPEN },
+    Bounds { name: "behind+", entries: 4, copies: 2, ..BEHIND },
     Bounds { name: "skew+", ..SKEWED },
 ];

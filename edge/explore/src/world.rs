@@ -134,8 +134,8 @@ impl World {
 
 impl Hash for World {
     fn hash<H: Hasher>(&self, to: &mut H) {
-        let Database { now, before, promoted, recovery, first, .. } = &self.database;
-        (now.print(), promoted, recovery, self.instant, self.late, self.tally).hash(to);
+        let Database { now, before, promoted, first, .. } = &self.database;
+        (now.print(), promoted, self.instant, self.late, self.tally).hash(to);
         before.iter().for_each(|version| version.print().hash(to));
         if self.bounds.fails_over() {
             first.print().hash(to);
@@ -148,7 +148,8 @@ impl Hash for World {
 fn first_log(bounds: &Bounds) -> Log {
     let second = if bounds.opens { Vec::new() } else { vec![Line::Heartbeat(START)] };
     let first = vec![Line::Event(START, setup::PAST)];
-    Log { events: [first, second], sealed: [false; 2], admin: setup::commands(bounds) }
+    let begins = [Some(START), (!bounds.opens).then_some(START)];
+    Log { events: [first, second], begins, sealed: [false; 2], admin: setup::commands(bounds) }
 }
 
 fn first_book(bounds: &Bounds, log: &Log, tokens: &Tokens) -> Result<Book, Refused> {

@@ -12,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use litfass_store::backup::copy_database;
+use litfass_store::ledger::SqliteLedger;
 use litfass_store::log::{committed_ends, copy_log};
 use litfass_store::storage::{Disk, write_atomic};
 use litfass_types::Timestamp;
@@ -102,6 +103,9 @@ pub fn restore(from: &Path, to: &Path) -> Result<Manifest> {
     for file in &manifest.files {
         restore_file(file, from, to).with_context(|| from.join(&file.path).display().to_string())?;
     }
+    // The log may go on behind what the copied ledger knows: commands first, then events, then leases.
+    SqliteLedger::begin_timeline(&to.join(DATABASE))?;
+    sync(&to.join(DATABASE))?;
     fs::remove_file(to.join(RESTORING))?;
     sync(to)?;
     Ok(manifest)

@@ -13,7 +13,7 @@ use litfass_catalog::Catalog;
 use litfass_decide::{DecisionRecord, Rules};
 use litfass_events::{PartitionKey, Token};
 use litfass_features::FeatureSet;
-use litfass_ledger::{HolderId, Terms};
+use litfass_ledger::{HolderId, Membership, PartitionKind, Terms};
 use litfass_retrieval::SourceLimits;
 use litfass_store::audit::AuditLog;
 use litfass_store::catalog::{CatalogStore, Follower};
@@ -57,6 +57,7 @@ use crate::workers::catalog::CatalogWorker;
 use crate::workers::leases::LeaseWorker;
 use crate::workers::pacing::{PacingBoard, PacingWorker};
 use crate::workers::profile::ProfileWorker;
+use crate::workers::promotion::{Completion, PromotionWorker};
 use crate::workers::retention::RetentionWorker;
 use crate::workers::signals::SignalsWorker;
 use crate::workers::{self, Urgency, Workers};
@@ -121,6 +122,7 @@ struct Stores {
     ledger: Arc<dyn Ledger>,
     terms: Terms,
     metrics: Arc<Metrics>,
+    completion: Arc<Completion>,
 }
 
 /// Commands that were in the log are in the ledger, and the catalog's limits are commands.
@@ -203,6 +205,8 @@ impl Running {
         if let Some(mut admin) = money.admin {
             workers.spawn("admin", Urgency::Prompt, move || admin.step())?;
         }
+        let promotion = stores.promotion_worker();
+        workers.spawn("promotion", Urgency::Prompt, move || promotion.step())?;
         workers.spawn("leases", Urgency::Prompt, move || lease_worker.step())?;
         workers.spawn("profile", Urgency::Background, move || profile.step())?;
         workers.spawn("keys", Urgency::Prompt, move || workers::keys::step(&keys))?;
@@ -236,8 +240,25 @@ impl Stores {
         let log = event_log::open(config, &data, &clock)?;
         let vault = Arc::new(Vault::open(config, &data)?);
         let ledger = vault.ledger(terms, &clock)?;
-        let metrics = Arc::default();
-        Ok(Self { log, vault, ledger, data, clock, secrets, terms, metrics })
+        let (metrics, completion) = (Arc::default(), Arc::default());
+        let stores = Self { log, vault, ledger, data, clock, secrets, terms, metrics, completion };
+        stores.join(&config.server.name)?;
+        Ok(stores)
+    }
+
+    /// The ledger knows the partitions of this process before anything is appended to them, and nothing is appended before what
+    /// it has consumed of the others: an event within its hold would come to a lease that was closed.
+    fn join(&self, writer: &str) -> Result<()> {
+        let own = (0..EVENT_PARTITIONS).filter_map(|k| self.log.log.partition(writer, PartitionKey(k.into())));
+        let kind = PartitionKind::Events;
+        let open: Vec<Membership> = own.map(|partition| Membership::Open { partition, kind }).collect();
+        self.ledger.partitions(&open)?;
+        let consumed = self.vault.reader()?.positions()?;
+        let latest = consumed.iter().filter_map(|(_, row)| row.appended).max();
+        if let (Some(log), Some(latest)) = (&self.log.segments, latest) {
+            log.begin_at(latest);
+        }
+        Ok(())
     }
 }
 
@@ -245,10 +266,20 @@ impl Stores {
     fn log(&self) -> Arc<dyn EventLog> {
         Arc::clone(&self.log.log)
     }
+
+    fn promotion_worker(&self) -> PromotionWorker {
+        PromotionWorker {
+            log: self.log(),
+            ledger: Arc::<dyn Ledger>::clone(&self.ledger),
+            metrics: Arc::clone(&self.metrics),
+            completion: Arc::clone(&self.completion),
+        }
+    }
 }
 
 impl Money {
     fn catch_up(stores: &Stores, config: &Config) -> Result<Self> {
+        stores.promotion_worker().step().with_context(|| stores.vault.to_string())?;
         let mut admin = admin_worker(stores)?;
         let place = stores.vault.place();
         let named = || place.to_string();
@@ -395,6 +426,7 @@ fn readiness(config: &Config, stores: &Stores, folds: Arc<Progress>) -> Result<R
         ledger: stores.vault.reader()?,
         folds,
         pulse: Arc::default(),
+        completion: Arc::clone(&stores.completion),
         metrics: Arc::clone(&stores.metrics),
         data_dir: stores.data.path().to_owned(),
         disk_free_min: config.server.disk_free_min,

@@ -13,6 +13,7 @@ use litfass_store::log::LogHealth;
 
 use crate::metrics::Metrics;
 use crate::metrics::label::{Check, Label};
+use crate::workers::promotion::Completion;
 use crate::workers::pulse::Pulse;
 
 /// What is looked at.
@@ -22,6 +23,7 @@ pub struct Readiness {
     pub ledger: Arc<dyn LedgerReader>,
     pub folds: Arc<Progress>,
     pub pulse: Arc<Pulse>,
+    pub completion: Arc<Completion>,
     pub metrics: Arc<Metrics>,
     pub data_dir: PathBuf,
     /// Bytes.

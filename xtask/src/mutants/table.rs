@@ -33,7 +33,7 @@ const REFUSAL: Change = Change {
     new: "if amount.is_zero() && self.control(id)?.available() < amount {",
 };
 
-pub(super) const MUTANTS: [Mutant; 18] = [
+pub(super) const MUTANTS: [Mutant; 21] = [
     Mutant {
         name: "refusal dropped",
         rule: Rule::Ledger(&[REFUSAL]),
@@ -97,10 +97,10 @@ pub(super) const MUTANTS: [Mutant; 18] = [
         name: "a dropped day's key table made again",
         rule: Rule::Ledger(&[Change {
             file: "core/ledger/src/gather.rs",
-            old: "rows.keys_dropped = source.keys_dropped(keys)?;",
-            new: "rows.keys_dropped = source.keys_dropped(keys)?.filter(|_| false);",
+            old: "rows.keys_dropped = rows.state.keys_dropped;",
+            new: "rows.keys_dropped = rows.state.keys_dropped.filter(|_| false);",
         }]),
-        worlds: &["open"],
+        worlds: &["behind"],
         invariant: ONE_OUTCOME,
     },
     Mutant {
@@ -125,15 +125,49 @@ pub(super) const MUTANTS: [Mutant; 18] = [
     },
     Mutant {
         name: "grants before the admin partition",
-        rule: Rule::World("grants-first"),
+        rule: Rule::Ledger(&[Change {
+            file: "core/ledger/src/grant.rs",
+            old: "rows.passed(CatchUp::Events)?;",
+            new: "rows.passed(CatchUp::Promotion)?;",
+        }]),
         worlds: &["failover"],
         invariant: FIRST_CEILING,
     },
     Mutant {
         name: "events before the admin partition",
-        rule: Rule::World("events-first"),
+        rule: Rule::Ledger(&[Change {
+            file: "core/ledger/src/bill.rs",
+            old: "rows.passed(CatchUp::Commands)?;",
+            new: "rows.passed(CatchUp::Promotion)?;",
+        }]),
         worlds: &["failover"],
         invariant: FIRST_CEILING,
+    },
+    Mutant {
+        name: "a promotion leaves leases open",
+        rule: Rule::Ledger(&[Change {
+            file: "core/ledger/src/timeline.rs",
+            old: "closed.iter().try_for_each(",
+            new: "closed.iter().take(0).try_for_each(",
+        }]),
+        worlds: &["failover"],
+        invariant: FIRST_CEILING,
+    },
+    Mutant {
+        name: "what waits is paid while commands are applied again",
+        rule: Rule::Ledger(&[Change {
+            file: "core/ledger/src/apply.rs",
+            old: "if outcome == CommandOutcome::Applied && time == Time::First {",
+            new: "if outcome == CommandOutcome::Applied {",
+        }]),
+        worlds: &["again"],
+        invariant: FIRST_CEILING,
+    },
+    Mutant {
+        name: "a new partition begins by its own clock",
+        rule: Rule::World("begin-by-clock"),
+        worlds: &["open"],
+        invariant: AT_ONCE,
     },
     Mutant {
         name: "close without reading the log",
@@ -174,9 +208,9 @@ pub(super) const MUTANTS: [Mutant; 18] = [
     Mutant {
         name: "a close keeps what is left leased",
         rule: Rule::Ledger(&[Change {
-            file: "core/ledger/src/sweep.rs",
-            old: "let (chain, rest) = (lease.chain, lease.close()?);\n            rows.release(chain, rest)?;",
-            new: "lease.close()?;",
+            file: "core/ledger/src/moves.rs",
+            old: "let (chain, rest) = (lease.chain, lease.close()?);\n        self.release(chain, rest)",
+            new: "lease.close()?;\n        Ok(())",
         }]),
         worlds: &["shared"],
         invariant: "Σ open leases = leased",

@@ -3,6 +3,7 @@
 
 mod desk;
 mod driven;
+mod failover;
 mod holds;
 mod honest;
 mod ids;

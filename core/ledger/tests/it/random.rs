@@ -100,7 +100,7 @@ fn random_worlds_come_to_every_end() {
         for record in ledger.book.commands.values() {
             *ends.entry(format!("command {:?}", record.outcome)).or_default() += 1;
         }
-        let dropped = ledger.book.keys_dropped.is_some();
+        let dropped = ledger.book.state.keys_dropped.is_some();
         *ends.entry(format!("keys dropped {dropped}")).or_default() += 1;
     }
     let expected = [

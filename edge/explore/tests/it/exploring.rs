@@ -60,8 +60,23 @@ fn a_sealed_partition_leaves_the_watermark_once_it_was_read() {
 }
 
 #[test]
-fn a_partition_opened_late_bills_nothing_whose_keys_are_gone() {
+fn limits_set_before_a_failover_find_no_more_spent_than_they_did() {
+    holds("again");
+}
+
+#[test]
+fn funds_that_moved_before_a_failover_move_again() {
+    holds("funds");
+}
+
+#[test]
+fn a_partition_opened_late_begins_where_the_others_are() {
     holds("open");
+}
+
+#[test]
+fn a_partition_opened_with_its_clock_behind_bills_nothing_whose_keys_are_gone() {
+    holds("behind");
 }
 
 #[test]

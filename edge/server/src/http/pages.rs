@@ -111,7 +111,9 @@ pub(super) async fn ready(State(node): State<Arc<Node>>) -> Result<Json<Value>, 
     let asked = tokio::time::timeout(READY_WAIT, blocking(move || Ok(looked.readiness.failing()))).await;
     let failing = asked.map_err(|_| not_ready("the checks take too long"))??;
     if failing.is_empty() {
-        return Ok(Json(json!({ "status": "ready" })));
+        // Events are taken and requests answered, from the budget that is leased again in a moment.
+        let status = node.readiness.completion.waits().map_or("ready", |_| "catching up");
+        return Ok(Json(json!({ "status": status })));
     }
     let names: Vec<_> = failing.iter().map(|check| check.value()).collect();
     Err(not_ready(&names.join(", ")))

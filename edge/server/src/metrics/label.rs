@@ -1,5 +1,6 @@
 //! Closed label sets: a metric can only be counted under values that are written here or in the vocabulary crate.
 
+use litfass_ledger::CatchUp;
 use litfass_types::{Fate, Ineligible, Port, Traffic};
 
 /// One label with all values it can have.
@@ -104,6 +105,14 @@ impl StatusClass {
 
 impl Label for Port {
     const NAME: &'static str = "port";
+    const ALL: &'static [Self] = &Self::ALL;
+    fn value(self) -> &'static str {
+        self.name()
+    }
+}
+
+impl Label for CatchUp {
+    const NAME: &'static str = "waits_for";
     const ALL: &'static [Self] = &Self::ALL;
     fn value(self) -> &'static str {
         self.name()

@@ -8,6 +8,7 @@ pub mod label;
 
 use std::fmt::Write;
 
+use litfass_ledger::CatchUp;
 use litfass_types::{Fate, Ineligible, Port, Traffic};
 
 use instrument::{Amounts, Counters, Gauges, Instrument, Latencies};
@@ -83,6 +84,8 @@ metrics! {
     billing: Counters<BillingOutcome>, "litfass_billing_outcomes_total", "events", "Billable events by their outcome in the ledger";
     billed: Amounts<()>, "litfass_billed_units_total", "currency units", "Billed, in the settlement currency: a thousand times its share of the rendered impressions is the eCPM of what is billed";
     unbilled: Amounts<()>, "litfass_delivered_unbilled_units_total", "currency units", "Delivered but never billed, for want of budget";
+    catching_up: Gauges<CatchUp>, "litfass_ledger_catching_up", "0 or 1",
+        "1 while the ledger, after a failover of its database, is completed from the log and waits for this: nobody leases budget meanwhile";
     rendered: Counters<()>, "litfass_rendered_impressions_total", "impressions", "First impressions that people's devices reported";
     predicted_clicks: Amounts<()>, "litfass_predicted_clicks_total", "clicks", "Sum of pCTR over rendered impressions: as a share of them, the predicted CTR";
     observed_clicks: Counters<()>, "litfass_observed_clicks_total", "clicks", "People's first clicks on what they were shown: as a share of the rendered impressions, the observed CTR";

@@ -12,6 +12,7 @@ pub mod learn;
 pub mod leases;
 pub mod pacing;
 pub mod profile;
+pub mod promotion;
 pub mod pulse;
 pub mod reading;
 pub mod retention;
@@ -22,6 +23,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use litfass_store::ledger::LedgerError;
 use litfass_store::log::EventLog;
 use pulse::{Pulse, State};
 
@@ -96,6 +98,11 @@ pub struct Workers {
 /// How long a worker rests after a dependency failed, before it tries again.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
+/// Whether the ledger only has to be completed from the log first, which is said elsewhere.
+fn is_patient(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<LedgerError>().is_some_and(|error| error.catching_up().is_some())
+}
+
 impl Workers {
     /// Whose state somebody else looks at too.
     #[must_use]
@@ -119,6 +126,7 @@ impl Workers {
             while !stop.is_stopped() {
                 let rest = match step() {
                     Ok(rest) => beat.is(State::Well, rest),
+                    Err(error) if is_patient(&error) => beat.is(State::Well, AFTER_FAILURE),
                     Err(error) => {
                         tracing::error!(worker = name, "{error:#}");
                         beat.is(State::Failing, AFTER_FAILURE)

@@ -1,14 +1,14 @@
 //! The ledger's database: it commits, goes down, and is replaced by a replica that lacks its last commits.
 //!
-//! After a failover it recovers in money.md's order: the admin partition, then the event partitions, both up to an entry
-//! appended after the promotion or their seal; only then it grants again.
+//! What it does after a failover, and in which order, is the ledger's: it refuses the rest.
 
 use litfass_ledger::check::Violation;
-use litfass_ledger::{Book, Failure, Membership, Refused, Swept, Terms, execute, sweep};
+use litfass_ledger::{
+    Book, Failure, Partition, PartitionKind, Refused, Stand, Standing, State, Swept, Terms, execute, sweep,
+};
 use litfass_types::Timestamp;
 
 use super::agenda::Instant;
-use super::network::Call;
 use super::serve::no_plan;
 use super::sql::{Shipped, Sql};
 
@@ -22,7 +22,6 @@ pub(super) struct Database {
     pub(super) commits: u64,
     pub(super) failovers: u32,
     replica: Option<Replica>,
-    recovery: Option<Recovery>,
     /// The shipped SQL, where this world has it.
     sql: Option<Sql>,
 }
@@ -34,34 +33,9 @@ struct Replica {
     fails_at: u64,
 }
 
-/// Entries that have to be consumed before the new primary does everything again.
-#[derive(Debug)]
-struct Recovery {
-    admin: (u16, u64),
-    events: Vec<(u16, u64)>,
-}
-
-/// What a database may do.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Stage {
-    Commands,
-    Events,
-    Everything,
-}
-
 impl Database {
     pub(super) fn new(terms: Terms, ahead: Instant, sql: Option<Sql>) -> Self {
-        Self {
-            book: Book::default(),
-            terms,
-            ahead,
-            down_until: 0,
-            commits: 0,
-            failovers: 0,
-            replica: None,
-            recovery: None,
-            sql,
-        }
+        Self { book: Book::default(), terms, ahead, down_until: 0, commits: 0, failovers: 0, replica: None, sql }
     }
 
     pub(super) fn now(&self, now: Instant) -> Timestamp {
@@ -87,16 +61,18 @@ impl Database {
 
     /// A whole sweep, several transactions.
     pub(super) fn sweep(&mut self, from: usize) -> Result<Result<Swept, Refused>, Violation> {
+        let swept = self.sweep_all();
+        self.sql.as_mut().map_or(Ok(()), |sql| sql.sweep(from, &swept))?;
+        Ok(swept)
+    }
+
+    fn sweep_all(&mut self) -> Result<Swept, Refused> {
         let mut all = Swept { more: true, ..Swept::default() };
         while all.more {
-            match sweep(&mut self.book, &self.terms, all.next) {
-                Ok(share) => all.extend(share),
-                Err(failure) => return Ok(Err(refused(failure))),
-            }
+            all.extend(sweep(&mut self.book, &self.terms, all.next).map_err(refused)?);
             self.commits += 1;
         }
-        self.sql.as_mut().map_or(Ok(()), |sql| sql.sweep(from, &all))?;
-        Ok(Ok(all))
+        Ok(all)
     }
 
     /// Whether the shipped SQL keeps the same.
@@ -137,45 +113,29 @@ impl Database {
         self.replica.is_some()
     }
 
-    /// The replica takes over. `admin` and `events` are the entries appended after that, or the partitions' seals.
-    pub(super) fn promote(
-        &mut self,
-        ahead: Instant,
-        known: &[Membership],
-        admin: (u16, u64),
-        events: Vec<(u16, u64)>,
-    ) -> Result<(), Violation> {
+    /// The replica takes over, on a timeline of its own.
+    pub(super) fn fail_over(&mut self, ahead: Instant) -> Result<(), Violation> {
         let Some(replica) = self.replica.take() else { return Ok(()) };
         self.book = replica.book;
-        self.sql.as_mut().map_or(Ok(()), Sql::promote)?;
+        self.book.state.runs.number += 1;
         (self.ahead, self.failovers) = (ahead, self.failovers + 1);
-        self.recovery = Some(Recovery { admin, events });
-        self.run(0, 0, &known)?.map_err(|refused| no_plan(&refused))
+        self.sql.as_mut().map_or(Ok(()), Sql::fail_over)
     }
 
-    fn stage(&self) -> Stage {
-        let Some(recovery) = &self.recovery else { return Stage::Everything };
-        let passed = |(partition, next): &(u16, u64)| self.next(*partition) >= *next;
-        match (passed(&recovery.admin), recovery.events.iter().all(passed)) {
-            (false, _) => Stage::Commands,
-            (true, false) => Stage::Events,
-            (true, true) => Stage::Everything,
-        }
+    pub(super) fn standing(&mut self) -> Result<Standing, Violation> {
+        execute(&mut self.book, &Stand).map_err(|failure| no_plan(&refused(failure)))
     }
 
     /// Whether every command of before the failover has been applied again.
     pub(super) fn knows_its_limits(&self) -> bool {
-        self.stage() > Stage::Commands
+        let State { runs, promoted, .. } = self.book.state;
+        let again = |row: &Partition| row.kind == PartitionKind::Admin && row.next < row.redo;
+        runs == promoted && !self.book.partitions.values().any(again)
     }
 
-    /// Whether the call is served now; a caller that is not answered asks again.
-    pub(super) fn serves(&self, call: &Call, now: Instant) -> bool {
-        let needs = match call {
-            Call::Apply(_) | Call::Stands => Stage::Commands,
-            Call::Bill(_) | Call::GiveBack(_) | Call::Sweep => Stage::Events,
-            Call::Grant(_) => Stage::Everything,
-        };
-        now >= self.down_until && self.stage() >= needs
+    /// A caller that is not answered asks again.
+    pub(super) const fn is_down(&self, now: Instant) -> bool {
+        now < self.down_until
     }
 }
 

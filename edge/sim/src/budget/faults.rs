@@ -3,8 +3,7 @@
 use litfass_ledger::check::Violation;
 
 use super::agenda::{Due, Instant};
-use super::log::{ADMIN, off};
-use super::network::Call;
+use super::log::off;
 use super::serve::no_plan;
 use super::setting::{DECIDERS, Fault, PROCESSES, span};
 use super::world::World;
@@ -43,7 +42,7 @@ impl World {
 
     /// The writer is fenced, another partition opened, then this one sealed. Not while the database cannot take it.
     fn seal(&mut self, partition: u16) -> Result<(), Violation> {
-        if !self.database.serves(&Call::Stands, self.now) || self.log.partitions[usize::from(partition)].sealed {
+        if self.database.is_down(self.now) || self.log.partitions[usize::from(partition)].sealed {
             return Ok(());
         }
         self.log.partitions[usize::from(partition)].sealed = true;
@@ -57,18 +56,9 @@ impl World {
 
     pub(super) fn fail_over(&mut self) -> Result<(), Violation> {
         let ahead = off(&mut self.clocks, self.setting.skew);
-        let now = self.now;
-        self.log.mark_admin(now);
-        // The next entry of a partition that is not sealed is one appended after the promotion.
-        let events = self.log.partitions.iter().map(|p| (p.number, p.end() + u64::from(!p.sealed))).collect();
-        let open: Vec<u16> = self.log.open_partitions().collect();
-        open.into_iter().for_each(|partition| {
-            self.log.heartbeat(partition, now);
-        });
-        let known = self.known();
         self.seen.failovers += 1;
         self.part_from_readers();
-        self.database.promote(ahead, &known, (ADMIN, self.log.admin_end().0), events)
+        self.database.fail_over(ahead)
     }
 
     /// Limits are lowered meanwhile: the replica will not know of it.

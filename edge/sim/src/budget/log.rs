@@ -121,6 +121,12 @@ impl Log {
         (self.admin_end, self.admin_appended)
     }
 
+    /// The first offset that is not there yet.
+    pub(super) fn end(&self, partition: u16) -> u64 {
+        let events = self.partitions.get(usize::from(partition)).filter(|_| partition != ADMIN);
+        events.map_or(self.admin_end, EventPartition::end)
+    }
+
     /// Where an event of that decision goes: the same partition as long as none is sealed or opened.
     pub(super) fn partition_of(&self, key: u64) -> u16 {
         let open: u64 = self.partitions.iter().filter(|p| !p.sealed).count() as u64;

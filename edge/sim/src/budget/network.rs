@@ -1,6 +1,6 @@
 //! Messages between processes and the database: they may be lost, copied, delayed, and so overtake each other.
 
-use litfass_ledger::{Batch, Commands, GrantAnswer, GrantRequest, Return};
+use litfass_ledger::{Batch, Commands, GrantAnswer, GrantRequest, Return, Standing, Target, Timeline};
 
 use super::agenda::{Agenda, Due, Instant};
 use super::setting::{PROCESSES, Setting, Stream, Weather, draws, span};
@@ -26,13 +26,15 @@ pub(super) enum Call {
     Sweep,
     /// Opens what is not open yet and asks where the ledger stands.
     Stands,
+    /// Says how far the log went when that timeline was seen.
+    Promote(Timeline, Vec<Target>),
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
     Granted(Vec<GrantAnswer>),
-    /// Where each partition goes on.
-    Stands(Vec<(u16, u64)>),
+    /// Where each partition goes on, and what the ledger waits for.
+    Stands(Vec<(u16, u64)>, Standing),
 }
 
 #[derive(Debug)]

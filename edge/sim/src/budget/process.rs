@@ -1,7 +1,9 @@
 //! The processes: three that decide and hold leases, two that read the log and bill. What is here is their memory: a crash
 //! begins it anew.
 
-use litfass_ledger::{Batch, Commands, Consumed, Entry, GrantRequest, HolderId, Holds, Monotonic, Terms};
+use litfass_ledger::{
+    Batch, CatchUp, Commands, Consumed, Entry, GrantRequest, HolderId, Holds, Monotonic, Standing, Terms, Timeline,
+};
 use litfass_types::{LeaseId, Timestamp};
 
 use super::agenda::Instant;
@@ -91,6 +93,8 @@ pub(super) struct Biller {
     pub(super) body: Body,
     /// Where the ledger stood at the last answer, by partition; nothing at first and after a silence.
     stands: Vec<(u16, u64)>,
+    /// A timeline that nobody has begun yet.
+    pub(super) unpromoted: Option<Timeline>,
     bill_asked: Instant,
     apply_asked: Instant,
     pub(super) swept: Instant,
@@ -99,12 +103,13 @@ pub(super) struct Biller {
 impl Biller {
     pub(super) fn new(setting: &Setting, draw: &mut Draw, now: Instant) -> Self {
         let body = Body::new(off(draw, setting.skew), now);
-        Self { body, stands: Vec::new(), bill_asked: 0, apply_asked: 0, swept: now }
+        Self { body, stands: Vec::new(), unpromoted: None, bill_asked: 0, apply_asked: 0, swept: now }
     }
 
     pub(super) fn crash(&mut self) {
         self.body.die();
         self.stands.clear();
+        self.unpromoted = None;
         (self.bill_asked, self.apply_asked) = (0, 0);
     }
 
@@ -113,8 +118,9 @@ impl Biller {
     }
 
     /// Takes in where the ledger stands and is free to ask again.
-    pub(super) fn stands(&mut self, stands: Vec<(u16, u64)>) {
+    pub(super) fn stands(&mut self, stands: Vec<(u16, u64)>, standing: Standing) {
         self.stands = stands;
+        self.unpromoted = Some(standing.timeline).filter(|_| standing.waits == Some(CatchUp::Promotion));
         (self.bill_asked, self.apply_asked) = (0, 0);
     }
 
@@ -126,7 +132,8 @@ impl Biller {
     pub(super) fn impatient(&mut self, now: Instant) {
         let oldest = [self.bill_asked, self.apply_asked].into_iter().filter(|asked| *asked > 0).min();
         if oldest.is_some_and(|asked| now > asked + PATIENCE) {
-            self.stands(Vec::new());
+            self.stands.clear();
+            (self.bill_asked, self.apply_asked) = (0, 0);
         }
     }
 

@@ -1,7 +1,9 @@
 //! Letters: calls to the database, what it makes of them, and its answers.
 
 use litfass_ledger::check::Violation;
-use litfass_ledger::{Apply, Batch, Bill, Commands, GiveBack, Grant, Refused, Terms};
+use litfass_ledger::{
+    Apply, Batch, Bill, Commands, GiveBack, Grant, GrantRequest, Promote, Refused, Target, Terms, Timeline,
+};
 use litfass_types::LeaseId;
 
 use super::agenda::Instant;
@@ -26,7 +28,7 @@ impl World {
     }
 
     fn serve(&mut self, from: usize, life: u32, call: Call) -> Result<(), Violation> {
-        if !self.database.serves(&call, self.now) {
+        if self.database.is_down(self.now) {
             return Ok(());
         }
         let answer = self.execute(from, call)?;
@@ -38,40 +40,47 @@ impl World {
 
     fn execute(&mut self, from: usize, call: Call) -> Result<Option<Answer>, Violation> {
         match call {
-            Call::Grant(requests) => {
-                let (now, terms) = (self.database.now(self.now), self.database.terms);
-                let answers = self
-                    .database
-                    .run(from, self.now, &Grant { requests: &requests, now, terms: &terms })?
-                    .map_err(|refused| no_plan(&refused))?;
-                let campaign = |lease: LeaseId| requests.iter().find(|r| r.lease == lease).map(|r| r.chain.campaign);
-                let scene = scene(&self.database, &terms, self.now);
-                self.watch.granted(&scene, &answers, campaign)?;
-                Ok(Some(Answer::Granted(answers)))
-            }
+            Call::Grant(requests) => return self.grant(from, &requests),
             Call::GiveBack(returns) => {
-                let settled = self
-                    .database
-                    .run(from, self.now, &GiveBack { returns: &returns })?
-                    .map_err(|refused| no_plan(&refused))?;
+                if let Some(settled) = caught_up(self.database.run(from, self.now, &GiveBack { returns: &returns })?)? {
+                    let terms = self.database.terms;
+                    self.watch.given_back(&scene(&self.database, &terms, self.now), &settled)?;
+                }
+                return Ok(None);
+            }
+            Call::Sweep => return self.sweep(from).map(|()| None),
+            Call::Bill(batch) => self.bill(from, &batch)?,
+            Call::Apply(commands) => self.apply(from, &commands)?,
+            Call::Stands => self.make_known(from)?,
+            Call::Promote(timeline, targets) => self.promote(from, timeline, &targets)?,
+        }
+        Ok(Some(Answer::Stands(self.database.stands(), self.database.standing()?)))
+    }
+
+    /// Nothing while the ledger has to be completed first: whoever asked asks again.
+    fn grant(&mut self, from: usize, requests: &[GrantRequest]) -> Result<Option<Answer>, Violation> {
+        let (now, terms) = (self.database.now(self.now), self.database.terms);
+        let granted = self.database.run(from, self.now, &Grant { requests, now, terms: &terms })?;
+        let Some(answers) = caught_up(granted)? else { return Ok(None) };
+        let campaign = |lease: LeaseId| requests.iter().find(|r| r.lease == lease).map(|r| r.chain.campaign);
+        let scene = scene(&self.database, &terms, self.now);
+        self.watch.granted(&scene, &answers, campaign)?;
+        Ok(Some(Answer::Granted(answers)))
+    }
+
+    fn make_known(&mut self, from: usize) -> Result<(), Violation> {
+        let known = self.known();
+        self.database.run(from, self.now, &known.as_slice())?.map_err(|refused| no_plan(&refused))
+    }
+
+    /// Targets that were read on the timeline before are refused.
+    pub(super) fn promote(&mut self, from: usize, timeline: Timeline, targets: &[Target]) -> Result<(), Violation> {
+        match self.database.run(from, self.now, &Promote { timeline, targets })? {
+            Ok(promoted) => {
                 let terms = self.database.terms;
-                self.watch.given_back(&scene(&self.database, &terms, self.now), &settled)?;
-                Ok(None)
+                self.watch.promoted(&scene(&self.database, &terms, self.now), &promoted)
             }
-            Call::Bill(batch) => {
-                self.bill(from, &batch)?;
-                Ok(Some(Answer::Stands(self.database.stands())))
-            }
-            Call::Apply(commands) => {
-                self.apply(from, &commands)?;
-                Ok(Some(Answer::Stands(self.database.stands())))
-            }
-            Call::Sweep => self.sweep(from).map(|()| None),
-            Call::Stands => {
-                let known = self.known();
-                self.database.run(from, self.now, &known.as_slice())?.map_err(|refused| no_plan(&refused))?;
-                Ok(Some(Answer::Stands(self.database.stands())))
-            }
+            Err(refused) => read_again(refused),
         }
     }
 
@@ -96,8 +105,10 @@ impl World {
 
     pub(super) fn sweep(&mut self, from: usize) -> Result<(), Violation> {
         let terms = self.database.terms;
-        let swept = self.database.sweep(from)?.map_err(|refused| no_plan(&refused))?;
-        self.watch.swept(&scene(&self.database, &terms, self.now), &swept)
+        match caught_up(self.database.sweep(from)?)? {
+            Some(swept) => self.watch.swept(&scene(&self.database, &terms, self.now), &swept),
+            None => Ok(()),
+        }
     }
 
     fn answered(&mut self, to: usize, life: u32, answer: Answer) {
@@ -106,10 +117,10 @@ impl World {
                 let (holds, monotonic) = self.deciders[to].holds(self.now);
                 holds.granted(&answers, monotonic);
             }
-            Answer::Stands(stands) if self.billers[to - DECIDERS].body.life == life => {
-                self.billers[to - DECIDERS].stands(stands);
+            Answer::Stands(stands, standing) if self.billers[to - DECIDERS].body.life == life => {
+                self.billers[to - DECIDERS].stands(stands, standing);
             }
-            Answer::Granted(_) | Answer::Stands(_) => {}
+            Answer::Granted(_) | Answer::Stands(..) => {}
         }
     }
 }
@@ -128,8 +139,17 @@ fn scene<'a>(database: &'a Database, terms: &'a Terms, now: Instant) -> Scene<'a
 /// A reader that continued from elsewhere reads again; any other refusal is ours.
 fn read_again(refused: Refused) -> Result<(), Violation> {
     match refused {
-        Refused::Position { .. } | Refused::Partition(_) => Ok(()),
+        Refused::Position { .. } | Refused::Partition(_) | Refused::CatchingUp(_) | Refused::Timeline { .. } => Ok(()),
         ours @ (Refused::NotRead(_) | Refused::Overflow(_) | Refused::Outside(_)) => Err(no_plan(&ours)),
+    }
+}
+
+/// Nothing where the ledger waits for the log.
+fn caught_up<T>(done: Result<T, Refused>) -> Result<Option<T>, Violation> {
+    match done {
+        Ok(receipt) => Ok(Some(receipt)),
+        Err(Refused::CatchingUp(_)) => Ok(None),
+        Err(ours) => Err(no_plan(&ours)),
     }
 }
 

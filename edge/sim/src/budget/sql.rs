@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use litfass_ledger::check::{Audit, Violation, violations};
-use litfass_ledger::{Apply, Bill, Book, GiveBack, Grant, Membership, Operation, Refused, Swept, Terms};
+use litfass_ledger::{Apply, Bill, Book, GiveBack, Grant, Membership, Operation, Promote, Refused, Swept, Terms};
 use litfass_store::ledger::{
     BudgetAuthority, LedgerAdmin, LedgerError, LedgerReader, SqliteLedger, SqliteLedgerReader,
 };
@@ -51,6 +51,12 @@ impl Shipped for Bill<'_> {
 impl Shipped for Apply<'_> {
     fn ask(&self, ledger: &SqliteLedger) -> Result<Self::Receipt, LedgerError> {
         ledger.apply(self.commands)
+    }
+}
+
+impl Shipped for Promote<'_> {
+    fn ask(&self, ledger: &SqliteLedger) -> Result<Self::Receipt, LedgerError> {
+        ledger.promote(self.timeline, self.targets)
     }
 }
 
@@ -97,19 +103,15 @@ impl Sql {
         O::Receipt: PartialEq + std::fmt::Debug,
     {
         self.hand.store(now.0, Ordering::Relaxed);
-        let answer = match self.through_cuts(from, |ledger| operation.ask(ledger))? {
-            Ok(receipt) => Ok(receipt),
-            Err(LedgerError::Refused(refused)) => Err(refused),
-            Err(other) => return Err(failed(other)),
-        };
+        let answer = asked(self.through_cuts(from, |ledger| operation.ask(ledger))?)?;
         if answer == *expected { Ok(()) } else { Err(broken(SAME, || format!("{answer:?} instead of {expected:?}"))) }
     }
 
     /// A sweep that was cut may have done a part of its work.
-    pub(super) fn sweep(&mut self, from: usize, expected: &Swept) -> Result<(), Violation> {
+    pub(super) fn sweep(&mut self, from: usize, expected: &Result<Swept, Refused>) -> Result<(), Violation> {
         let before = self.cuts;
-        let swept = self.through_cuts(from, |ledger| ledger.sweep())?.map_err(failed)?;
-        let same = self.cuts > before || swept == *expected;
+        let swept = asked(self.through_cuts(from, |ledger| ledger.sweep())?)?;
+        let same = swept == *expected || swept.is_ok() && expected.is_ok() && self.cuts > before;
         if same { Ok(()) } else { Err(broken(SAME, || format!("{swept:?} instead of {expected:?}"))) }
     }
 
@@ -175,13 +177,13 @@ impl Sql {
     }
 
     /// Everybody goes on with the replica.
-    pub(super) fn promote(&mut self) -> Result<(), Violation> {
+    pub(super) fn fail_over(&mut self) -> Result<(), Violation> {
         let path = self.path(self.files);
         self.ledgers = connect(&path, self.terms, &self.hand).map_err(failed)?;
         self.reader = SqliteLedgerReader::open(&path).map_err(failed)?;
         self.tool = Connection::open(&path).map_err(failed)?;
         self.files += 1;
-        Ok(())
+        SqliteLedger::begin_timeline(&path).map_err(failed)
     }
 
     pub(super) fn compare(&self, book: &Book) -> Result<(), Violation> {
@@ -200,6 +202,15 @@ impl Sql {
 impl Drop for Sql {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.folder).unwrap_or_default();
+    }
+}
+
+/// A refusal is an answer too.
+fn asked<T>(answer: Result<T, LedgerError>) -> Result<Result<T, Refused>, Violation> {
+    match answer {
+        Ok(receipt) => Ok(Ok(receipt)),
+        Err(LedgerError::Refused(refused)) => Ok(Err(refused)),
+        Err(other) => Err(failed(other)),
     }
 }
 

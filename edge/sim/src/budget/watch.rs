@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use litfass_ledger::check::{Audit, Kept, Violation, nothing_pending_fits, violations};
 use litfass_ledger::{
     Amount, Batch, Billed, Book, CommandEntry, CommandId, CommandOutcome, ControlId, Effect, Entry, GrantAnswer,
-    GrantRefusal, Limit, Outcome, Swept, Terms, key_day, key_day_end,
+    GrantRefusal, Limit, Outcome, Promoted, Swept, Terms, key_day, key_day_end,
 };
 use litfass_types::{CampaignId, Duration, LeaseId, Timestamp, Unit, hash_pair};
 
@@ -128,6 +128,13 @@ impl Watch {
         for claim in &settled.claims {
             self.note(claim.position.offset << 3 | code(claim.outcome));
         }
+    }
+
+    pub(super) fn promoted(&mut self, scene: &Scene<'_>, promoted: &Promoted) -> Result<(), Violation> {
+        for lease in &promoted.closed {
+            self.closed(scene, *lease);
+        }
+        self.committed(scene)
     }
 
     pub(super) fn given_back(&mut self, scene: &Scene<'_>, settled: &litfass_ledger::Settled) -> Result<(), Violation> {

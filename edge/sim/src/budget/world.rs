@@ -1,7 +1,7 @@
 //! One seed's world from its first command to its rest.
 
 use litfass_ledger::check::Violation;
-use litfass_ledger::{Batch, Membership};
+use litfass_ledger::{Batch, Membership, Standing, Target};
 
 use super::agenda::{Agenda, Due, Instant};
 use super::database::Database;
@@ -219,6 +219,10 @@ impl World {
         let greedy = self.clocks.chance(0.02);
         let biller = &mut self.billers[process - DECIDERS];
         biller.impatient(now);
+        if let Some(timeline) = biller.unpromoted.take() {
+            let targets = self.targets();
+            return self.call(process, life, Call::Promote(timeline, targets));
+        }
         if biller.lost() {
             return self.call(process, life, Call::Stands);
         }
@@ -250,6 +254,17 @@ impl World {
         biller.map_or_else(|| self.deciders[process].body.life, |n| self.billers[n].body.life)
     }
 
+    /// An entry is appended to every partition that takes one: how far the log goes.
+    fn targets(&mut self) -> Vec<Target> {
+        self.log.mark_admin(self.now);
+        let open: Vec<u16> = self.log.open_partitions().collect();
+        for partition in open {
+            self.log.heartbeat(partition, self.now);
+        }
+        let next = |(partition, kind)| Target { partition, kind, next: self.log.end(partition) };
+        self.log.kinds().map(next).collect()
+    }
+
     // -- the end
 
     /// No more requests and no more faults; what is on its way still comes.
@@ -267,6 +282,9 @@ impl World {
         for partition in open {
             self.log.heartbeat(partition, self.now);
         }
+        let Standing { timeline, .. } = self.database.standing()?;
+        let targets = self.targets();
+        self.promote(0, timeline, &targets)?;
         self.apply_rest()?;
         loop {
             let mut batch = Batch::default();

@@ -5,9 +5,9 @@ use std::fmt::Debug;
 
 use litfass_ledger::check::{Audit, Violation, violations};
 use litfass_ledger::{
-    Account, Amount, Applied, Balance, Batch, Billed, Chain, CommandId, CommandRecord, Commands, Consumed, Control,
-    ControlId, Count, GrantAnswer, GrantRequest, LedgerAccount, Membership, Outcome, Partition, Refused, Return,
-    Settled, Swept, Tally, UnbilledId,
+    Account, Amount, Applied, Balance, Batch, Billed, CatchUp, Chain, CommandId, CommandRecord, Commands, Consumed,
+    Control, ControlId, Count, GrantAnswer, GrantRequest, LedgerAccount, Membership, Outcome, Partition, Promoted,
+    Refused, Return, Settled, Standing, Swept, Tally, Target, Timeline, UnbilledId,
 };
 use litfass_types::{AdvertiserId, Position, Timestamp};
 
@@ -21,8 +21,8 @@ pub type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
 /// Why the ledger did not do what it was asked. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The caller's where it names a position, a partition or an entry: read the log again from where the ledger stands. Else
-    /// ours. Asking the same again does not help.
+    /// The caller's where it names a position, a partition or an entry: read the log again from where the ledger stands. Nobody's
+    /// where the ledger is catching up after a failover: ask again later. Else ours, and asking the same again does not help.
     #[error(transparent)]
     Refused(#[from] Refused),
     /// The database's: busy, full, gone, damaged. What was asked for may or may not have happened; every operation of these
@@ -34,10 +34,21 @@ pub enum LedgerError {
     NewerSchema { found: u32, known: u32 },
 }
 
+impl LedgerError {
+    /// What the ledger waits for, where that is all.
+    #[must_use]
+    pub const fn catching_up(&self) -> Option<CatchUp> {
+        match self {
+            Self::Refused(Refused::CatchingUp(waits)) => Some(*waits),
+            Self::Refused(_) | Self::Database(_) | Self::NewerSchema { .. } => None,
+        }
+    }
+}
+
 /// Budget for deciding processes, and billing of what they delivered.
 ///
 /// Every call is one database transaction, or for `sweep` several: after an error or a crash it has happened entirely or not at
-/// all. Calls may come from any thread.
+/// all. Calls may come from any thread. While the ledger is completed after a failover, [`Refused::CatchingUp`] says so.
 pub trait BudgetAuthority: Debug + Send + Sync {
     /// Moves available to leased at every level of each request's chain, or refuses it. An id that was granted before gets the
     /// first answer again and changes nothing. Answers come in the order of the requests.
@@ -85,6 +96,20 @@ pub trait LedgerAdmin: Debug + Send + Sync {
     /// # Errors
     /// The database's.
     fn outcome(&self, command: CommandId) -> Result<Option<CommandRecord>, LedgerError>;
+
+    /// Which timeline the database is on, and what the ledger waits for before it serves everything.
+    ///
+    /// # Errors
+    /// The database's.
+    fn standing(&self) -> Result<Standing, LedgerError>;
+
+    /// Begins the timeline that the database is on: closes every lease, and from then on completes the ledger from the log up to
+    /// the targets. They name every partition, and were read after `standing` had told the timeline. Doing so again changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Refused::Timeline`] where the database is on another by now.
+    fn promote(&self, timeline: Timeline, targets: &[Target]) -> Result<Promoted, LedgerError>;
 }
 
 /// Both ports of whoever writes.

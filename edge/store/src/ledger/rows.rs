@@ -2,17 +2,18 @@
 
 use litfass_ledger::{
     Amount, Balance, Buyer, Cause, Chain, ClaimId, CommandId, Control, ControlId, Count, Funding, HolderId, LastClick,
-    Lease, LedgerAccount, OrderId, Partition, Pending, Posting, Tally, UnbilledId, Viewer,
+    Lease, LedgerAccount, OrderId, Partition, Pending, Posting, State, Tally, Timeline, UnbilledId, Viewer,
 };
 use litfass_types::{AdvertiserId, LeaseId, Position, TenantId, Timestamp, UserHash};
 
 use super::fields::{
-    Fields, amount, billable, billable_code, chain, chain_columns, control_columns, count, decision, facet, flag, id,
-    ledger_account, ledger_account_columns, level_code, narrow, partition_kind, partition_kind_code, posting_kind,
+    Fields, amount, billable, billable_code, chain, chain_columns, control_columns, count, day, decision, facet, flag,
+    id, ledger_account, ledger_account_columns, level_code, narrow, partition_kind, partition_kind_code, posting_kind,
     posting_kind_code, shortage, slice, time,
 };
 
-pub(super) const PARTITION: &str = "partition, kind, next, appended, sealed";
+pub(super) const STATE: &str = "keys_dropped, cluster, timeline";
+pub(super) const PARTITION: &str = "partition, kind, next, appended, sealed, redo";
 pub(super) const LEASE: &str = "id, holder, account, campaign, line_item, day, granted_hi, granted_lo, spent_hi, \
                                 spent_lo, returned_hi, returned_lo, granted_at, expires, closed";
 pub(super) const CONTROL_ID: &str = "level, object, day";
@@ -33,6 +34,13 @@ pub(super) const POSTING: &str = "kind, cause_partition, cause_next, tenant, deb
     credit_owner, hi, lo, events, account, campaign, line_item, day, restores_day, cause_command";
 pub(super) const SLICE: &str =
     "tenant, account, campaign, line_item, quarter, ad, creative, placement, country, traffic";
+/// [`STATE`], then the timeline that the database is on: its server's data, and how often it was promoted or replaced.
+pub(super) fn state<R: Fields>(row: &R) -> Result<State, R::Error> {
+    let keys_dropped = row.number_or_null(0)?.map(|_| day(row, 0)).transpose()?;
+    let timeline = |at: usize| Ok(Timeline { cluster: row.number(at)?.cast_unsigned(), number: id(row, at + 1)? });
+    Ok(State { keys_dropped, promoted: timeline(1)?, runs: timeline(3)? })
+}
+
 /// [`PARTITION`].
 pub(super) fn partition<R: Fields>(row: &R) -> Result<(u16, Partition), R::Error> {
     let partition = Partition {
@@ -40,18 +48,20 @@ pub(super) fn partition<R: Fields>(row: &R) -> Result<(u16, Partition), R::Error
         next: id(row, 2)?,
         appended: row.number_or_null(3)?.map(Timestamp),
         sealed: row.number_or_null(4)?.map(i64::cast_unsigned),
+        redo: id(row, 5)?,
     };
     Ok((narrow(row, 0)?, partition))
 }
 
 /// [`PARTITION`].
-pub(super) fn partition_row(number: u16, partition: &Partition) -> [Option<i64>; 5] {
+pub(super) fn partition_row(number: u16, partition: &Partition) -> [Option<i64>; 6] {
     [
         Some(number.into()),
         Some(partition_kind_code(partition.kind)),
         Some(partition.next.cast_signed()),
         partition.appended.map(|t| t.0),
         partition.sealed.map(u64::cast_signed),
+        Some(partition.redo.cast_signed()),
     ]
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,12 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.0)()
+    }
+
+    /// The same, but never before that instant.
+    fn from(&self, begins: &Arc<AtomicI64>) -> Self {
+        let (clock, begins) = (self.clone(), Arc::clone(begins));
+        Self::new(move || clock.now().max(Timestamp(begins.load(Ordering::Relaxed))))
     }
 }
 
@@ -134,6 +141,8 @@ impl News {
 pub struct SegmentLog {
     tools: Tools,
     root: PathBuf,
+    /// Nothing is appended with a time before.
+    begins: Arc<AtomicI64>,
     workers: BTreeMap<u16, Worker>,
     /// Own partitions by writer, in the order of their index.
     own: BTreeMap<String, Vec<u16>>,
@@ -153,9 +162,11 @@ impl SegmentLog {
         clock: &Clock,
     ) -> Result<Opened, OpenError> {
         ensure_dir(&*storage, root)?;
+        let begins = Arc::new(AtomicI64::new(i64::MIN));
         let mut log = Self {
-            tools: Tools { storage, options: options.clone(), clock: clock.clone(), news: Arc::default() },
+            tools: Tools { storage, options: options.clone(), clock: clock.from(&begins), news: Arc::default() },
             root: root.to_owned(),
+            begins,
             workers: BTreeMap::new(),
             own: BTreeMap::new(),
             readers: Mutex::default(),
@@ -169,6 +180,12 @@ impl SegmentLog {
         }
         log.learn_readers::<OpenError>()?;
         Ok(Opened { log, truncated })
+    }
+
+    /// From now on this process appends nothing with a time before that one, whatever its clock says: a partition that is new
+    /// may begin where others are.
+    pub fn begin_at(&self, at: Timestamp) {
+        self.begins.fetch_max(at.0, Ordering::Relaxed);
     }
 
     /// Removes segments at the beginning of a writer's partitions that are old enough, where every reader is past them:

@@ -21,7 +21,8 @@ use std::sync::Arc;
 
 use litfass_ledger::{
     Applied, Apply, Batch, Bill, Billed, CommandId, CommandRecord, Commands, Failure, GiveBack, Grant, GrantAnswer,
-    GrantRequest, Membership, Operation, Return, Settled, Swept, Terms, execute, sweep,
+    GrantRequest, Membership, Operation, Promote, Promoted, Return, Settled, Stand, Standing, Swept, Target, Terms,
+    Timeline, execute, sweep,
 };
 
 pub use reader::PostgresLedgerReader;
@@ -130,6 +131,14 @@ impl LedgerAdmin for PostgresLedger {
 
     fn partitions(&self, changes: &[Membership]) -> Result<(), LedgerError> {
         self.run(&changes)
+    }
+
+    fn standing(&self) -> Result<Standing, LedgerError> {
+        self.run(&Stand)
+    }
+
+    fn promote(&self, timeline: Timeline, targets: &[Target]) -> Result<Promoted, LedgerError> {
+        self.run(&Promote { timeline, targets })
     }
 
     fn outcome(&self, command: CommandId) -> Result<Option<CommandRecord>, LedgerError> {

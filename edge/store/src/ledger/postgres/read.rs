@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use litfass_ledger::{
     Balance, Chain, ClaimId, CommandId, CommandRecord, Control, ControlId, Count, DailyLimits, Found, Funding, KeyId,
-    KeyUse, LastClick, Lease, LedgerAccount, OrderId, Partition, Pending, Source, Tally, UnbilledId, Viewer, key_day,
+    LastClick, Lease, LedgerAccount, OrderId, Partition, Pending, Source, State, StateUse, Tally, UnbilledId, Viewer,
+    key_day,
 };
 use litfass_types::{AdvertiserId, CampaignId, Day, LeaseId, Timestamp};
 use postgres::Row;
 use postgres::types::ToSql;
 
 use super::error::Fault;
-use super::schema::{UNFUNDED, key_table};
+use super::schema::{RUNS, UNFUNDED, key_table};
 use super::values::{Column, Kind, Sent, Turned, Wide, binds, sent};
 use crate::database::pool::Session;
 use crate::ledger::command;
@@ -23,8 +24,8 @@ use crate::ledger::fields::{
 };
 use crate::ledger::reading::{Bind, Tables};
 use crate::ledger::rows::{
-    BALANCE, CHAIN, CONTROL, CONTROL_ID, FUNDING, LEASE, PARTITION, PENDING, SLICE, TALLY, balance, control, funding,
-    last_click, lease, order_columns, partition, pending, tally, viewer_columns,
+    BALANCE, CHAIN, CONTROL, CONTROL_ID, FUNDING, LEASE, PARTITION, PENDING, SLICE, STATE, TALLY, balance, control,
+    funding, last_click, lease, order_columns, partition, pending, state, tally, viewer_columns,
 };
 
 type Result<T> = std::result::Result<T, Fault>;
@@ -171,15 +172,16 @@ impl Source for Rows<'_> {
         self.list(&format!("SELECT {PARTITION} FROM ledger_partition ORDER BY partition"), &[], partition)
     }
 
-    fn keys_dropped(&mut self, keys: KeyUse) -> Result<Option<Day>> {
-        let lock = match keys {
-            KeyUse::Nothing => "",
-            KeyUse::Marks => " FOR SHARE",
-            KeyUse::DropsDays => " FOR UPDATE",
+    /// The server is asked for its timeline every time: a proxy may have led the connection to another one.
+    fn state(&mut self, with: StateUse) -> Result<State> {
+        let lock = match with {
+            StateUse::Reads => "",
+            StateUse::Marks => " FOR SHARE",
+            StateUse::Changes => " FOR UPDATE",
         };
-        let sql = format!("SELECT keys_dropped FROM ledger_state WHERE one = 1{lock}");
-        let day = self.list(&sql, &[], |row| row.number_or_null(0)?.map(|_| day(row, 0)).transpose())?;
-        Ok(day.first().copied().flatten())
+        let sql = format!("SELECT {STATE}, {RUNS} + raised FROM ledger_state WHERE one = 1{lock}");
+        let states = self.list(&sql, &[], state)?;
+        states.first().copied().ok_or_else(|| Row::damaged(0, "the ledger's state is not there"))
     }
 
     fn keys(&mut self, wanted: &BTreeSet<KeyId>) -> Result<Found<KeyId, u64>> {

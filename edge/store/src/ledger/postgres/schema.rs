@@ -10,12 +10,16 @@ use crate::database::pool::{Migrations, Newer, Pool};
 use crate::ledger::LedgerError;
 
 /// One script per version, in order; a script that was released never changes.
-const MIGRATIONS: [&str; 1] = [include_str!("v1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("v1.sql"), include_str!("v2.sql")];
 
 /// Only one process at a time changes tables: whoever holds this.
 const MIGRATING: i64 = 0x6c69_7466_6173_7301;
 /// Held by whoever bills an account that has no control yet: a row that is not there cannot be locked.
 pub(super) const UNFUNDED: i64 = 0x6c69_7466_6173_7302;
+
+/// Which data the server has, and its timeline: both stay with a standby, and the timeline rises when it is promoted.
+pub(super) const RUNS: &str = "(SELECT system_identifier FROM pg_control_system()), \
+                               ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint";
 
 pub(super) fn key_table(day: Day) -> String {
     format!("ledger_key_{day}").replace('-', "_")

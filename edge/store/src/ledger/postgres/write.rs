@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use litfass_ledger::{Change, ClaimId, CommandRecord, KeyId, Pending, Posting, Rows as Plan, Store, Table, key_day};
+use litfass_ledger::{
+    Change, ClaimId, CommandRecord, KeyId, Pending, Posting, Rows as Plan, Store, Table, Timeline, key_day,
+};
 use litfass_types::Day;
 use postgres::Row;
 
@@ -27,6 +29,10 @@ type Result<T> = std::result::Result<T, Fault>;
 
 impl Store for Rows<'_> {
     fn write(&mut self, plan: &Plan) -> Result<()> {
+        if let Some(Timeline { cluster, number }) = plan.promoted {
+            let sql = "UPDATE ledger_state SET cluster = $1, timeline = $2";
+            self.session.execute(sql, &[&cluster.cast_signed(), &number.cast_signed()])?;
+        }
         self.put("ledger_partition", 1, PARTITION, &plan.partitions, |id, row| partition_row(*id, row))?;
         self.write_keys(plan)?;
         self.write_leases(plan)?;

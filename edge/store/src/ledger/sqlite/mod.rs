@@ -16,7 +16,8 @@ use std::sync::{Mutex, PoisonError};
 
 use litfass_ledger::{
     Applied, Apply, Batch, Bill, Billed, CommandId, CommandRecord, Commands, Failure, GiveBack, Grant, GrantAnswer,
-    GrantRequest, Membership, Operation, Return, Settled, Source, Swept, Terms, execute, sweep,
+    GrantRequest, Membership, Operation, Promote, Promoted, Return, Settled, Source, Stand, Standing, Swept, Target,
+    Terms, Timeline, execute, sweep,
 };
 use read::Rows;
 use rusqlite::{Connection, TransactionBehavior};
@@ -54,6 +55,21 @@ impl SqliteLedger {
         let mut connection = connect(path)?;
         schema::migrate(&mut connection)?;
         Ok(Self { connection: Mutex::new(connection), terms, clock })
+    }
+
+    /// For a file that was put in the place of another, which may have been ahead: it has to be completed from the log. One
+    /// without a ledger stays as it is.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn begin_timeline(path: &Path) -> Result<(), LedgerError> {
+        let mut connection = connect(path)?;
+        if !connection.table_exists(None, "ledger_state")? {
+            return Ok(());
+        }
+        schema::migrate(&mut connection)?;
+        connection.execute("UPDATE ledger_state SET raised = raised + 1", [])?;
+        Ok(())
     }
 
     fn transact<T>(
@@ -128,6 +144,14 @@ impl LedgerAdmin for SqliteLedger {
 
     fn partitions(&self, changes: &[Membership]) -> Result<(), LedgerError> {
         self.run(&changes)
+    }
+
+    fn standing(&self) -> Result<Standing, LedgerError> {
+        self.run(&Stand)
+    }
+
+    fn promote(&self, timeline: Timeline, targets: &[Target]) -> Result<Promoted, LedgerError> {
+        self.run(&Promote { timeline, targets })
     }
 
     fn outcome(&self, command: CommandId) -> Result<Option<CommandRecord>, LedgerError> {

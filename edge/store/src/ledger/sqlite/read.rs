@@ -5,7 +5,8 @@ use std::fmt::Display;
 
 use litfass_ledger::{
     Balance, Chain, ClaimId, CommandId, CommandRecord, Control, ControlId, Count, DailyLimits, Found, Funding, KeyId,
-    KeyUse, LastClick, Lease, LedgerAccount, OrderId, Partition, Pending, Source, Tally, UnbilledId, Viewer, key_day,
+    LastClick, Lease, LedgerAccount, OrderId, Partition, Pending, Source, State, StateUse, Tally, UnbilledId, Viewer,
+    key_day,
 };
 use litfass_types::{AdvertiserId, CampaignId, Day, LeaseId, Timestamp};
 use rusqlite::types::{ToSqlOutput, Type};
@@ -18,8 +19,8 @@ use crate::ledger::fields::{
 };
 use crate::ledger::reading::{Bind, Tables};
 use crate::ledger::rows::{
-    BALANCE, CONTROL, CONTROL_ID, FUNDING, LEASE, PARTITION, PENDING, SLICE, TALLY, balance, control, funding,
-    last_click, lease, order_columns, partition, pending, tally, viewer_columns,
+    BALANCE, CONTROL, CONTROL_ID, FUNDING, LEASE, PARTITION, PENDING, SLICE, STATE, TALLY, balance, control, funding,
+    last_click, lease, order_columns, partition, pending, state, tally, viewer_columns,
 };
 
 /// Rows of one transaction.
@@ -118,9 +119,10 @@ impl Source for Rows<'_> {
         self.all(&format!("SELECT {PARTITION} FROM ledger_partition"), [], |row| partition(row))
     }
 
-    fn keys_dropped(&mut self, _: KeyUse) -> Result<Option<Day>> {
-        let day = self.0.prepare_cached("SELECT keys_dropped FROM ledger_state")?;
-        { day }.query_row([], |row| Ok(row.get::<_, Option<i32>>(0)?.map(Day)))
+    fn state(&mut self, _: StateUse) -> Result<State> {
+        let sql = format!("SELECT {STATE}, 0, raised FROM ledger_state");
+        let mut statement = self.0.prepare_cached(&sql)?;
+        statement.query_row([], |row| state(row))
     }
 
     fn keys(&mut self, wanted: &BTreeSet<KeyId>) -> Result<Found<KeyId, u64>> {

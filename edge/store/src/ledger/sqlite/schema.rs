@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::ledger::LedgerError;
 
 /// One script per version, in order; a script that was released never changes.
-const MIGRATIONS: [&str; 5] = [V1, V2, V3, V4, V5];
+const MIGRATIONS: [&str; 6] = [V1, V2, V3, V4, V5, V6];
 
 const V1: &str = "
 CREATE TABLE ledger_state (
@@ -295,6 +295,14 @@ FROM (
 ) WHERE true
 ON CONFLICT DO UPDATE SET refunded_events = excluded.refunded_events, refunded_hi = excluded.refunded_hi,
 refunded_lo = excluded.refunded_lo;
+";
+
+/// Which timeline the ledger was last promoted to, and up to where each partition has to be consumed again in it.
+const V6: &str = "
+ALTER TABLE ledger_state ADD COLUMN cluster INTEGER NOT NULL DEFAULT 0; -- of a file always 0
+ALTER TABLE ledger_state ADD COLUMN timeline INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ledger_state ADD COLUMN raised INTEGER NOT NULL DEFAULT 0; -- how often a copy took the place of the database
+ALTER TABLE ledger_partition ADD COLUMN redo INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Brings the ledger's tables to this program's version.

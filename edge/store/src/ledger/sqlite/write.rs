@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use litfass_ledger::{
     BatchRecord, ClaimId, CommandRecord, Control, ControlId, KeyId, Lease, Pending, Posting, Rows as Plan, Store,
-    Table, key_day,
+    Table, Timeline, key_day,
 };
 use litfass_types::{Day, LeaseId};
 use rusqlite::{Connection, Params, Result, Statement, ToSql, params};
@@ -14,8 +14,8 @@ use super::rollup;
 use crate::ledger::command;
 use crate::ledger::fields::{billable_code, outcome_columns};
 use crate::ledger::rows::{
-    CONTROL, CONTROL_ID, PENDING_NUMBERS, POSTING, balance_row, control_row, funding_row, lease_row, partition_row,
-    pending_row, posting_command, posting_row, tally_row, unbilled_row,
+    CONTROL, CONTROL_ID, PARTITION, PENDING_NUMBERS, POSTING, balance_row, control_row, funding_row, lease_row,
+    partition_row, pending_row, posting_command, posting_row, tally_row, unbilled_row,
 };
 
 impl Store for Rows<'_> {
@@ -71,9 +71,14 @@ fn run(tx: &Connection, sql: &str, bind: impl Params) -> Result<()> {
     tx.prepare_cached(sql)?.execute(bind).map(drop)
 }
 
+/// And the timeline that begins with them.
 fn partitions(tx: &Connection, plan: &Plan) -> Result<()> {
-    let sql = "REPLACE INTO ledger_partition VALUES (?1, ?2, ?3, ?4, ?5)";
-    upsert(tx, &plan.partitions, sql, |statement, partition, row| statement.execute(partition_row(*partition, row)))
+    if let Some(Timeline { cluster, number }) = plan.promoted {
+        let begun = "UPDATE ledger_state SET cluster = ?1, timeline = ?2";
+        run(tx, begun, (cluster.cast_signed(), number.cast_signed()))?;
+    }
+    let sql = format!("REPLACE INTO ledger_partition ({PARTITION}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+    upsert(tx, &plan.partitions, &sql, |statement, partition, row| statement.execute(partition_row(*partition, row)))
 }
 
 fn keys(tx: &Connection, plan: &Plan) -> Result<()> {

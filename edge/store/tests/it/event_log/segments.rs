@@ -161,6 +161,17 @@ fn append_times_never_go_back_not_even_with_the_clock() {
 }
 
 #[test]
+fn a_new_partition_begins_where_it_is_told_to_whatever_the_clock_says() {
+    let (storage, root) = (sim(), Path::new("/log"));
+    let log = open_at(&storage, root, &options(&[("server", 1)]), 1_000);
+    log.begin_at(Timestamp(7_000));
+    log.begin_at(Timestamp(5_000));
+    append(&log, 0, 1, Until::Committed);
+    let times: Vec<i64> = read(&log, 0).iter().map(|entry| entry.append_time.0).collect();
+    assert_eq!(times, [7_000]);
+}
+
+#[test]
 fn a_heartbeat_has_the_time_of_the_clock() {
     let beating = LogOptions {
         heartbeat: Some(Duration::from_millis(1)),

@@ -59,6 +59,32 @@ impl Cluster {
         initdb.args(["-A", "trust", "-U", "litfass", "-E", "UTF8", "--locale=C", "--no-sync", "-D"]);
         let made = initdb.arg(directory.join("data")).output().unwrap();
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        Self::serve(binaries, directory, owner, settings)
+    }
+
+    /// A server that has what this one has now, and follows nobody: what comes later it lacks.
+    pub(crate) fn standby(&self) -> Self {
+        let (binaries, directory) = (self.binaries.clone(), TempDir::new().unwrap().keep());
+        let owner = unprivileged(&directory);
+        let mut copy = as_owner(binaries.join("pg_basebackup"), owner, &directory);
+        copy.args(["-U", "litfass", "-c", "fast", "-X", "fetch", "-h"]).arg(&self.directory);
+        let made = copy.arg("-D").arg(directory.join("data")).output().unwrap();
+        assert!(made.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&made.stderr));
+        fs::write(directory.join("data/standby.signal"), "").unwrap();
+        let standby = Self::serve(binaries, directory, owner, &["fsync=off"]);
+        standby.databases.store(self.databases.load(Ordering::Relaxed), Ordering::Relaxed);
+        standby
+    }
+
+    /// It takes the place of the server that it is a copy of. The address of the last database made there.
+    pub(crate) fn promote(&self) -> String {
+        let mut promote = as_owner(self.binaries.join("pg_ctl"), self.owner, &self.directory);
+        promote.arg("promote").args(["-w", "-s", "-D"]).arg(self.directory.join("data"));
+        assert!(promote.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+        self.address(&format!("test_{}", self.databases.load(Ordering::Relaxed) - 1))
+    }
+
+    fn serve(binaries: PathBuf, directory: PathBuf, owner: Option<(u32, u32)>, settings: &[&str]) -> Self {
         let mut keeper = as_owner("sh", owner, &directory);
         let settings: Vec<String> = settings.iter().map(|setting| format!("-c {setting}")).collect();
         keeper.args(["-c", KEEPER, "keeper"]).arg(binaries.join("pg_ctl")).arg(&directory).arg(settings.join(" "));
@@ -76,8 +102,12 @@ impl Cluster {
         let mut createdb = as_owner(self.binaries.join("createdb"), self.owner, &self.directory);
         let made = createdb.arg("-h").arg(&self.directory).args(["-U", "litfass", &name]).output().unwrap();
         assert!(made.status.success(), "createdb: {}", String::from_utf8_lossy(&made.stderr));
+        self.address(&name)
+    }
+
+    fn address(&self, database: &str) -> String {
         let directory = self.directory.to_str().unwrap().replace('/', "%2F");
-        format!("postgres://litfass@{directory}/{name}")
+        format!("postgres://litfass@{directory}/{database}")
     }
 
     /// Restarts the server: every connection is gone, every running transaction undone.
@@ -104,7 +134,9 @@ fn binaries() -> PathBuf {
     // A folder of links may hold some of the programs only.
     let home = |folder: PathBuf| Some(fs::canonicalize(folder.join("postgres")).ok()?.parent()?.to_owned());
     let mut folders = named.into_iter().chain(std::env::split_paths(&path)).chain(installed).filter_map(home);
-    let has_all = |folder: &PathBuf| ["initdb", "pg_ctl", "createdb"].iter().all(|name| folder.join(name).is_file());
+    let has_all = |folder: &PathBuf| {
+        ["initdb", "pg_ctl", "createdb", "pg_basebackup"].iter().all(|name| folder.join(name).is_file())
+    };
     folders.find(has_all).expect("PostgreSQL is installed, or LITFASS_POSTGRES names the folder of its programs")
 }
 

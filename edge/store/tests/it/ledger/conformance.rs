@@ -6,9 +6,9 @@ use std::thread;
 
 use litfass_ledger::check::nothing_pending_fits;
 use litfass_ledger::{
-    Asked, Batch, Billable, Buyer, ClaimId, Command, CommandEntry, CommandId, CommandOutcome, Commands, Consumed,
-    ControlId, Country, Effect, Entry, Forgotten, GrantRequest, HolderId, Level, Limit, Membership, Note, Order,
-    OrderId, Outcome, PartitionKind, Quarter, Refused, Shortage, Sighting, Spot, Viewer,
+    Asked, Batch, Billable, Buyer, CatchUp, ClaimId, Command, CommandEntry, CommandId, CommandOutcome, Commands,
+    Consumed, ControlId, Country, Effect, Entry, Forgotten, GrantRequest, HolderId, Level, Limit, Membership, Note,
+    Order, OrderId, Outcome, PartitionKind, Quarter, Refused, Shortage, Sighting, Spot, Standing, Target, Viewer,
 };
 use litfass_store::ledger::report::{Bucket, Cell, Dimension, ReportAsk, Stretch};
 use litfass_store::ledger::{LedgerError, funds, verify};
@@ -18,7 +18,7 @@ use proptest::test_runner::TestRunner;
 
 use super::driven::{Driven, InMemory};
 use super::ids::{ADMIN_PARTITION, FIRST_DAY, START, TENANT, chain, claim, nanos, price, terms, window};
-use super::ports::Ports;
+use super::ports::{Ports, refused};
 use super::steps::{World, same, steps};
 
 /// The suite's tests, each on a ledger that `$on` makes.
@@ -38,7 +38,8 @@ macro_rules! suite {
         $crate::ledger::conformance::suite! {
             $on: concurrent_processes_stay_within_the_budget, a_batch_is_billed_by_one_of_its_readers,
             what_is_committed_is_seen_by_every_process, a_dropped_day_stays_dropped,
-            whatever_happens_at_the_same_time_the_books_are_exact, events_requests_and_orders_are_reported
+            whatever_happens_at_the_same_time_the_books_are_exact, events_requests_and_orders_are_reported,
+            after_a_failover_the_log_completes_it_in_order
         }
     };
     ($on:path: $($name:ident),*) => {
@@ -195,6 +196,63 @@ pub(super) fn what_is_committed_is_seen_by_every_process(open: Open<'_>) {
     let command = second.admin.outcome(CommandId(1)).unwrap();
     assert_eq!(command.map(|record| record.outcome), Some(CommandOutcome::Applied));
     assert_eq!(second.admin.outcome(CommandId(77)).unwrap(), None);
+}
+
+/// Every lease is closed; then commands are taken, then events, then everything, in whichever process.
+pub(super) fn after_a_failover_the_log_completes_it_in_order(open: Open<'_>) {
+    let (mut ports, other) = (open(), open());
+    set_up(&mut ports, 60_000);
+    let before = ports.admin.standing().unwrap();
+    assert_eq!(before.waits, None);
+    ports.authority.grant(&[request(1, 1), request(2, 2)]).unwrap();
+    ports.bill(&impressions(0, 0, 3)).unwrap();
+    (ports.fail_over)();
+    let Standing { timeline, waits } = other.admin.standing().unwrap();
+    assert_eq!((waits, waits_for(&other)), (Some(CatchUp::Promotion), [Some(CatchUp::Promotion); 4]));
+    let edit = |from| commands(from, &[Effect::Deposit { account: AdvertiserId(1), amount: nanos(5) }]);
+    assert_eq!(ports.apply(&edit(2)), Err(Refused::CatchingUp(CatchUp::Promotion)));
+
+    let events = PartitionKind::Events;
+    let target = |partition, kind, next| Target { partition, kind, next };
+    let targets = [
+        target(ADMIN_PARTITION, PartitionKind::Admin, 3),
+        target(0, events, 5),
+        target(1, events, 0),
+        target(3, events, 1),
+    ];
+    let late = ports.admin.promote(before.timeline, &targets).map_err(refused);
+    assert_eq!(late, Err(Refused::Timeline { named: before.timeline, runs: timeline }));
+    let closed: Vec<usize> = thread::scope(|scope| {
+        let promote = || open().admin.promote(timeline, &targets).unwrap().closed.len();
+        let promoting: Vec<_> = (0..4).map(|_| scope.spawn(promote)).collect();
+        promoting.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!((closed.iter().sum::<usize>(), closed.iter().filter(|closed| **closed > 0).count()), (2, 1));
+    let control = ports.reader.controls(&[ControlId::LineItem(LineItemId(1))]).unwrap()[0];
+    assert_eq!((control.leased, control.spent), (nanos(0), nanos(3_000)));
+
+    assert_eq!(waits_for(&other), [Some(CatchUp::Commands); 4]);
+    assert_eq!(ports.apply(&edit(2)).unwrap().outcomes, [CommandOutcome::Applied]);
+    let waits = Some(CatchUp::Events);
+    assert_eq!(waits_for(&other), [waits, waits, None, None]);
+    ports.bill(&impressions(0, 3, 2)).unwrap();
+    assert_eq!(other.admin.standing().unwrap().waits, waits, "a partition that it did not know is behind too");
+    ports.bill(&impressions(3, 0, 1)).unwrap();
+    assert_eq!((other.admin.standing().unwrap().waits, waits_for(&other)), (None, [None; 4]));
+    assert!(ports.authority.grant(&[request(3, 1)]).unwrap()[0].result.is_ok());
+    ports.check();
+}
+
+/// What a grant, a sweep, a return and a batch that brings nothing have to wait for.
+fn waits_for(ports: &Ports) -> [Option<CatchUp>; 4] {
+    let waits = |error: LedgerError| error.catching_up().expect("nothing else is refused");
+    let authority = &ports.authority;
+    [
+        authority.grant(&[]).err().map(waits),
+        authority.sweep().err().map(waits),
+        authority.give_back(&[]).err().map(waits),
+        authority.bill(&Batch::default()).err().map(waits),
+    ]
 }
 
 /// Keys of a dropped day are gone, and the day never bills again, in whichever process.

@@ -7,7 +7,8 @@ use litfass_ledger::check::Audit;
 use litfass_ledger::{
     Account, Applied, Apply, Balance, Batch, Bill, Billed, Book, CommandId, CommandOutcome, CommandRecord, Commands,
     Control, ControlId, Count, Effect, Failure, GiveBack, Grant, GrantAnswer, GrantRequest, LedgerAccount, Membership,
-    Outcome, Partition, Quarter, Return, Settled, Swept, UNLIMITED, UnbilledId, execute, sweep,
+    Outcome, Partition, Promote, Promoted, Quarter, Return, Settled, Stand, Standing, Swept, Target, Timeline,
+    UNLIMITED, UnbilledId, execute, sweep,
 };
 use litfass_store::ledger::report::{Bucket, Cell, Dimension, Report, ReportAsk, RowFigures, RowKey};
 use litfass_store::ledger::{Accounted, BudgetAuthority, Delivery, Exported, LedgerAdmin, LedgerError, LedgerReader};
@@ -30,7 +31,9 @@ pub(super) fn book(book: Book) -> Ports {
 fn ports(book: &Arc<Mutex<Book>>) -> Ports {
     let hand = Hand::new();
     let shared = || Box::new(Shared { book: Arc::clone(book), hand: hand.clone() });
-    Ports { authority: shared(), admin: shared(), reader: shared(), hand: hand.clone() }
+    let book = Arc::clone(book);
+    let fail_over = Box::new(move || book.lock().unwrap().state.runs.number += 1);
+    Ports { authority: shared(), admin: shared(), reader: shared(), hand: hand.clone(), fail_over }
 }
 
 conformance::suite!(on_a_book);
@@ -88,6 +91,14 @@ impl LedgerAdmin for Shared {
 
     fn partitions(&self, changes: &[Membership]) -> Result<(), LedgerError> {
         self.run(&changes)
+    }
+
+    fn standing(&self) -> Result<Standing, LedgerError> {
+        self.run(&Stand)
+    }
+
+    fn promote(&self, timeline: Timeline, targets: &[Target]) -> Result<Promoted, LedgerError> {
+        self.run(&Promote { timeline, targets })
     }
 
     fn outcome(&self, command: CommandId) -> Result<Option<CommandRecord>, LedgerError> {

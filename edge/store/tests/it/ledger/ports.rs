@@ -38,6 +38,8 @@ pub(super) struct Ports {
     pub(super) admin: Box<dyn LedgerAdmin>,
     pub(super) reader: Box<dyn LedgerReader>,
     pub(super) hand: Hand,
+    /// Puts the database on another timeline, as it is.
+    pub(super) fail_over: Box<dyn Fn() + Send>,
 }
 
 /// What a refusal is; any other failure fails the test.

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use litfass_ledger::{Batch, Billed, Commands, GrantAnswer, GrantRequest, Membership, Refused, Return, Settled, Swept};
+use litfass_ledger::{
+    Batch, Billed, CatchUp, Commands, GrantAnswer, GrantRequest, Membership, PartitionKind, Refused, Return, Settled,
+    Standing, Swept, Target,
+};
 use litfass_store::catalog::CatalogStore;
 use litfass_store::database::Server;
 use litfass_store::ledger::{LedgerError, LedgerReader, PostgresLedger, PostgresLedgerReader, SqliteLedger, verify};
@@ -17,7 +20,7 @@ use tempfile::TempDir;
 use super::cluster::{Cluster, cluster};
 use super::conformance;
 use super::driven::{Driven, InMemory};
-use super::ids::terms;
+use super::ids::{ADMIN_PARTITION, terms};
 use super::ports::{Hand, Ports, refused};
 use super::steps::{World, same, steps};
 
@@ -25,7 +28,12 @@ fn open(url: &str) -> Ports {
     let hand = Hand::new();
     let ledger = || Box::new(PostgresLedger::open(url, terms()).unwrap().with_clock(hand.clock()));
     let (authority, admin) = (ledger(), ledger());
-    Ports { authority, admin, reader: Box::new(PostgresLedgerReader::open(url).unwrap()), hand }
+    let server = url.to_owned();
+    let fail_over = Box::new(move || {
+        let mut client = Client::connect(&server, NoTls).unwrap();
+        client.execute("UPDATE ledger_state SET raised = raised + 1", &[]).unwrap();
+    });
+    Ports { authority, admin, reader: Box::new(PostgresLedgerReader::open(url).unwrap()), hand, fail_over }
 }
 
 fn on_a_database(suite: impl FnOnce(conformance::Open<'_>)) {
@@ -266,4 +274,33 @@ fn tables_of_a_later_version_are_left_alone() {
     Client::connect(&url, NoTls).unwrap().batch_execute("INSERT INTO ledger_migration VALUES (99)").unwrap();
     let error = PostgresLedger::open(&url, terms()).unwrap_err();
     assert!(matches!(error, LedgerError::NewerSchema { found: 99, .. }));
+}
+
+#[test]
+fn a_promoted_standby_is_completed_from_the_log() {
+    let primary = Cluster::start(&["fsync=off"]);
+    let url = primary.database();
+    let mut before = open(&url);
+    conformance::set_up(&mut before, 60_000);
+    before.bill(&conformance::impressions(0, 0, 3)).unwrap();
+    let first = before.admin.standing().unwrap();
+    let standby = primary.standby();
+    before.bill(&conformance::impressions(0, 3, 2)).unwrap();
+    drop(primary);
+
+    let mut after = open(&standby.promote());
+    let lost = after.bill(&conformance::impressions(0, 3, 2));
+    assert_eq!(lost, Err(Refused::CatchingUp(CatchUp::Promotion)));
+    let Standing { timeline, .. } = after.admin.standing().unwrap();
+    assert_eq!((timeline.cluster, timeline.number), (first.timeline.cluster, first.timeline.number + 1));
+    let target = |(partition, next)| {
+        let kind = if partition == ADMIN_PARTITION { PartitionKind::Admin } else { PartitionKind::Events };
+        Target { partition, kind, next }
+    };
+    let targets = [(ADMIN_PARTITION, 2), (0, 5), (1, 0)].map(target);
+    after.admin.promote(timeline, &targets).unwrap();
+    assert_eq!(after.admin.standing().unwrap().waits, Some(CatchUp::Events));
+    after.bill(&conformance::impressions(0, 3, 2)).unwrap();
+    assert_eq!(after.admin.standing().unwrap().waits, None);
+    after.check();
 }
