@@ -5,8 +5,9 @@ use anyhow::{Result, bail};
 use crate::step;
 
 /// A benchmark: its name, the crate whose example it is, and the features that it takes.
-const BENCHES: [(&str, &str, &str, &str); 7] = [
+const BENCHES: [(&str, &str, &str, &str); 8] = [
     ("eligibility", "litfass-catalog", "eligibility", ""),
+    ("pacing", "litfass-market", "pacing", ""),
     ("decide", "litfass-decide", "decide", ""),
     ("log", "litfass-store", "log", ""),
     ("billing", "litfass-store", "billing", "postgres"),

@@ -6,7 +6,9 @@
 //!
 //! **Price** of slot s: the smallest bid that beats the best candidate of another advertiser still admissible at s, given the
 //! winners of the slots before it; at least the floor's price, at least one micro, never above the own bid. Equal value is
-//! enough only where the tie falls to the winner. Ties fall by a hash of the seed and the stable ad id.
+//! enough only where the tie falls to the winner. Ties fall by a hash of the seed and the stable ad id. Who is paced bids a share
+//! of its bid, and that is the bid meant here: holding back makes nothing dearer (Balseiro and Gur 2019). Only a floor, which is
+//! met by the whole bid, may ask for more than that share.
 //!
 //! **Floor**: compared with the revenue expected of an impression at that price, before pacing and quality, so a publisher's
 //! floor is met in money however the ranking is weighted. What is worth nothing at all is below every floor.

@@ -59,6 +59,12 @@ impl Bidder {
         Price { micros, per: self.entrant.bid.per }
     }
 
+    /// What a price is worth against rivals. A pacing multiplier is the share of its bid that it takes part with, so it lowers
+    /// the bid and not what a price is worth; beyond the whole bid it is a weight.
+    fn priced(&self) -> Factors {
+        Factors { pacing_ppm: self.factors.pacing_ppm.max(PPM), ..self.factors }
+    }
+
     /// The smallest price that meets the floor: never less than one micro, and of a bid that clears the floor never more.
     fn floor_micros(&self, floor: Value) -> i64 {
         let revenue = Factors { pacing_ppm: PPM, quality_ppm: PPM, ..self.factors };
@@ -214,7 +220,7 @@ impl<'a> Page<'a> {
         let rival =
             self.admissible().map(|i| &self.bidders[i]).find(|b| b.entrant.advertiser != winner.entrant.advertiser);
         let bar =
-            rival.and_then(|rival| Some((winner.factors.price_for(winner.value_to_beat(rival))?, rival.entrant.row)));
+            rival.and_then(|rival| Some((winner.priced().price_for(winner.value_to_beat(rival))?, rival.entrant.row)));
         match bar {
             Some((micros, row)) if micros > floor => (micros, PricedBy::Rival(row)),
             _ => (floor, PricedBy::Floor),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use litfass_catalog::model::{PacingMode, Status};
 use litfass_catalog::{CampaignIx, Catalog};
 use litfass_ledger::{BudgetDay, Control, ControlId, UNLIMITED};
+use litfass_market::pacing::{Curve, Plan, Shape};
 use litfass_store::ledger::{Delivery, LedgerReader};
 use litfass_types::{CampaignId, Fate, Ineligible, PPM, Timestamp};
 
@@ -91,7 +92,8 @@ impl Node {
         let [lifetime, today] = controls.try_into().ok()?;
         let budget = binding(&lifetime, &today);
         let line_items = LineItems::of(catalog, campaign.id, pacing);
-        let delivered = self.live.campaign(campaign.id);
+        let (delivered, forecasts) = (self.live.campaign(campaign.id), self.pacing.forecasts());
+        let shape = forecasts.of_campaign(catalog, campaign.id);
         let (start, end) = match budget.kind {
             BudgetKind::Day => {
                 let (start, end) = within(&BudgetDay::of(advertiser.calendar, now), campaign.flight);
@@ -109,7 +111,7 @@ impl Node {
             spent_micros: micros(budget.spent),
             budget_micros: budget.total.map(micros),
             budget_kind: budget.kind,
-            planned_micros: line_items.even.then(|| planned(&budget, start.zip(end)?, now)).flatten(),
+            planned_micros: line_items.even.then(|| planned(&budget, start.zip(end)?, shape, now)).flatten(),
             multiplier_ppm: line_items.multiplier_ppm,
             impressions: delivered.impressions,
             clicks: delivered.clicks,
@@ -141,8 +143,8 @@ fn binding(lifetime: &Control, today: &Control) -> Budget {
     }
 }
 
-fn planned(budget: &Budget, (start, end): (Timestamp, Timestamp), now: Timestamp) -> Option<i64> {
-    let plan = litfass_market::pacing::Plan { budget: budget.total?, spent: budget.spent, start, end };
+fn planned(budget: &Budget, (start, end): (Timestamp, Timestamp), shape: &Shape, now: Timestamp) -> Option<i64> {
+    let plan = Plan { budget: budget.total?, spent: budget.spent, start, end, price: 0, curve: &Curve::Even, shape };
     Some(micros(plan.target(now)))
 }
 

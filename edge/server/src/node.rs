@@ -19,7 +19,8 @@ use litfass_store::audit::AuditLog;
 use litfass_store::catalog::{CatalogStore, Follower};
 use litfass_store::database::Place;
 use litfass_store::fold::{
-    CapCounters, Choices, Fold, FoldOptions, FoldRunner, FoldThread, Progress, SignalCounts, SignalsAt, Viewers,
+    CapCounters, Choices, Fold, FoldOptions, FoldRunner, FoldThread, Progress, SignalCounts, SignalsAt, TrafficCounts,
+    Unconverted, Viewers,
 };
 use litfass_store::ledger::{Ledger, LedgerReader};
 use litfass_store::log::{Clock, EventLog};
@@ -44,6 +45,7 @@ use crate::learning::Learning;
 use crate::limits::{LimitSender, Limited, Limiting};
 use crate::live::{Live, Truth};
 use crate::metrics::Metrics;
+use crate::pacing_tables::PacingHistory;
 use crate::promises::Promises;
 use crate::readiness::Readiness;
 use crate::roles::ProcessRole;
@@ -55,7 +57,7 @@ use crate::workers::audited::CommandAudit;
 use crate::workers::billing::BillingWorker;
 use crate::workers::catalog::CatalogWorker;
 use crate::workers::leases::LeaseWorker;
-use crate::workers::pacing::{PacingBoard, PacingWorker};
+use crate::workers::pacing::{Controllers, PacingBoard, PacingWorker};
 use crate::workers::profile::ProfileWorker;
 use crate::workers::promotion::{Completion, PromotionWorker};
 use crate::workers::retention::RetentionWorker;
@@ -141,6 +143,8 @@ struct Folded {
     signals: Arc<SignalCounts>,
     live: Arc<Live>,
     choices: Arc<Choices>,
+    traffic: Arc<TrafficCounts>,
+    unconverted: Arc<Unconverted>,
 }
 
 impl Running {
@@ -177,7 +181,7 @@ impl Running {
             published: SignalsAt::default(),
         };
         if does(ProcessRole::Decide) {
-            let mut pacing = pacing_worker(&node, stores)?;
+            let mut pacing = pacing_worker(&node, stores, (folded.traffic, folded.unconverted))?;
             // Decisions before the first table would find nobody with funds.
             pacing.step()?;
             signals.step()?;
@@ -310,6 +314,8 @@ impl Folded {
             signals: Arc::new(SignalCounts::new()),
             live: Arc::new(Live::new(truth, Arc::clone(metrics))),
             choices,
+            traffic: Arc::default(),
+            unconverted: Arc::default(),
         }
     }
 
@@ -325,6 +331,8 @@ impl Folded {
             Arc::<SignalCounts>::clone(&self.signals),
             Arc::<Live>::clone(&self.live),
             Arc::<Choices>::clone(&self.choices),
+            Arc::<TrafficCounts>::clone(&self.traffic),
+            Arc::<Unconverted>::clone(&self.unconverted),
         ];
         let options = FoldOptions {
             attribution_window: config.ledger.conversion_window,
@@ -457,7 +465,11 @@ fn catalog_worker(node: &Node, stores: &Stores, follower: Follower, limits: Limi
     })
 }
 
-fn pacing_worker(node: &Node, stores: &Stores) -> Result<PacingWorker> {
+fn pacing_worker(
+    node: &Node,
+    stores: &Stores,
+    (traffic, unconverted): (Arc<TrafficCounts>, Arc<Unconverted>),
+) -> Result<PacingWorker> {
     let writer = node.config.server.name.clone();
     let partition =
         node.log.partition(&writer, PartitionKey(0)).context("this process does not write the event log")?;
@@ -472,6 +484,10 @@ fn pacing_worker(node: &Node, stores: &Stores) -> Result<PacingWorker> {
         clock: node.clock.clone(),
         interval: PACING_INTERVAL,
         last_full: Timestamp(i64::MIN),
+        traffic,
+        unconverted,
+        forecast: None,
+        controllers: Controllers::inheriting(PacingHistory::last_before(&*node.log, node.clock.now())?),
     })
 }
 

@@ -24,6 +24,10 @@ const ROWS_MAX: usize = 100_000;
 /// Tables come a little late where the machine is busy.
 const LATE: Duration = Duration::minutes(5);
 
+/// A process that starts looks for the last table in the last two minutes, then in twice as many, up to four hours.
+const FIRST_LOOK: Duration = Duration::minutes(2);
+const LONGEST_LOOK: Duration = Duration::hours(4);
+
 /// Bits of a number that say whose series it is: in segments the partition that the table is written to, of which there are
 /// fewer.
 const SERIES_BITS: u32 = 10;
@@ -109,8 +113,12 @@ impl PacingHistory {
     /// # Errors
     /// When the log cannot be read.
     pub fn read(log: &dyn EventLog, from: Timestamp, until: Timestamp) -> Result<Self> {
+        Self::within(log, from - FULL_EVERY - LATE, until + LATE)
+    }
+
+    fn within(log: &dyn EventLog, from: Timestamp, until: Timestamp) -> Result<Self> {
         let mut history = Self::default();
-        for entry in Timeline::between(log, from - FULL_EVERY - LATE, until + LATE)? {
+        for entry in Timeline::between(log, from, until)? {
             let entry = entry?;
             if wire::is_pacing(&entry)
                 && let Body::Pacing(table) =
@@ -120,6 +128,28 @@ impl PacingHistory {
             }
         }
         Ok(history)
+    }
+
+    /// The multipliers of the last table that any process published before `now`; nobody's where there was none for hours.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn last_before(log: &dyn EventLog, now: Timestamp) -> Result<BTreeMap<LineItemId, u32>> {
+        let (mut span, mut until) = (FIRST_LOOK, now + LATE);
+        while span <= LONGEST_LOOK {
+            let from = now - span;
+            let history = Self::within(log, from, until)?;
+            if let Some((last, _)) = history.tables.last_key_value() {
+                return Ok(history.multipliers(*last));
+            }
+            (span, until) = (span + span, from);
+        }
+        Ok(BTreeMap::new())
+    }
+
+    fn multipliers(&self, number: u64) -> BTreeMap<LineItemId, u32> {
+        let ids = self.changes.get(&series(number)).into_iter().flat_map(BTreeMap::keys);
+        ids.map(|id| (*id, self.state(*id, number).multiplier_ppm)).collect()
     }
 
     /// What table `number` said of the line item; `None` where that table is not among these.

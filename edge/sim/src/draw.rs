@@ -13,6 +13,7 @@ pub(crate) enum Purpose {
     Walk,
     Behaviour,
     Budget,
+    Pacing,
 }
 
 /// A stream of draws.

@@ -14,6 +14,7 @@ mod driver;
 mod goods;
 mod http;
 mod load;
+pub mod pacing;
 mod pages;
 mod replay;
 mod served;

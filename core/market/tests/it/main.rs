@@ -1,5 +1,7 @@
 mod board;
 mod exploration;
+mod pacing;
+mod pacing_twin;
 mod properties;
 mod reference;
 mod twin;

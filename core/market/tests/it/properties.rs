@@ -65,6 +65,15 @@ proptest! {
     }
 
     #[test]
+    fn who_is_held_back_pays_no_more_than_the_share_of_its_bid_unless_a_floor_asks_for_it(world in world()) {
+        for s in world.settle().shown.iter().filter(|s| s.priced_by != PricedBy::Floor) {
+            let e = world.entrant(s.row);
+            let share = i128::from(e.pacing_ppm.min(1_000_000));
+            prop_assert!(i128::from(s.price.micros) * 1_000_000 < i128::from(e.bid.micros) * share + 1_000_000, "{s:?}");
+        }
+    }
+
+    #[test]
     fn the_price_keeps_the_slot_in_the_market_that_set_it_and_one_micro_less_loses_it(world in world()) {
         let shown = world.settle().shown;
         for s in shown.iter().filter(|s| !s.explored) {

@@ -69,6 +69,16 @@ fn a_floor_is_met_in_money_whatever_the_weights() {
 }
 
 #[test]
+fn who_is_paced_bids_a_share_of_its_bid_and_pays_what_the_next_one_is_worth() {
+    let mut world = simple(1, &[(10 * UNIT, 0.5), (4 * UNIT, 0.5)]);
+    world.rows[0].0.pacing_ppm = 500_000;
+    let shown = winners(&world);
+    assert!(shown[0].0 == 0 && about(4 * UNIT, shown[0].1), "{shown:?}");
+    world.rows[0].0.pacing_ppm = 300_000;
+    assert_eq!(winners(&world)[0].0, 1, "three against four");
+}
+
+#[test]
 fn a_bid_that_is_worth_nothing_is_below_every_floor() {
     let mut world = simple(1, &[(0, 0.5), (UNIT, 0.5)]);
     world.rows[1].0.pacing_ppm = 0;

@@ -56,6 +56,9 @@ impl Twin<'_> {
     /// The smallest bid that clears the floor and ranks above the best of another advertiser, by bisection.
     fn price(&self, winner: &(Entrant, Prediction), field: &[(Entrant, Prediction)], placement: usize) -> i64 {
         let rival = field.iter().find(|r| r.0.advertiser != winner.0.advertiser);
+        // What pacing leaves of a bid is a bid.
+        let (entrant, prediction) = *winner;
+        let winner = &(Entrant { pacing_ppm: entrant.pacing_ppm.max(1_000_000), ..entrant }, prediction);
         let keeps = |micros: i64| {
             self.clears_floor(winner, micros, placement)
                 && rival.is_none_or(|r| self.rank(winner, micros) > self.rank(r, r.0.bid.micros))

@@ -33,9 +33,12 @@ impl World {
         &self.rows.iter().find(|(e, _)| e.row == row).expect("an entrant").0
     }
 
+    /// With that bid and all of it: what pacing leaves of a bid is a bid.
     pub(crate) fn with_bid(&self, row: Row, micros: i64) -> Self {
         let mut world = self.clone();
-        world.rows.iter_mut().find(|(e, _)| e.row == row).expect("an entrant").0.bid.micros = micros;
+        let entrant = &mut world.rows.iter_mut().find(|(e, _)| e.row == row).expect("an entrant").0;
+        entrant.bid.micros = micros;
+        entrant.pacing_ppm = entrant.pacing_ppm.max(1_000_000);
         world
     }
 

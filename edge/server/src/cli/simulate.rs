@@ -1,4 +1,4 @@
-//! `litfass simulate budget`.
+//! `litfass simulate budget` and `litfass simulate pacing`.
 
 use std::fs;
 use std::io::Write;
@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use litfass_sim::budget::{Figures, Scratch, live, simulate};
+use litfass_sim::pacing::{self, Inputs, Outcome, Prices, Traffic};
 use serde::{Deserialize, Serialize};
 
 /// How often progress is told and kept, in seeds.
@@ -24,6 +25,27 @@ enum Command {
     /// The ledger among processes that crash, messages that are lost, clocks that are off and a database that fails over.
     /// Fails where a promise about the money does not hold, naming it and the seed.
     Budget(Budget),
+    /// Pacing on days with rising and falling traffic, outages, wrong forecasts, pauses. Prints a table of how close spend kept
+    /// to the plan and what the budget bought; fails where a target is missed.
+    Pacing(Pacing),
+}
+
+#[derive(clap::Args, Debug)]
+struct Pacing {
+    /// Only this scenario.
+    #[arg(long)]
+    scenario: Option<String>,
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Traffic by hour of the week instead of the built-in curve: CSV with region_id,dow,hour,traffic_share, or that as .zst.
+    #[arg(long)]
+    traffic: Option<PathBuf>,
+    /// Rivals' prices instead of the built-in distribution: a histogram as JSON with `price_counter_train`.
+    #[arg(long)]
+    prices: Option<PathBuf>,
+    /// Draws each scenario into this folder, as SVG.
+    #[arg(long)]
+    svg: Option<PathBuf>,
 }
 
 #[derive(clap::Args, Debug)]
@@ -50,8 +72,51 @@ struct Progress {
 
 impl Args {
     pub(super) fn run(self) -> Result<()> {
-        let Command::Budget(budget) = self.command;
-        budget.run()
+        match self.command {
+            Command::Budget(budget) => budget.run(),
+            Command::Pacing(pacing) => pacing.run(),
+        }
+    }
+}
+
+impl Pacing {
+    fn run(&self) -> Result<()> {
+        let inputs = self.inputs()?;
+        let mut scenarios = pacing::scenarios(&inputs);
+        if let Some(name) = &self.scenario {
+            let names: Vec<_> = scenarios.iter().map(|scenario| scenario.name).collect();
+            scenarios.retain(|scenario| scenario.name == name);
+            if scenarios.is_empty() {
+                bail!("no scenario `{name}`; there are {}", names.join(", "));
+            }
+        }
+        let mut out = std::io::stdout();
+        writeln!(out, "{}", Outcome::HEAD)?;
+        let mut missed = Vec::new();
+        for scenario in &scenarios {
+            let outcome = pacing::live(scenario, &inputs);
+            write!(out, "{outcome}")?;
+            missed.extend(outcome.missed());
+            self.draw(&outcome)?;
+        }
+        if missed.is_empty() { Ok(()) } else { bail!("targets missed: {}", missed.join("; ")) }
+    }
+
+    fn inputs(&self) -> Result<Inputs> {
+        let named = |path: &Path| path.display().to_string();
+        let traffic =
+            self.traffic.as_deref().map(|path| Traffic::read(path).with_context(|| named(path))).transpose()?;
+        let prices = self.prices.as_deref().map(|path| Prices::read(path).with_context(|| named(path))).transpose()?;
+        Ok(Inputs { traffic: traffic.unwrap_or_default(), prices: prices.unwrap_or_default(), seed: self.seed })
+    }
+
+    fn draw(&self, outcome: &Outcome) -> Result<()> {
+        let Some(folder) = &self.svg else { return Ok(()) };
+        let drawing = outcome.drawing();
+        let path = folder.join(&drawing.file);
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&path, &drawing.svg))
+            .with_context(|| path.display().to_string())
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
     ("FormatName", r#"="sponsored_item" | "banner" | "video""#),
     ("Format", "format: FormatName; width?: count | null; height?: count | null"),
     ("FrequencyCap", "max: count; window_minutes: count"),
-    ("Bid", r#"micros: count; per: "mille" | "click""#),
+    ("Bid", r#"micros: count; per: "mille" | "click" | "action""#),
     ("Video", "duration_ms: count; mime_types: text[]; vast_url?: text; file_url?: text"),
     (
         "Targeting",

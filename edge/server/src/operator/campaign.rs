@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use litfass_catalog::model::Flight;
 use litfass_catalog::{Catalog, ObjectKind, ObjectRef};
-use litfass_market::pacing::Plan;
+use litfass_market::pacing::{Curve, Plan, Shape};
 use litfass_store::catalog::{Filter, Page, View};
 use litfass_store::keys::Scope;
 use litfass_store::ledger::LedgerReader;
@@ -51,7 +51,9 @@ impl Node {
         };
         let hours = day.hours(&hourly);
         let row = row(&view, &world.catalog, &budgets, sum(&hours), now);
-        let plan = planned(&below, &world.catalog, &budgets, &row.budget, &day, CampaignId(id));
+        let forecasts = self.pacing.forecasts();
+        let shape = forecasts.of_campaign(&world.catalog, CampaignId(id));
+        let plan = planned(&below, flight_of(&world.catalog, CampaignId(id)), &budgets, &row.budget, (&day, shape));
         Ok(Some(CampaignPage {
             line_items: self.line_items(&below, &world.catalog, row.stand, &by_id(&each), now),
             next_after: below.next_after,
@@ -93,15 +95,17 @@ fn bid(view: &View) -> Money {
 }
 
 /// The plan of the budget that binds first, and what to say of it.
-fn planned(
+fn flight_of(catalog: &Catalog, campaign: CampaignId) -> Flight {
+    catalog.campaign_by_id(campaign).map_or(Flight::default(), |ix| catalog.campaign(ix).flight)
+}
+
+fn planned<'a>(
     below: &Page,
-    catalog: &Catalog,
+    flight: Flight,
     budgets: &Budgets,
     binding: &Budget,
-    day: &Day<'_>,
-    campaign: CampaignId,
-) -> (Option<Plan>, &'static str) {
-    let flight = catalog.campaign_by_id(campaign).map_or(Flight::default(), |ix| catalog.campaign(ix).flight);
+    (day, shape): (&Day<'_>, &'a Shape),
+) -> (Option<Plan<'a>>, &'static str) {
     if !below.objects.iter().any(|view| text(view, "pacing") == "even") {
         return (None, "Its line items spend as fast as they can: there is no plan to keep to.");
     }
@@ -110,15 +114,18 @@ fn planned(
         spent: control.spent.nanos(),
         start,
         end,
+        price: 0,
+        curve: &Curve::Even,
+        shape,
     };
     match (binding, flight.start.zip(flight.end)) {
         (Budget::Day { .. }, _) => (
             Some(of(&budgets.today, within(&day.window, flight))),
-            "Dashed: the day's budget, spread evenly over the day.",
+            "Dashed: the day's budget, spread over the traffic that is forecast for the day.",
         ),
         (Budget::Lifetime { .. }, Some(lasts)) => (
             Some(of(&budgets.lifetime, lasts)),
-            "Dashed: this day's part of the whole budget, spread evenly over the flight.",
+            "Dashed: this day's part of the whole budget, spread over the traffic that is forecast for the flight.",
         ),
         (Budget::Lifetime { .. }, None) => (None, "The flight has no end, so the budget has no time to last for."),
         (Budget::None, _) => (None, "The campaign has no budget of its own, so there is no plan to keep to."),

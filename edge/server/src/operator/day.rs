@@ -75,7 +75,7 @@ pub(super) fn sum(hours: &[(Timestamp, Figures)]) -> Figures {
 pub(super) fn curve(
     hours: Vec<(Timestamp, Figures)>,
     day: &Day<'_>,
-    (plan, words): (Option<Plan>, &'static str),
+    (plan, words): (Option<Plan<'_>>, &'static str),
 ) -> Curve {
     let so_far = |at: Timestamp| plan.map(|plan| micros(plan.target(at) - plan.target(day.window.starts)));
     let mut spent = 0;
@@ -107,6 +107,7 @@ fn part(passed: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use litfass_ledger::{Amount, Figures as Sums};
+    use litfass_market::pacing::{Curve, Shape};
     use litfass_store::ledger::report::RowFigures;
 
     use super::*;
@@ -182,7 +183,9 @@ mod tests {
         assert_eq!(whole_day("Australia/Lord_Howe", "2026-10-04", names)[..4], ["00:00", "01:00", "02:30", "03:30"]);
         for date in ["2026-03-29", "2026-10-25"] {
             whole_day("Europe/Berlin", date, |day| {
-                let plan = Plan { budget: 24_000_000, spent: 0, start: day.window.starts, end: day.window.ends };
+                let (start, end, shape) = (day.window.starts, day.window.ends, Shape::flat());
+                let plan =
+                    Plan { budget: 24_000_000, spent: 0, start, end, price: 1, curve: &Curve::Even, shape: &shape };
                 let drawn = curve(day.hours(&Report::default()), day, (Some(plan), ""));
                 let plan = drawn.plan_micros.unwrap();
                 assert_eq!((plan.len(), plan[0], plan[plan.len() - 1]), (drawn.names.len() + 1, 0, 24_000));

@@ -7,6 +7,7 @@ pub mod admin;
 pub mod audited;
 pub mod billing;
 pub mod catalog;
+pub mod forecast;
 pub mod keys;
 pub mod learn;
 pub mod leases;

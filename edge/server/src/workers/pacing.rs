@@ -1,7 +1,8 @@
 //! The pacing controller: every few seconds it compares what was spent with the plan and publishes a numbered table of bid
 //! multipliers; and it says which line items have funds at all. Decisions only read it.
 //!
-//! The table is in the log before it is in force, because decisions name it.
+//! The table is in the log before it is in force, because decisions name it, and because a process that starts goes on from the
+//! last one: each line item's controller is had back from the multiplier that it published.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,33 +12,51 @@ use anyhow::Result;
 use litfass_catalog::model::{Flight, PacingMode, Status};
 use litfass_catalog::{Catalog, LineItemRow};
 use litfass_events::{PartitionKey, named_id};
-use litfass_ledger::{Amount, BudgetDay, Chain, Control, UNLIMITED};
-use litfass_market::pacing::{Plan, even};
+use litfass_ledger::{Amount, BudgetDay, Chain, Control, ControlId, UNLIMITED};
+use litfass_market::pacing::{Actuator, Curve, Plan, Shape, State};
+use litfass_store::fold::{TrafficCounts, Unconverted};
 use litfass_store::ledger::LedgerReader;
 use litfass_store::log::{Clock, EventLog, Until};
 use litfass_store::wire::{self, Body};
-use litfass_types::{LineItemId, LineItemIx, PPM, Timestamp};
+use litfass_types::{CatalogVersion, LineItemId, LineItemIx, PPM, Timestamp};
 
+use super::forecast::Forecasts;
 use crate::pacing_tables::{self, FULL_EVERY};
 use crate::promises::Promises;
 use crate::world::{Pacing, SwappedWorld};
 
-/// The table in force, for whoever lays it out by another catalog's numbers.
+/// The table in force, for whoever lays it out by another catalog's numbers, and the forecasts that plans are shaped by.
 #[derive(Debug, Default)]
-pub struct PacingBoard(Mutex<Arc<Pacing>>);
+pub struct PacingBoard {
+    table: Mutex<Arc<Pacing>>,
+    forecasts: Mutex<Arc<Forecasts>>,
+}
 
 impl PacingBoard {
     #[must_use]
     pub fn current(&self) -> Arc<Pacing> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.table.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    #[must_use]
+    pub fn forecasts(&self) -> Arc<Forecasts> {
+        Arc::clone(&self.forecasts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn replace(&self, pacing: Pacing) -> Arc<Pacing> {
         let pacing = Arc::new(pacing);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&pacing);
+        *self.table.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&pacing);
         pacing
     }
+
+    fn forecast(&self, forecasts: Forecasts) {
+        *self.forecasts.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(forecasts);
+    }
 }
+
+/// How often forecasts are made anew, and how soon after the last ones where the catalog has changed.
+const FORECAST_EVERY: litfass_types::Duration = litfass_types::Duration::minutes(10);
+const FORECAST_AFTER_CHANGE: litfass_types::Duration = litfass_types::Duration::minutes(1);
 
 #[derive(Debug)]
 pub struct PacingWorker {
@@ -54,6 +73,42 @@ pub struct PacingWorker {
     pub interval: Duration,
     /// When a table last said everything.
     pub last_full: Timestamp,
+    pub controllers: Controllers,
+    pub traffic: Arc<TrafficCounts>,
+    pub unconverted: Arc<Unconverted>,
+    /// When the forecasts were made, and for which catalog.
+    pub forecast: Option<(Timestamp, CatalogVersion)>,
+}
+
+/// One controller per line item that has a plan.
+#[derive(Debug, Default)]
+pub struct Controllers {
+    states: BTreeMap<LineItemId, State>,
+    /// What the process before published, for whose line items there is no controller yet.
+    inherited: BTreeMap<LineItemId, u32>,
+}
+
+impl Controllers {
+    #[must_use]
+    pub const fn inheriting(multipliers_ppm: BTreeMap<LineItemId, u32>) -> Self {
+        Self { states: BTreeMap::new(), inherited: multipliers_ppm }
+    }
+
+    /// The next multiplier of one line item.
+    fn step(&mut self, id: LineItemId, plans: &[Plan<'_>], now: Timestamp) -> u32 {
+        let inherited = &mut self.inherited;
+        let state = self.states.entry(id).or_insert_with(|| match inherited.remove(&id) {
+            Some(ppm) => State::resumed(Actuator::Bid, ppm, plans, now),
+            None => State::new(Actuator::Bid, now),
+        });
+        state.step(plans, now).ppm
+    }
+
+    /// Forgets who no longer runs, and what nobody took up.
+    fn retain(&mut self, running: &BTreeSet<LineItemId>) {
+        self.states.retain(|id, _| running.contains(id));
+        self.inherited.clear();
+    }
 }
 
 /// A line item and the four levels that pay for it.
@@ -64,6 +119,8 @@ struct Payer {
     bid: Amount,
     window: BudgetDay,
     levels: [Control; 4],
+    /// At each level, what conversions that have not come yet will cost: it counts as spent.
+    owed: [i128; 4],
 }
 
 impl PacingWorker {
@@ -72,16 +129,10 @@ impl PacingWorker {
     pub fn step(&mut self) -> Result<Duration> {
         let (began, now) = (Instant::now(), self.clock.now());
         let world = self.world.load();
+        self.look_ahead(&world.catalog, now);
         let payers = self.payers(&world.catalog, now)?;
         let before = self.board.current();
-        let mut multipliers_ppm = BTreeMap::new();
-        for payer in payers.iter().filter(|payer| payer.mode == PacingMode::Even) {
-            let previous = before.multipliers_ppm.get(&payer.id).copied().unwrap_or(PPM);
-            let multiplier = even(previous, &payer.plans(&world.catalog), now);
-            if multiplier != PPM {
-                multipliers_ppm.insert(payer.id, multiplier);
-            }
-        }
+        let multipliers_ppm = self.multipliers(&payers, &world.catalog, now);
         let funded = self.funded(&payers);
         let changed = multipliers_ppm != before.multipliers_ppm || funded != before.funded;
         if changed || (before.number > 0 && now - self.last_full >= FULL_EVERY) {
@@ -89,6 +140,30 @@ impl PacingWorker {
         }
         // A large catalog takes a while: at most a tenth of the time goes into it.
         Ok(self.interval.max(began.elapsed() * 9))
+    }
+
+    fn look_ahead(&mut self, catalog: &Catalog, now: Timestamp) {
+        let fresh = |(made, version): (Timestamp, CatalogVersion)| {
+            let lasts = if version == catalog.version() { FORECAST_EVERY } else { FORECAST_AFTER_CHANGE };
+            now - made < lasts
+        };
+        if !self.forecast.is_some_and(fresh) {
+            self.board.forecast(Forecasts::new(catalog, &self.traffic.at(now), now));
+            self.forecast = Some((now, catalog.version()));
+        }
+    }
+
+    /// Of those who are held back; who is not in it has its whole bid.
+    fn multipliers(&mut self, payers: &[Payer], catalog: &Catalog, now: Timestamp) -> BTreeMap<LineItemId, u32> {
+        let forecasts = self.board.forecasts();
+        let paced: Vec<&Payer> = payers.iter().filter(|payer| payer.mode == PacingMode::Even).collect();
+        let steps = paced.iter().map(|payer| {
+            let plans = payer.plans(catalog, forecasts.of(payer.id));
+            (payer.id, self.controllers.step(payer.id, &plans, now))
+        });
+        let multipliers = steps.filter(|(_, ppm)| *ppm != PPM).collect();
+        self.controllers.retain(&paced.iter().map(|payer| payer.id).collect());
+        multipliers
     }
 
     fn publish(
@@ -122,11 +197,17 @@ impl PacingWorker {
 
     /// A unit's bid can still be leased, or this process holds as much.
     fn funded(&self, payers: &[Payer]) -> BTreeSet<LineItemId> {
-        let can_lease = |payer: &&Payer| payer.levels.iter().all(|level| level.available() >= payer.bid);
+        let can_lease = |payer: &&Payer| {
+            let levels = payer.levels.iter().zip(payer.owed);
+            levels.into_iter().all(|(level, owed)| level.available().nanos() - owed >= payer.bid.nanos())
+        };
         let (rich, poor): (Vec<&Payer>, Vec<&Payer>) = payers.iter().partition(can_lease);
         // Decisions wait for this lock: only the few that have to be looked up are.
         let (holds, now) = (self.promises.holds(), self.promises.now());
-        let holding = poor.into_iter().filter(|payer| holds.free(payer.id, payer.window.day, now) >= payer.bid);
+        // Nobody holds anything for an action.
+        let holding = poor
+            .into_iter()
+            .filter(|payer| payer.owed == [0; 4] && holds.free(payer.id, payer.window.day, now) >= payer.bid);
         let holding: Vec<&Payer> = holding.collect();
         drop(holds);
         rich.into_iter().chain(holding).map(|payer| payer.id).collect()
@@ -143,9 +224,30 @@ impl PacingWorker {
         let (levels, _) = controls.as_chunks::<4>();
         let payers = line_items.iter().zip(windows).zip(levels).map(|((ix, window), levels)| {
             let row = catalog.line_item(*ix);
-            Payer { id: row.id, ix: *ix, mode: row.pacing, bid: Amount::of(row.bid), window, levels: *levels }
+            let (bid, owed) = (Amount::of(row.bid), [0; 4]);
+            Payer { id: row.id, ix: *ix, mode: row.pacing, bid, window, levels: *levels, owed }
         });
-        Ok(payers.collect())
+        let mut payers: Vec<Payer> = payers.collect();
+        self.add_owed(&mut payers, catalog, now);
+        Ok(payers)
+    }
+
+    /// What is owed to conversions counts at every level, with what its neighbours there owe.
+    fn add_owed(&self, payers: &mut [Payer], catalog: &Catalog, now: Timestamp) {
+        let mut owed: BTreeMap<ControlId, i128> = BTreeMap::new();
+        let controls = |payer: &Payer| chain(catalog.line_item(payer.ix), &payer.window).controls();
+        for payer in payers.iter() {
+            let own = self.unconverted.nanos(payer.id, catalog.line_item(payer.ix).bid, now);
+            if own > 0 {
+                controls(payer).into_iter().for_each(|id| *owed.entry(id).or_default() += own);
+            }
+        }
+        if owed.is_empty() {
+            return;
+        }
+        for payer in payers {
+            payer.owed = controls(payer).map(|id| owed.get(&id).copied().unwrap_or(0));
+        }
     }
 }
 
@@ -167,19 +269,23 @@ pub fn within(day: &BudgetDay, flight: Flight) -> (Timestamp, Timestamp) {
 
 impl Payer {
     /// Every budget that has a limit and a time to last. A flight without an end has no plan: its budget is spent as it comes.
-    fn plans(&self, catalog: &Catalog) -> Vec<Plan> {
+    fn plans<'a>(&self, catalog: &Catalog, shape: &'a Shape) -> Vec<Plan<'a>> {
         let flight = catalog.flight(self.ix);
         let lifetime = flight.start.zip(flight.end);
         let day = Some(within(&self.window, flight));
-        let [_, campaign, campaign_day, line_item] = &self.levels;
+        let [_, campaign, campaign_day, line_item] =
+            std::array::from_fn(|level| (&self.levels[level], self.owed[level]));
         let budgets = [(campaign, lifetime), (campaign_day, day), (line_item, lifetime)];
-        let limited = budgets.into_iter().filter(|(control, _)| control.limit != UNLIMITED);
-        let plan = |control: &Control, (start, end)| Plan {
+        let limited = budgets.into_iter().filter(|((control, _), _)| control.limit != UNLIMITED);
+        let plan = |(control, owed): (&Control, i128), (start, end)| Plan {
             budget: control.total().nanos(),
-            spent: control.spent.nanos(),
+            spent: control.spent.nanos() + owed,
             start,
             end,
+            price: self.bid.nanos(),
+            curve: &Curve::Even,
+            shape,
         };
-        limited.filter_map(|(control, lasts)| Some(plan(control, lasts?))).collect()
+        limited.filter_map(|(budget, lasts)| Some(plan(budget, lasts?))).collect()
     }
 }

@@ -62,7 +62,7 @@ fn a_campaign_is_found_by_its_name_with_todays_figures_and_its_line_items() {
         one.contains("90.00 a day") && one.contains("polyline") && one.contains("/line-items/1001/why-not"),
         "{one}"
     );
-    assert!(one.contains("spread evenly over the day"));
+    assert!(one.contains("spread over the traffic that is forecast for the day"));
     let other = read(&mut caller, "/campaigns/102");
     assert!(other.contains("there is no plan to keep to") && !other.contains("line truth"), "{other}");
     assert_eq!(caller.get("/campaigns/999").status, 404);

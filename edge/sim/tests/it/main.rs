@@ -5,6 +5,7 @@
 mod budget;
 mod catalog_file;
 mod driving;
+mod pacing;
 mod replaying;
 mod server;
 mod shop;

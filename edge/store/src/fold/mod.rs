@@ -1,4 +1,4 @@
-//! State that is a fold over the event log: viewers, caps, ad signals.
+//! State that is a fold over the event log: viewers, caps, ad signals, traffic by hour, conversions to come.
 //!
 //! Invariants: a state is a function of the log's entries up to one position per partition, so it can always be built again from
 //! the log for as long as that is kept; a snapshot saves time, and a damaged one is named and passed over. What users chose
@@ -17,6 +17,8 @@ mod restore;
 mod runner;
 mod signals;
 mod snapshot;
+mod traffic;
+mod unconverted;
 mod viewers;
 
 use std::fmt::Debug;
@@ -28,6 +30,8 @@ pub use gate::Fact;
 pub use runner::{FoldError, FoldOptions, FoldRunner, FoldThread, LostChoices, Progress, SeenEvents};
 pub use signals::{AdTotals, HALF_LIFE_DAYS, ShopCounts, SignalCounts, SignalsAt};
 pub use snapshot::snapshots_from;
+pub use traffic::{TrafficAt, TrafficCounts, TrafficSource};
+pub use unconverted::{CONVERSION_HALF_LIFE, Unconverted};
 pub use viewers::Viewers;
 
 /// One fold. Facts of one partition come in their order, from one thread; readers may look in between.

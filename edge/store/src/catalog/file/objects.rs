@@ -40,7 +40,7 @@ macro_rules! named_values {
             }
         }
         impl $name {
-            /// What no file can have said, such as a bid per action, reads as the first.
+            /// What no file can have said reads as the first.
             fn of(value: $type) -> Self {
                 [$(Self::$variant),*].into_iter().find(|name| $type::from(*name) == value).unwrap_or_default()
             }
@@ -52,7 +52,7 @@ named_values! {
     FileStatus: Status { Active = "active", Paused = "paused", Archived = "archived" }
     FileBillable: Billable { Impression = "impression", Viewable = "viewable" }
     FilePacing: PacingMode { Even = "even", Asap = "asap" }
-    FileUnit: Unit { Mille = "mille", Click = "click" }
+    FileUnit: Unit { Mille = "mille", Click = "click", Action = "action" }
     FileReview: Review { Approved = "approved", Pending = "pending", Rejected = "rejected" }
 }
 
