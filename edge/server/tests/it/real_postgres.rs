@@ -77,6 +77,35 @@ fn a_server_keeps_its_money_in_a_database() {
 }
 
 #[test]
+fn a_server_goes_on_with_a_standby_that_lacks_the_last_bills() {
+    let (primary, place) = (Cluster::start(&["fsync=off"]), Cluster::place());
+    let (url, home) = (primary.address_with(&primary.database(), &place), Home::new());
+    home.configure(&format!("[database]\nurl = \"{url}\"\n"));
+    home.load(&catalog(&[Seller { credit_micros: 0, bid_micros: FLOOR_MICROS, ..Seller::by_the_mille(1) }]));
+    let server = home.serve();
+    let mut caller = server.caller();
+    settled(&mut caller, "deposits", &json!({ "amount_micros": 100 * PRICE / 1_000, "reason": "invoice 7" }));
+    deliver(&mut caller, 0);
+    wait_until_spent(&mut caller, SHOWN * PRICE);
+    let standby = primary.standby(place);
+    settled(&mut caller, "deposits", &json!({ "amount_micros": PRICE / 1_000, "reason": "invoice 8" }));
+    deliver(&mut caller, SHOWN);
+    wait_until_spent(&mut caller, 2 * SHOWN * PRICE);
+    drop(primary);
+    standby.promote();
+    // The lost deposit is applied again, the lost impressions are billed again, and then budget is leased again.
+    wait_until_spent(&mut caller, 2 * SHOWN * PRICE);
+    deliver(&mut caller, 2 * SHOWN);
+    wait_until_spent(&mut caller, 3 * SHOWN * PRICE);
+    let account = caller.get(ACCOUNT).json();
+    assert_eq!(account["deposits_nanos"].as_str(), Some((101 * PRICE).to_string().as_str()), "{account}");
+    wait_for("readiness", || (caller.get("/readyz").json()["status"] == "ready").then_some(()));
+    assert!(server.stop().success());
+    let (status, said) = home.command(&["ledger", "verify", "--log"]);
+    assert!(status.success() && said.contains("15 billed"), "{said}");
+}
+
+#[test]
 fn processes_share_catalog_keys_and_audit_log_in_a_database() {
     let cluster = Cluster::start(&["fsync=off"]);
     let home = Home::new();

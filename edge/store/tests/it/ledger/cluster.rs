@@ -62,10 +62,14 @@ impl Cluster {
         Self::serve(binaries, directory, owner, settings)
     }
 
+    /// Where a standby can be made.
+    pub(crate) fn place() -> PathBuf {
+        TempDir::new().unwrap().keep()
+    }
+
     /// A server that has what this one has now, and follows nobody: what comes later it lacks.
-    pub(crate) fn standby(&self) -> Self {
-        let (binaries, directory) = (self.binaries.clone(), TempDir::new().unwrap().keep());
-        let owner = unprivileged(&directory);
+    pub(crate) fn standby(&self, directory: PathBuf) -> Self {
+        let (binaries, owner) = (self.binaries.clone(), unprivileged(&directory));
         let mut copy = as_owner(binaries.join("pg_basebackup"), owner, &directory);
         copy.args(["-U", "litfass", "-c", "fast", "-X", "fetch", "-h"]).arg(&self.directory);
         let made = copy.arg("-D").arg(directory.join("data")).output().unwrap();
@@ -106,8 +110,14 @@ impl Cluster {
     }
 
     fn address(&self, database: &str) -> String {
-        let directory = self.directory.to_str().unwrap().replace('/', "%2F");
-        format!("postgres://litfass@{directory}/{database}")
+        format!("postgres://litfass@{}/{database}", host(&self.directory))
+    }
+
+    /// The address of a database of this server that is found at the other place once it takes over there.
+    pub(crate) fn address_with(&self, url: &str, standby: &Path) -> String {
+        let here = host(&self.directory);
+        let both = url.replace(&here, &format!("{here},{}", host(standby)));
+        format!("{both}?target_session_attrs=read-write")
     }
 
     /// Restarts the server: every connection is gone, every running transaction undone.
@@ -123,6 +133,10 @@ impl Drop for Cluster {
         drop(self.keeper.stdin.take());
         drop(self.keeper.wait());
     }
+}
+
+fn host(directory: &Path) -> String {
+    directory.to_str().unwrap().replace('/', "%2F")
 }
 
 /// Where the server's programs are: where `LITFASS_POSTGRES` says, on the path, or where Debian puts them.

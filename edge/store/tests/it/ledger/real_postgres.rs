@@ -284,7 +284,7 @@ fn a_promoted_standby_is_completed_from_the_log() {
     conformance::set_up(&mut before, 60_000);
     before.bill(&conformance::impressions(0, 0, 3)).unwrap();
     let first = before.admin.standing().unwrap();
-    let standby = primary.standby();
+    let standby = primary.standby(Cluster::place());
     before.bill(&conformance::impressions(0, 3, 2)).unwrap();
     drop(primary);
 
