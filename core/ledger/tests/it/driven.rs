@@ -3,9 +3,9 @@
 use litfass_ledger::check::{Audit, Kept};
 use litfass_ledger::{
     Applied, Apply, Batch, Bill, Billed, Book, Commands, Failure, GiveBack, Grant, GrantAnswer, GrantRequest,
-    Membership, Operation, Refused, Return, Settled, Swept, Terms, execute, sweep,
+    Membership, Operation, Promote, Refused, Return, Settled, Swept, Target, Terms, execute, sweep,
 };
-use litfass_types::Timestamp;
+use litfass_types::{LeaseId, Timestamp};
 
 pub(crate) trait Driven {
     fn grant(&mut self, requests: &[GrantRequest], now: Timestamp) -> Vec<GrantAnswer>;
@@ -14,6 +14,8 @@ pub(crate) trait Driven {
     fn sweep(&mut self) -> Swept;
     fn apply(&mut self, commands: &Commands) -> Result<Applied, Refused>;
     fn partitions(&mut self, changes: &[Membership]);
+    /// Puts it on another timeline and promotes it; the leases that were open.
+    fn fail_over(&mut self, targets: &[Target]) -> Vec<LeaseId>;
     fn kept(&mut self) -> Kept;
     /// Panics where an invariant does not hold.
     fn check(&mut self);
@@ -72,6 +74,12 @@ impl Driven for InMemory {
 
     fn partitions(&mut self, changes: &[Membership]) {
         self.run(&changes).unwrap();
+    }
+
+    fn fail_over(&mut self, targets: &[Target]) -> Vec<LeaseId> {
+        self.book.state.runs.number += 1;
+        let timeline = self.book.state.runs;
+        self.run(&Promote { timeline, targets }).unwrap().closed
     }
 
     fn kept(&mut self) -> Kept {

@@ -11,7 +11,7 @@ use proptest::test_runner::TestRunner;
 use super::desk::Desk;
 use super::driven::{Driven, InMemory};
 use super::ids::{START, claim, terms};
-use super::steps::{Step, World, same, steps};
+use super::steps::{Step, World, same, steps, steps_with_failovers};
 use super::twin::Twin;
 
 fn run(steps: &[Step]) -> InMemory {
@@ -39,6 +39,25 @@ proptest! {
         let audit = Audit::of(&ledger.book);
         prop_assert_eq!(nothing_pending_fits(&audit), Ok(()));
         prop_assert!(ledger.book.pending.is_empty(), "everything is past its token's life");
+        prop_assert!(ledger.book.controls.values().all(|control| control.leased == Amount::ZERO), "every lease is closed");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_ledger_that_fails_over_now_and_then_keeps_every_invariant(steps in steps_with_failovers(120)) {
+        let mut ledger = InMemory::new(terms());
+        let one: &mut [&mut dyn Driven] = &mut [&mut ledger];
+        let mut world = World::new(one);
+        for step in &steps {
+            world.step(step, one);
+            one.iter_mut().for_each(|ledger| ledger.check());
+        }
+        world.drain(one);
+        let audit = Audit::of(&ledger.book);
+        prop_assert_eq!(nothing_pending_fits(&audit), Ok(()));
         prop_assert!(ledger.book.controls.values().all(|control| control.leased == Amount::ZERO), "every lease is closed");
     }
 }

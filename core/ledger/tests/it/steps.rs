@@ -2,7 +2,7 @@
 
 use litfass_ledger::{
     Amount, Batch, Claim, Command, CommandEntry, CommandId, Commands, Consumed, Effect, Entry, GrantRequest, HolderId,
-    Limit, Membership, Note, PartitionKind, Refused, Return,
+    Limit, Membership, Note, PartitionKind, Refused, Return, Target,
 };
 use litfass_types::{Duration, LeaseId, Position, Timestamp};
 use proptest::prelude::*;
@@ -56,6 +56,8 @@ pub(crate) enum Step {
     Apply {
         entries: usize,
     },
+    /// The database is on another timeline, lacks nothing, and is completed from the log.
+    FailOver,
 }
 
 #[derive(Clone, Debug)]
@@ -81,6 +83,16 @@ fn commands() -> impl Strategy<Value = CommandKind> {
         2 => (line_item, 0..8_000_i64).prop_map(|(l, n)| CommandKind::Refund(l, n)),
         1 => (account, -90_000..20_000_i64).prop_map(|(a, n)| CommandKind::Adjust(a, n)),
     ]
+}
+
+/// Some of them fail over.
+pub(crate) fn steps_with_failovers(count: usize) -> impl Strategy<Value = Vec<Step>> {
+    let failovers = prop::collection::btree_set(0..count, 1..4);
+    (steps(count), failovers).prop_map(|(mut steps, failovers)| {
+        let failing = steps.iter_mut().enumerate().filter(|(at, _)| failovers.contains(at));
+        failing.for_each(|(_, step)| *step = Step::FailOver);
+        steps
+    })
 }
 
 pub(crate) fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
@@ -154,7 +166,19 @@ impl World {
             Step::Sweep => drop(same(ledgers, |ledger| ledger.sweep())),
             Step::Command { effect, again } => self.command(effect, *again),
             Step::Apply { entries } => self.apply(*entries, ledgers),
+            Step::FailOver => self.fail_over(ledgers),
         }
+    }
+
+    fn fail_over(&mut self, ledgers: &mut [&mut dyn Driven]) {
+        let events = EVENT_PARTITIONS.iter().zip(&self.partitions);
+        let events = events.map(|(number, log)| (*number, PartitionKind::Events, log.entries.len()));
+        let admin = (ADMIN_PARTITION, PartitionKind::Admin, self.admin.len());
+        let target = |(partition, kind, next): (u16, _, usize)| Target { partition, kind, next: next as u64 };
+        let targets: Vec<Target> = events.chain([admin]).map(target).collect();
+        same(ledgers, |ledger| ledger.fail_over(&targets));
+        self.apply(usize::MAX / 2, ledgers);
+        (0..self.partitions.len()).for_each(|partition| self.consume(partition, usize::MAX / 2, false, ledgers));
     }
 
     fn grant(

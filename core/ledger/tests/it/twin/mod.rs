@@ -8,7 +8,7 @@ use litfass_ledger::{
     Amount, Applied, Batch, Billed, Chain, Claim, ClaimId, CommandEntry, CommandOutcome, Commands, Consumed, ControlId,
     DailyLimits, Effect, Entry, Funding, GrantAnswer, GrantRefusal, GrantRequest, Granted, HolderId, Level, Limit,
     Membership, Objection, Outcome, PartitionKind, Refused, Remaining, Return, Settled, SettledClaim, Shortage, Swept,
-    Terms, grant_amount,
+    Target, Terms, grant_amount,
 };
 use litfass_types::{AdvertiserId, Day, LeaseId, TenantId, Timestamp};
 
@@ -394,6 +394,10 @@ impl Driven for Twin {
                 self.partitions.entry(*partition).or_insert((*kind, 0, None));
             }
         }
+    }
+
+    fn fail_over(&mut self, _: &[Target]) -> Vec<LeaseId> {
+        unreachable!("it has no database")
     }
 
     fn kept(&mut self) -> Kept {

@@ -19,7 +19,7 @@ use proptest::test_runner::TestRunner;
 use super::driven::{Driven, InMemory};
 use super::ids::{ADMIN_PARTITION, FIRST_DAY, START, TENANT, chain, claim, nanos, price, terms, window};
 use super::ports::{Ports, refused};
-use super::steps::{World, same, steps};
+use super::steps::{World, same, steps_with_failovers};
 
 /// The suite's tests, each on a ledger that `$on` makes.
 macro_rules! suite {
@@ -60,7 +60,7 @@ pub(super) fn answers_like_the_ledger_in_memory(runner: &mut TestRunner, open: O
     let (mut memory, mut database) = (InMemory::new(terms()), open());
     let both: &mut [&mut dyn Driven] = &mut [&mut memory, &mut database];
     let mut world = World::new(both);
-    for step in steps(100).new_tree(runner).unwrap().current() {
+    for step in steps_with_failovers(100).new_tree(runner).unwrap().current() {
         world.step(&step, both);
         same(both, |ledger| ledger.kept());
     }

@@ -10,6 +10,7 @@ mod ids;
 mod steps;
 
 #[cfg(feature = "postgres")]
+#[allow(dead_code, reason = "the server's tests use more of it")]
 pub(crate) mod cluster;
 mod conformance;
 mod exports;

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use litfass_ledger::check::Kept;
 use litfass_ledger::{
-    Applied, Batch, Billed, Commands, GrantAnswer, GrantRequest, Membership, Refused, Return, Settled, Swept,
+    Applied, Batch, Billed, Commands, GrantAnswer, GrantRequest, Membership, Refused, Return, Settled, Swept, Target,
 };
 use litfass_store::ledger::{BudgetAuthority, Clock, LedgerAdmin, LedgerError, LedgerReader, verify};
-use litfass_types::Timestamp;
+use litfass_types::{LeaseId, Timestamp};
 
 use super::driven::Driven;
 use super::ids::START;
@@ -74,6 +74,12 @@ impl Driven for Ports {
 
     fn partitions(&mut self, changes: &[Membership]) {
         self.admin.partitions(changes).unwrap();
+    }
+
+    fn fail_over(&mut self, targets: &[Target]) -> Vec<LeaseId> {
+        (self.fail_over)();
+        let timeline = self.admin.standing().unwrap().timeline;
+        self.admin.promote(timeline, targets).unwrap().closed
     }
 
     fn kept(&mut self) -> Kept {

@@ -11,7 +11,7 @@ use litfass_store::catalog::CatalogStore;
 use litfass_store::database::Server;
 use litfass_store::ledger::{LedgerError, LedgerReader, PostgresLedger, PostgresLedgerReader, SqliteLedger, verify};
 use litfass_store::migrate;
-use litfass_types::Timestamp;
+use litfass_types::{LeaseId, Timestamp};
 use postgres::{Client, NoTls};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
@@ -22,7 +22,7 @@ use super::conformance;
 use super::driven::{Driven, InMemory};
 use super::ids::{ADMIN_PARTITION, terms};
 use super::ports::{Hand, Ports, refused};
-use super::steps::{World, same, steps};
+use super::steps::{World, same, steps_with_failovers};
 
 fn open(url: &str) -> Ports {
     let hand = Hand::new();
@@ -119,6 +119,12 @@ impl Driven for Killed {
         self.survive(|ports| ports.admin.partitions(changes)).unwrap();
     }
 
+    fn fail_over(&mut self, targets: &[Target]) -> Vec<LeaseId> {
+        (self.ports.fail_over)();
+        let timeline = self.ports.admin.standing().unwrap().timeline;
+        self.survive(|ports| ports.admin.promote(timeline, targets)).unwrap().closed
+    }
+
     fn kept(&mut self) -> litfass_ledger::check::Kept {
         self.ports.kept()
     }
@@ -134,7 +140,7 @@ fn a_connection_killed_between_two_statements_leaves_nothing_behind() {
     let (mut memory, mut killed) = (InMemory::new(terms()), Killed::new(&cluster().database()));
     let both: &mut [&mut dyn Driven] = &mut [&mut memory, &mut killed];
     let mut world = World::new(both);
-    for step in steps(50).new_tree(&mut runner).unwrap().current() {
+    for step in steps_with_failovers(50).new_tree(&mut runner).unwrap().current() {
         world.step(&step, both);
     }
     world.drain(both);

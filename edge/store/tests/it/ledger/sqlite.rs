@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use litfass_ledger::{Batch, Commands, GrantRequest, Membership, Refused, Return, Settled, Swept};
+use litfass_ledger::{Batch, Commands, GrantRequest, Membership, Refused, Return, Settled, Swept, Target};
 use litfass_store::ledger::{LedgerError, LedgerReader, SqliteLedger, SqliteLedgerReader, verify};
-use litfass_types::Timestamp;
+use litfass_types::{LeaseId, Timestamp};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use rusqlite::Connection;
@@ -14,7 +14,7 @@ use super::conformance;
 use super::driven::{Driven, InMemory};
 use super::ids::terms;
 use super::ports::{Hand, Ports};
-use super::steps::{World, same, steps};
+use super::steps::{World, same, steps_with_failovers};
 
 fn open(path: &Path) -> Ports {
     let hand = Hand::new();
@@ -112,6 +112,12 @@ impl Driven for Cut {
         self.survive(|ports| ports.admin.partitions(changes)).unwrap();
     }
 
+    fn fail_over(&mut self, targets: &[Target]) -> Vec<LeaseId> {
+        (self.ports.fail_over)();
+        let timeline = self.ports.admin.standing().unwrap().timeline;
+        self.survive(|ports| ports.admin.promote(timeline, targets)).unwrap().closed
+    }
+
     fn kept(&mut self) -> litfass_ledger::check::Kept {
         self.ports.kept()
     }
@@ -125,12 +131,12 @@ impl Driven for Cut {
 fn an_operation_cut_at_any_statement_has_not_happened_and_can_be_repeated() {
     let mut runner = TestRunner::deterministic();
     let mut cuts = 0;
-    for _ in 0..2 {
+    for _ in 0..3 {
         let dir = TempDir::new().unwrap();
         let (mut memory, mut cut) = (InMemory::new(terms()), Cut::new(&dir.path().join("litfass.db")));
         let both: &mut [&mut dyn Driven] = &mut [&mut memory, &mut cut];
         let mut world = World::new(both);
-        for step in steps(60).new_tree(&mut runner).unwrap().current() {
+        for step in steps_with_failovers(60).new_tree(&mut runner).unwrap().current() {
             world.step(&step, both);
         }
         world.drain(both);
