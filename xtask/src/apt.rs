@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::step;
 
@@ -20,29 +20,6 @@ pub(crate) fn on_path(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     names.iter().find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|file| file.is_file()))
-}
-
-const CLOCKS: Package = Package {
-    name: "faketime",
-    need: "processes with clocks of their own need libfaketime",
-    variable: "LITFASS_FAKETIME",
-};
-
-/// The library that shifts a process's clock, preloaded.
-pub(crate) fn shifted_clocks() -> Result<PathBuf> {
-    if let Some(named) = std::env::var_os(CLOCKS.variable) {
-        return Ok(named.into());
-    }
-    if let Some(found) = clock_library() {
-        return Ok(found);
-    }
-    CLOCKS.install()?;
-    clock_library().context("the package faketime is installed, but its library is not below /usr/lib")
-}
-
-fn clock_library() -> Option<PathBuf> {
-    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-    folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1")).find(|file| file.is_file())
 }
 
 impl Package {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::{apt, bench, fuzz, kafka, mutants, postgres, quickstart, step, traces, workspace};
+use crate::{bench, fuzz, kafka, mutants, postgres, quickstart, step, traces, workspace};
 
 /// One area of the long tier.
 struct Area {
@@ -117,10 +117,10 @@ fn kafka() -> Result<()> {
 }
 
 fn processes() -> Result<()> {
-    let (broker, postgres, clocks) = (kafka::Broker::start()?, postgres::ready()?, apt::shifted_clocks()?);
+    let (broker, postgres) = (kafka::Broker::start()?, postgres::ready()?);
     let mut test = step::cargo();
     test.args(["test", "-p", "litfass-server", "--features", "kafka", "--test", "it", "deployment::"]);
-    test.envs(postgres.iter().map(|folder| ("LITFASS_POSTGRES", folder))).env("LITFASS_FAKETIME", clocks);
+    test.envs(postgres.iter().map(|folder| ("LITFASS_POSTGRES", folder)));
     step::run(broker.known_to(test.args(["--", "--nocapture"])))
 }
 

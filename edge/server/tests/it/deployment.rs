@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use litfass_ledger::UnbilledId;
@@ -25,8 +26,8 @@ const CLOCKS: [(&str, i64); 6] =
     [(DECIDE[0], -15), (DECIDE[1], 0), (DECIDE[2], 15), (EVENTS[0], 12), (EVENTS[1], -10), (ADMIN, 5)];
 
 /// Micros that may be spent on each limited line item: at some two to five thousandths an impression.
-const CPM: [(u64, i64); 4] = [(1_001, 6_000_000), (1_002, 4_000_000), (1_003, 3_000_000), (1_004, 2_000_000)];
-const CPC: (u64, i64) = (1_006, 60_000_000);
+const CPM: [(u64, i64); 4] = [(1_001, 3_000_000), (1_002, 2_000_000), (1_003, 1_500_000), (1_004, 1_000_000)];
+const CPC: (u64, i64) = (1_006, 10_000_000);
 /// How long visitors go on coming so that budgets run out.
 const EXHAUSTED_WITHIN: Duration = Duration::from_secs(600);
 
@@ -65,20 +66,26 @@ fn serve_apart(home: &Home, name: &'static str, roles: &str) -> Litfass {
         fs::create_dir(&data).unwrap();
         symlink(home.data().join("secrets"), data.join("secrets")).unwrap();
     }
-    let clock = [
-        ("LD_PRELOAD", said("LITFASS_FAKETIME")),
-        ("FAKETIME", format!("{seconds:+}")),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
-        ("DONT_FAKE_MONOTONIC", "1".to_owned()),
-        ("NO_FAKE_STAT", "1".to_owned()),
-    ];
+    let clock = [("LD_PRELOAD", shifted_clock(home)), ("CLOCK_SHIFT", seconds.to_string())];
     home.serve_on_folder(&data, name, roles, &clock)
 }
 
+/// Builds what shifts a process's clock, once.
+fn shifted_clock(home: &Home) -> String {
+    let library = home.data().with_file_name("shifted_clock.so");
+    if !library.exists() {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/shifted_clock.c");
+        let built = Command::new("cc").args(["-shared", "-fPIC", "-O2", source, "-ldl", "-o"]).arg(&library).status();
+        assert!(built.unwrap().success());
+    }
+    library.into_os_string().into_string().unwrap()
+}
+
 /// What fails next, and what is asked for meanwhile.
-fn fail(site: &Site<'_>, database: &Cluster, dice: &mut Dice, promises: &Promises) {
+fn fail(round: u64, site: &Site<'_>, database: &Cluster, dice: &mut Dice, promises: &Promises) {
     answers(promises, 100 + dice.below(200));
-    match dice.below(4) {
+    // Each once, then as the dice fall.
+    match if round < 3 { round } else { dice.below(4) } {
         0 => {
             database.restart();
             println!("the database crashed and came back");
@@ -107,7 +114,7 @@ fn processes_apart_with_clocks_apart_lose_and_double_bill_nothing_whatever_fails
     let site = Site::begin(&home, serve_apart);
     let mut dice = Dice::new(Seed(seed));
     under_load(&site, Seed(seed), &promises, || {
-        (0..times).for_each(|_| fail(&site, &database, &mut dice, &promises));
+        (0..times).for_each(|round| fail(round, &site, &database, &mut dice, &promises));
         until_exhausted(&home);
     });
     comes_to_rest(&home);
