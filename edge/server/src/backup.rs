@@ -4,6 +4,9 @@
 //! is committed, so that everything acknowledged before the backup began is in it; then the database as of one instant; then the
 //! log up to both that place and what the copied ledger has read; then what the log's entries name: rules, artifacts, secrets.
 //! The manifest is written last: a folder without one is no backup.
+//!
+//! Where the money is in PostgreSQL, the copy is what stands beside it: a dump of the database that was made before is behind the
+//! copied log, and is completed from it. One that is ahead of its log is refused when a process starts.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data_dir::{self, DataDir, FORMAT, RESTORING};
 use crate::event_log;
+use crate::vault::{self, InPostgres, Vault};
 
 const MANIFEST: &str = "backup.json";
 const FORMAT_FILE: &str = "FORMAT";
@@ -41,6 +45,9 @@ pub struct Manifest {
     pub begun_ms: i64,
     /// Per partition of the log: the offset before which everything is in it.
     pub log: BTreeMap<u16, u64>,
+    /// Which database it stands beside, where money and catalog are not in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<InPostgres>,
     pub files: Vec<FileEntry>,
 }
 
@@ -60,12 +67,12 @@ impl Manifest {
     }
 }
 
-/// Copies the data directory into the folder `to`, which must be empty or not there.
+/// Copies the data directory into the folder `to`, which must be empty or not there. `vault` is where its money is.
 ///
 /// # Errors
 /// When `to` has something in it, a file of the log is damaged, or one of the disks fails. What was copied until then is no
 /// backup, and stays for whoever wants to look.
-pub fn take(data: &DataDir, to: &Path, now: Timestamp) -> Result<Manifest> {
+pub fn take(data: &DataDir, vault: &Vault, to: &Path, now: Timestamp) -> Result<Manifest> {
     let from = data.path();
     make_empty(to)?;
     let (inner, outer) = (to.canonicalize()?, from.canonicalize()?);
@@ -74,8 +81,10 @@ pub fn take(data: &DataDir, to: &Path, now: Timestamp) -> Result<Manifest> {
     // A log in Kafka stays there; the copy names it and goes on from where its ledger stands.
     let is_here = event_log::belongs_to(data)?.is_none();
     let committed = if is_here { committed_ends(&Disk, &data.log())? } else { BTreeMap::new() };
-    let read =
+    let copied =
         copy_database(&data.database(), &to.join(DATABASE)).with_context(|| data.database().display().to_string())?;
+    let database = vault::belongs_to(data)?;
+    let read = if database.is_some() { positions(vault)? } else { copied };
     let log = later(committed, &read);
     if is_here {
         copy_log(&Disk, &data.log(), &to.join(LOG), &log)?;
@@ -85,9 +94,15 @@ pub fn take(data: &DataDir, to: &Path, now: Timestamp) -> Result<Manifest> {
     }
     fs::copy(from.join(FORMAT_FILE), to.join(FORMAT_FILE)).context("FORMAT")?;
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let manifest = Manifest { format: FORMAT, version, begun_ms: now.0, log, files: entries(to)? };
+    let manifest = Manifest { format: FORMAT, version, begun_ms: now.0, log, database, files: entries(to)? };
     write_atomic(&Disk, &to.join(MANIFEST), &serde_json::to_vec_pretty(&manifest)?)?;
     Ok(manifest)
+}
+
+/// How far the ledger has read.
+fn positions(vault: &Vault) -> Result<BTreeMap<u16, u64>> {
+    let positions = vault.reader()?.positions().with_context(|| vault.to_string())?;
+    Ok(positions.into_iter().map(|(partition, row)| (partition, row.next)).collect())
 }
 
 /// Makes a data directory from a backup. `to` must be empty or not there.

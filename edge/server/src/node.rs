@@ -3,12 +3,12 @@
 //! Opening order is part of the safety: the log first (so that what was committed is known), then commands and bills that
 //! the ledger has not seen, then folds, and only then decisions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use litfass_catalog::Catalog;
 use litfass_decide::{DecisionRecord, Rules};
 use litfass_events::{PartitionKey, Token};
@@ -246,8 +246,35 @@ impl Stores {
         let ledger = vault.ledger(terms, &clock)?;
         let (metrics, completion) = (Arc::default(), Arc::default());
         let stores = Self { log, vault, ledger, data, clock, secrets, terms, metrics, completion };
+        stores.ensure_log_is_there()?;
         stores.join(&config.server.name)?;
         Ok(stores)
+    }
+
+    /// Of a folder that is older than its database the next entries would get numbers that the ledger has read: they would never be
+    /// billed. Kafka's log answers that itself.
+    fn ensure_log_is_there(&self) -> Result<()> {
+        if self.log.segments.is_none() {
+            return Ok(());
+        }
+        let ends: BTreeMap<u16, u64> = self
+            .log
+            .log
+            .wait(&[], Duration::ZERO)?
+            .iter()
+            .map(|head| (head.next.partition, head.next.offset))
+            .collect();
+        for (partition, row) in self.vault.reader()?.positions()? {
+            let end = ends.get(&partition).copied().unwrap_or(0);
+            let (vault, read) = (&self.vault, row.next);
+            ensure!(
+                read <= end,
+                "{vault} has read partition {partition} of the log up to entry {read}, and the log in {} ends at {end}: it is older. \
+                 Restore a later backup of the folder, or an earlier dump of the database",
+                self.data.path().display()
+            );
+        }
+        Ok(())
     }
 
     /// The ledger knows the partitions of this process before anything is appended to them, and nothing is appended before what

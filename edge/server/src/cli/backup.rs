@@ -8,6 +8,7 @@ use anyhow::Result;
 use super::Folder;
 use crate::backup::{self, Manifest};
 use crate::node::system_clock;
+use crate::vault::Vault;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct BackupArgs {
@@ -34,7 +35,14 @@ pub(super) struct RestoreArgs {
 impl BackupArgs {
     pub(super) fn run(self) -> Result<()> {
         let data = self.folder.existing()?;
-        say("copied", &backup::take(&data, &self.to, system_clock().now())?)
+        let vault = Vault::open(&self.folder.configured()?, &data)?;
+        let manifest = backup::take(&data, &vault, &self.to, system_clock().now())?;
+        say("copied", &manifest)?;
+        if let Some(database) = manifest.database {
+            let (beside, out) = ("money, catalog, keys and audit log are not in it", &mut std::io::stdout());
+            writeln!(out, "{beside}: it belongs to a dump of {} that was made before it", database.url)?;
+        }
+        Ok(())
     }
 }
 

@@ -136,6 +136,47 @@ fn catalog_of(home: &Home) -> u64 {
 }
 
 #[test]
+fn a_dump_and_a_backup_of_the_folder_after_it_are_restored_to_exact_money() {
+    let cluster = Cluster::start(&["fsync=off"]);
+    let (url, home) = (cluster.database(), Home::new());
+    home.configure(&format!("[database]\nurl = \"{url}\"\n"));
+    home.load(&catalog(&[Seller { bid_micros: FLOOR_MICROS, ..Seller::by_the_mille(1) }]));
+    let server = home.serve();
+    let mut caller = server.caller();
+    deliver(&mut caller, 0);
+    wait_until_spent(&mut caller, SHOWN * PRICE);
+    let dumped = cluster.dumped(&url);
+    deliver(&mut caller, SHOWN);
+    wait_until_spent(&mut caller, 2 * SHOWN * PRICE);
+    let to = home.data().with_file_name("backup");
+    let (status, said) = home.command(&["backup", "--to", to.to_str().unwrap()]);
+    assert!(status.success() && said.contains("a dump of postgres://"), "{said}");
+    deliver(&mut caller, 2 * SHOWN);
+    wait_until_spent(&mut caller, 3 * SHOWN * PRICE);
+    assert!(server.stop().success());
+
+    let restored = Home::new();
+    let (status, said) = restored.command(&["restore", "--from", to.to_str().unwrap()]);
+    assert!(status.success(), "{said}");
+    let refused = restored.refuses_to_serve();
+    assert!(refused.contains("database.url does not say where"), "{refused}");
+    restored.configure(&format!("[database]\nurl = \"{}\"\n", cluster.database()));
+    let refused = restored.refuses_to_serve();
+    assert!(refused.contains("is another one"), "{refused}");
+    restored.configure(&format!("[database]\nurl = \"{url}\"\n"));
+    let refused = restored.refuses_to_serve();
+    assert!(refused.contains("it is older"), "{refused}");
+
+    restored.configure(&format!("[database]\nurl = \"{dumped}\"\n"));
+    let server = restored.serve();
+    wait_until_spent(&mut server.caller(), 2 * SHOWN * PRICE);
+    deliver(&mut server.caller(), 3 * SHOWN);
+    wait_until_spent(&mut server.caller(), 3 * SHOWN * PRICE);
+    let (status, said) = restored.command(&["ledger", "verify", "--log"]);
+    assert!(status.success() && said.contains("15 billed"), "{said}");
+}
+
+#[test]
 fn a_database_that_is_not_there_is_named_without_its_password() {
     let home = Home::new();
     home.configure("[database]\nurl = \"postgres://litfass:s3cret@127.0.0.1:9/money?connect_timeout=1\"\n");

@@ -11,6 +11,8 @@ pub(crate) mod pool;
 #[cfg(feature = "postgres")]
 mod server;
 pub(crate) mod sql;
+#[cfg(feature = "postgres")]
+mod tls;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

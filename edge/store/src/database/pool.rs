@@ -13,9 +13,10 @@ use postgres::config::SslMode;
 use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::ToSql;
-use postgres::{Client, Config, Error, NoTls, Row, Statement};
+use postgres::{Client, Config, Error, Row, Statement};
 
 use super::DatabaseError;
+use super::tls::{self, Asked, Tls};
 
 /// How long a call waits for another process's lock, as with the other database.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '10s'";
@@ -48,7 +49,7 @@ impl Use {
 
 /// Connections to one database for one use.
 pub(crate) struct Pool {
-    config: Config,
+    address: Address,
     purpose: Use,
     idle: Mutex<Vec<Session>>,
 }
@@ -65,43 +66,49 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// Reads a connection's address.
-///
-/// # Errors
-/// Where it is none, or asks for TLS, which this program does not speak.
-pub(crate) fn config(url: &str) -> Result<Config, DatabaseError> {
-    let wrong = |error: Unusable| DatabaseError::new(error, false);
-    let mut config = Config::from_str(url).map_err(|error| wrong(Unusable::Url(error)))?;
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err(wrong(Unusable::Tls));
+/// Where a server is, and how the way to it is kept from others.
+#[derive(Clone)]
+pub(crate) struct Address {
+    config: Config,
+    tls: Tls,
+}
+
+impl Address {
+    /// # Errors
+    /// Where it is none, or asks for TLS that there is not.
+    pub(crate) fn parse(url: &str) -> Result<Self, DatabaseError> {
+        let (rest, asked) = tls::split(url)?;
+        let mut config = Config::from_str(&rest).map_err(|error| DatabaseError::new(NoAddress(error), false))?;
+        config.ssl_mode(if asked == Asked::Nothing { SslMode::Disable } else { SslMode::Require });
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_TIMEOUT);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("litfass");
+        }
+        Ok(Self { config, tls: tls::connector(&asked)? })
     }
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(CONNECT_TIMEOUT);
+
+    /// The same server, which ends a statement that takes longer.
+    pub(crate) fn within(&self, limit: Duration) -> Self {
+        let mut limited = self.clone();
+        limited.config.options(&format!("-c statement_timeout={}", limit.as_millis()));
+        limited
     }
-    if config.get_application_name().is_none() {
-        config.application_name("litfass");
-    }
-    Ok(config)
 }
 
 /// The operator's: an address that cannot be connected to.
 #[derive(Debug, thiserror::Error)]
-enum Unusable {
-    #[error("the address of the database: {0}")]
-    Url(#[source] Error),
-    #[error(
-        "the address of the database asks for TLS, which this program does not speak: connect over a socket, a private network or a local proxy"
-    )]
-    Tls,
-}
+#[error("the address of the database: {0}")]
+struct NoAddress(#[source] Error);
 
 impl Pool {
-    pub(crate) const fn new(config: Config, purpose: Use) -> Self {
-        Self { config, purpose, idle: Mutex::new(Vec::new()) }
+    pub(crate) const fn new(address: Address, purpose: Use) -> Self {
+        Self { address, purpose, idle: Mutex::new(Vec::new()) }
     }
 
-    pub(crate) const fn config(&self) -> &Config {
-        &self.config
+    pub(crate) const fn address(&self) -> &Address {
+        &self.address
     }
 
     /// Runs one transaction and commits it where `run` succeeds; else nothing has happened, unless the connection broke while
@@ -148,7 +155,7 @@ impl Pool {
     }
 
     fn connect(&self) -> Result<Session, Error> {
-        let mut client = self.config.connect(NoTls)?;
+        let mut client = self.address.config.connect(self.address.tls.clone())?;
         client.batch_execute(&format!("{LOCK_TIMEOUT}; {IDLE_TIMEOUT}"))?;
         if self.purpose == Use::Writing {
             client.batch_execute(BY_KEY)?;

@@ -8,7 +8,7 @@ use postgres::Error;
 use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use super::DatabaseError;
-use super::pool::{Migrations, Newer, Pool, Session, Use, config};
+use super::pool::{Address, Migrations, Newer, Pool, Session, Use};
 use super::sql::{Bind, Transaction};
 
 /// One script per version, in order; a script that was released never changes.
@@ -41,11 +41,11 @@ impl Server {
     /// # Errors
     /// When it cannot be connected to or was written by a later version.
     pub fn open(address: &str, name: String) -> Result<Self, DatabaseError> {
-        let config = config(address)?;
-        let writing = Pool::new(config.clone(), Use::Writing);
+        let address = Address::parse(address)?;
+        let writing = Pool::new(address.clone(), Use::Writing);
         let migrations = Migrations { table: "catalog_migration", lock: MIGRATING, scripts: &SCRIPTS };
         writing.migrate(&migrations)?.map_err(|newer| DatabaseError::new(TooNew(newer), false))?;
-        let reading = Pool::new(config, Use::Reading);
+        let reading = Pool::new(address, Use::Reading);
         let identity = reading.transact(|session| {
             let rows = session.query("SELECT id FROM catalog_identity", &[])?;
             rows.first().map_or_else(|| Ok(String::new()), |row| row.try_get(0))

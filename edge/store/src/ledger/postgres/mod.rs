@@ -31,7 +31,7 @@ use error::Fault;
 use read::Rows;
 
 use super::{BudgetAuthority, Clock, LedgerAdmin, LedgerError, reading};
-use crate::database::pool::{self, Pool, Use};
+use crate::database::pool::{Address, Pool, Use};
 
 /// How often an operation is tried that another one came before.
 const TRIES: u32 = 10;
@@ -55,7 +55,7 @@ impl PostgresLedger {
     /// # Errors
     /// When it cannot be connected to or was written by a later version.
     pub fn open(url: &str, terms: Terms) -> Result<Self, LedgerError> {
-        let pool = Pool::new(pool::config(url)?, Use::Writing);
+        let pool = Pool::new(Address::parse(url)?, Use::Writing);
         schema::migrate(&pool)?;
         Ok(Self { pool: Arc::new(pool), terms, clock: None })
     }

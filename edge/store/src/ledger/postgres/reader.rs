@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::error::Fault;
 use super::read::Rows;
 use super::schema;
-use crate::database::pool::{Pool, Use, config};
+use crate::database::pool::{Address, Pool, Use};
 use crate::ledger::LedgerError;
 use crate::ledger::instants::Instants;
 
@@ -19,16 +19,14 @@ impl PostgresLedgerReader {
     /// # Errors
     /// When the database cannot be connected to.
     pub fn open(url: &str) -> Result<Self, LedgerError> {
-        schema::migrate(&Pool::new(config(url)?, Use::Writing))?;
-        Ok(Self { pool: Pool::new(config(url)?, Use::Reading) })
+        schema::migrate(&Pool::new(Address::parse(url)?, Use::Writing))?;
+        Ok(Self { pool: Pool::new(Address::parse(url)?, Use::Reading) })
     }
 
     /// The same on connections of its own, where the server ends a statement that takes longer.
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
-        let mut config = self.pool.config().clone();
-        config.options(&format!("-c statement_timeout={}", limit.as_millis()));
-        Self { pool: Pool::new(config, Use::Reading) }
+        Self { pool: Pool::new(self.pool.address().within(limit), Use::Reading) }
     }
 }
 

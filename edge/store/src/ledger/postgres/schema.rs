@@ -17,8 +17,10 @@ const MIGRATING: i64 = 0x6c69_7466_6173_7301;
 /// Held by whoever bills an account that has no control yet: a row that is not there cannot be locked.
 pub(super) const UNFUNDED: i64 = 0x6c69_7466_6173_7302;
 
-/// Which data the server has, and its timeline: both stay with a standby, and the timeline rises when it is promoted.
-pub(super) const RUNS: &str = "(SELECT system_identifier FROM pg_control_system()), \
+/// Which data the server has, and its timeline: both stay with a standby, and the timeline rises when it is promoted. A dump that was
+/// restored is another database, on the same server too.
+pub(super) const RUNS: &str = "(SELECT system_identifier # (oid::bigint << 24) FROM pg_control_system(), pg_database \
+                               WHERE datname = current_database()), \
                                ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint";
 
 pub(super) fn key_table(day: Day) -> String {

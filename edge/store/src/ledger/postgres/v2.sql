@@ -3,7 +3,8 @@ ALTER TABLE ledger_state ADD COLUMN cluster BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE ledger_state ADD COLUMN timeline BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE ledger_state ADD COLUMN raised BIGINT NOT NULL DEFAULT 0;
 UPDATE ledger_state SET (cluster, timeline) = (
-  SELECT system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint FROM pg_control_system()
+  SELECT system_identifier # (oid::bigint << 24), ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::bigint
+  FROM pg_control_system(), pg_database WHERE datname = current_database()
 );
 -- Entries below were there when it was promoted: what they did is done again.
 ALTER TABLE ledger_partition ADD COLUMN redo BIGINT NOT NULL DEFAULT 0;

@@ -120,6 +120,19 @@ impl Cluster {
         format!("{both}?target_session_attrs=read-write")
     }
 
+    /// The address of a database that has what that one has now, by way of a dump.
+    pub(crate) fn dumped(&self, of: &str) -> String {
+        let (address, dump) = (self.database(), self.directory.join("dump"));
+        let name = |address: &str| address.rsplit('/').next().unwrap().to_owned();
+        for (program, database, file) in [("pg_dump", name(of), "-f"), ("psql", name(&address), "-qf")] {
+            let mut command = as_owner(self.binaries.join(program), self.owner, &self.directory);
+            command.args(["-U", "litfass", "-h"]).arg(&self.directory).args([file]).arg(&dump).arg(database);
+            let done = command.output().unwrap();
+            assert!(done.status.success(), "{program}: {}", String::from_utf8_lossy(&done.stderr));
+        }
+        address
+    }
+
     /// Restarts the server: every connection is gone, every running transaction undone.
     pub(crate) fn restart(&self) {
         let mut restart = as_owner(self.binaries.join("pg_ctl"), self.owner, &self.directory);
@@ -155,7 +168,7 @@ fn binaries() -> PathBuf {
 }
 
 /// The server refuses to run as root: then the directory is given to somebody else.
-fn unprivileged(directory: &Path) -> Option<(u32, u32)> {
+pub(crate) fn unprivileged(directory: &Path) -> Option<(u32, u32)> {
     if fs::metadata(directory).unwrap().uid() != 0 {
         return None;
     }

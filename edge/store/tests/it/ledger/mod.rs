@@ -18,4 +18,6 @@ mod memory;
 mod ports;
 #[cfg(feature = "postgres")]
 mod real_postgres;
+#[cfg(feature = "tls")]
+mod real_postgres_tls;
 mod sqlite;

@@ -1,6 +1,7 @@
 //! The suite on a real PostgreSQL server, and what such a server may do to the ledger.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::thread;
 
 use litfass_ledger::{
@@ -8,7 +9,7 @@ use litfass_ledger::{
     Standing, Swept, Target,
 };
 use litfass_store::catalog::CatalogStore;
-use litfass_store::database::Server;
+use litfass_store::database::{Place, Server};
 use litfass_store::ledger::{LedgerError, LedgerReader, PostgresLedger, PostgresLedgerReader, SqliteLedger, verify};
 use litfass_store::migrate;
 use litfass_types::{LeaseId, Timestamp};
@@ -170,8 +171,41 @@ fn a_server_that_is_gone_is_reported_and_may_be_asked_again() {
     drop(own);
     let Err(LedgerError::Database(error)) = ports.authority.sweep() else { panic!("nobody is there") };
     assert!(error.helps_to_repeat(), "{error}");
-    let refused = PostgresLedger::open("postgres://somebody@/x?sslmode=require", terms()).unwrap_err();
-    assert!(refused.to_string().contains("TLS"), "{refused}");
+    let refused = PostgresLedger::open("postgres://somebody@/x?sslmode=verify-full", terms()).unwrap_err();
+    assert!(refused.to_string().contains("sslrootcert"), "{refused}");
+}
+
+const SHOP: &[u8] = br#"{"tenants": [{"id": 1, "name": "Shop"}]}"#;
+const SHOPS: &[u8] = br#"{"tenants": [{"id": 2, "name": "Another"}]}"#;
+
+fn catalog(url: &str) -> CatalogStore {
+    CatalogStore::open(Place::Server(Arc::new(Server::open(url, String::new()).unwrap()))).unwrap()
+}
+
+#[test]
+fn a_promoted_standby_has_the_catalog_in_another_timeline() {
+    let primary = Cluster::start(&["fsync=off", "wal_level=replica", "max_wal_senders=4"]);
+    let url = primary.database();
+    let mut before = catalog(&url);
+    let known = before.load_bytes(SHOP, Timestamp(0)).unwrap().version;
+    let standby = primary.standby();
+    let lost = before.load_bytes(SHOPS, Timestamp(0)).unwrap().version;
+    let mut after = catalog(&standby.promote());
+    assert_eq!((known.timeline, after.version().unwrap().timeline), (1, 2));
+    assert_eq!(after.version().unwrap().sequence, known.sequence);
+    let again = after.load_bytes(SHOPS, Timestamp(0)).unwrap().version;
+    assert!(again.sequence == lost.sequence && again != lost, "a number that stands for another change now");
+}
+
+#[test]
+fn a_dump_is_the_same_database_and_no_other_is() {
+    let url = cluster().database();
+    catalog(&url).load_bytes(SHOP, Timestamp(0)).unwrap();
+    let dumped = cluster().dumped(&url);
+    let identity = |url: &str| Server::open(url, String::new()).unwrap().identity().to_owned();
+    assert_eq!(identity(&url), identity(&dumped));
+    assert_eq!(catalog(&dumped).version().unwrap().sequence, 1);
+    assert_ne!(identity(&url), identity(&cluster().database()));
 }
 
 #[test]
