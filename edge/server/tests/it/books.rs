@@ -14,7 +14,7 @@ use litfass_server::config::Config;
 use litfass_server::data_dir::DataDir;
 use litfass_server::event_log;
 use litfass_server::vault::Vault;
-use litfass_store::ledger::{LedgerReader, verify};
+use litfass_store::ledger::{LedgerReader, SqliteLedgerReader, verify};
 use litfass_store::log::{Clock, Entry, EventLog, ReadError};
 use litfass_store::wire::{self, Body};
 use litfass_types::{DecisionId, EventId, LineItemId, Position, Timestamp};
@@ -65,10 +65,13 @@ pub(crate) fn open_log(data: &Path) -> Arc<dyn EventLog> {
     event_log::open_to_read(&DataDir::existing(data).unwrap(), &clock).unwrap()
 }
 
-/// Wherever the configuration beside the directory says that it is.
+/// Wherever the configuration beside the directory says that it is; without one, in it.
 pub(crate) fn open_ledger(data: &Path) -> Arc<dyn LedgerReader> {
     let file = data.with_file_name("litfass.toml");
-    let config = Config::load(file.exists().then_some(&*file), []).unwrap();
+    if !file.exists() {
+        return Arc::new(SqliteLedgerReader::open(&data.join("litfass.db")).unwrap());
+    }
+    let config = Config::load(Some(&file), []).unwrap();
     Vault::open(&config, &DataDir::existing(data).unwrap()).unwrap().reader().unwrap()
 }
 

@@ -188,7 +188,7 @@ fn a_promoted_standby_has_the_catalog_in_another_timeline() {
     let url = primary.database();
     let mut before = catalog(&url);
     let known = before.load_bytes(SHOP, Timestamp(0)).unwrap().version;
-    let standby = primary.standby();
+    let standby = primary.standby(Cluster::place());
     let lost = before.load_bytes(SHOPS, Timestamp(0)).unwrap().version;
     let mut after = catalog(&standby.promote());
     assert_eq!((known.timeline, after.version().unwrap().timeline), (1, 2));
