@@ -34,7 +34,7 @@ pub(super) fn an_export_is_every_row_of_one_instant(open: Open<'_>) {
             }
             Exported::Control(id, control) => assert_eq!(ports.reader.controls(&[*id]).unwrap(), [*control]),
             Exported::Delivery(delivery) => {
-                assert_eq!(ports.reader.delivery().unwrap(), std::slice::from_ref(delivery))
+                assert_eq!(ports.reader.delivery().unwrap(), std::slice::from_ref(delivery));
             }
             Exported::Position(..) | Exported::Balance(..) | Exported::Command(..) => {}
         }
