@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use crate::caller::page;
 use crate::catalogs::{HOME, Seller, catalog};
-use crate::process::{Home, Litfass, wait_for};
+use crate::process::{Home, Litfass, PATIENCE, wait_for};
 
 /// More than any address takes.
 const HUGE: usize = 64 << 20;
 
 fn begun(server: &Litfass, head: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(head.as_bytes()).unwrap();
     stream
 }
