@@ -1,7 +1,7 @@
 //! Loading a catalog file: all of it or nothing, and the second time nothing.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -13,9 +13,10 @@ use litfass_types::{CatalogVersion, Timestamp};
 use super::CatalogError;
 use super::file::{self, Entry, FILE_BYTES_MAX, Misfit, Place, Sink, Stopped};
 use super::limit::{Limit, StatedLimit};
+use super::loaded::{Before, whole};
 use super::payload::encode;
 use super::read::each_current;
-use super::store::{CatalogStore, Change, Stored, stored, stored_limit, version};
+use super::store::{CatalogStore, Change, Stored, append_all, stored, stored_limit, version};
 use crate::database::sql::Transaction;
 
 /// Problems that are reported of one file.
@@ -55,7 +56,7 @@ impl CatalogStore {
     pub fn load_bytes(&mut self, bytes: &[u8], now: Timestamp) -> Result<LoadReport, CatalogError> {
         for _ in 0..ATTEMPTS {
             let staged = self.database.read(|tx| stage(tx, bytes, now))?;
-            if let Some(version) = self.append(staged.at, &staged.changes, &staged.new_limits, now)? {
+            if let Some(version) = self.database.write(|tx| commit(tx, &staged, bytes, now))? {
                 return self.report(&staged, version);
             }
         }
@@ -70,6 +71,25 @@ impl CatalogStore {
         let Staged { inserted, changed, unchanged, .. } = *staged;
         Ok(LoadReport { inserted, changed, unchanged, version, limits })
     }
+}
+
+/// Appends, with its rows of the audit log, if the catalog is still what the file was compared with; else `None`.
+fn commit(
+    tx: &Transaction<'_>,
+    staged: &Staged,
+    bytes: &[u8],
+    now: Timestamp,
+) -> Result<Option<CatalogVersion>, CatalogError> {
+    if version(tx)? != staged.at {
+        return Ok(None);
+    }
+    let before = Before::of(tx, &staged.different)?;
+    let version = append_all(tx, staged.at, &staged.changes, &staged.new_limits, now)?;
+    if version != staged.at {
+        let Staged { inserted, changed, .. } = *staged;
+        before.write(tx, now, whole(bytes, inserted, changed, staged.new_limits.len(), version.sequence))?;
+    }
+    Ok(Some(version))
 }
 
 /// Compares the file with the catalog as it is and validates what would come of it, without writing.
@@ -107,6 +127,8 @@ struct Staged {
     inserted: u64,
     changed: u64,
     unchanged: u64,
+    /// Those that were there, and of which something is changed, be it a limit.
+    different: BTreeSet<ObjectRef>,
 }
 
 /// Takes the file's objects, compares each with the store and puts it into the catalog to be.
@@ -147,6 +169,7 @@ impl<'a, 't> Stager<'a, 't> {
             inserted: 0,
             changed: 0,
             unchanged: 0,
+            different: BTreeSet::new(),
         };
         let (places, problems) = (HashMap::new(), Vec::new());
         Self { tx, now, builder: Builder::new(), places, problems, staged, failure: None }
@@ -168,8 +191,14 @@ impl<'a, 't> Stager<'a, 't> {
             }
             Slot::Vacant(slot) => slot.insert(entry.place.index),
         };
+        let before = (self.staged.inserted, self.staged.changed, self.staged.new_limits.len());
         self.object(entry.place, entry.object)?;
-        entry.limits.into_iter().try_for_each(|limit| self.limit(object, limit))
+        entry.limits.into_iter().try_for_each(|limit| self.limit(object, limit))?;
+        let after = (self.staged.inserted, self.staged.changed, self.staged.new_limits.len());
+        if before.0 == after.0 && before != after {
+            self.staged.different.insert(object);
+        }
+        Ok(())
     }
 
     fn object(&mut self, place: Place, object: Object) -> Result<(), CatalogError> {

@@ -13,6 +13,7 @@ mod groups;
 mod index;
 mod limit;
 mod load;
+mod loaded;
 mod owner;
 mod past;
 mod payload;

@@ -12,6 +12,7 @@ use super::index;
 use super::limit::{Limit, LimitField, StatedLimit};
 use super::payload::{BadPayload, decode, kind_number, kind_numbered};
 use super::repeats;
+use crate::audit;
 use crate::database::sql::{Bind, Row, Transaction, bind};
 use crate::database::{Database, DatabaseError, Place};
 
@@ -108,20 +109,6 @@ impl CatalogStore {
     pub fn version(&self) -> Result<CatalogVersion, CatalogError> {
         self.database.read(version)
     }
-
-    /// Appends `changes` and `limits` with the next sequence numbers, if the catalog is still at `at`; else `None`.
-    pub(super) fn append(
-        &self,
-        at: CatalogVersion,
-        changes: &[Change],
-        limits: &[(ObjectRef, StatedLimit)],
-        now: Timestamp,
-    ) -> Result<Option<CatalogVersion>, CatalogError> {
-        self.database.write(|tx| {
-            let same = version(tx)? == at;
-            same.then(|| append_all(tx, at, changes, limits, now)).transpose()
-        })
-    }
 }
 
 fn make_tables(file: &Connection) -> rusqlite::Result<()> {
@@ -130,6 +117,7 @@ fn make_tables(file: &Connection) -> rusqlite::Result<()> {
     transaction.execute_batch(index::SCHEMA)?;
     groups::create(&transaction)?;
     transaction.execute_batch(repeats::SCHEMA)?;
+    audit::TABLES.into_iter().try_for_each(|table| transaction.execute_batch(table))?;
     transaction.commit()
 }
 

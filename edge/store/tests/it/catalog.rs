@@ -6,9 +6,11 @@ use std::path::PathBuf;
 
 use litfass_catalog::model::{Billable, Format, Object, PacingMode, Review, Status};
 use litfass_catalog::{Catalog, ObjectKind, ObjectRef, Targeting};
+use litfass_store::audit::Filter;
 use litfass_store::catalog::{CatalogError, CatalogStore, Follower, Limit, LimitField, Wanted};
 use litfass_types::{
-    AdId, CampaignId, CatalogVersion, Duration, LineItemId, Nanos, PlacementId, Price, TermKind, Timestamp, Unit,
+    AdId, CampaignId, CatalogVersion, Duration, LineItemId, Nanos, PlacementId, Price, TenantId, TermKind, Timestamp,
+    Unit,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -99,6 +101,7 @@ on_every_database! {
     every_field_of_the_file_arrives_in_the_catalog,
     loading_a_file_twice_changes_nothing,
     a_change_adds_one_row_and_an_ad_keeps_its_age,
+    the_audit_log_says_what_a_file_changed,
     changes_in_the_database_are_never_altered,
     an_object_that_is_there_stays_beneath_its_parent,
     a_limit_that_returns_to_an_old_value_is_a_new_command,
@@ -206,6 +209,32 @@ fn a_change_adds_one_row_and_an_ad_keeps_its_age(home: &Own) {
     assert_eq!(store.changes_since(0).unwrap().objects.len(), 10, "each object once, as it is now");
 }
 
+fn the_audit_log_says_what_a_file_changed(home: &Own) {
+    let (mut store, audit) = (home.catalog(), home.audit());
+    store.load_bytes(&bytes(&everything()), NOW).unwrap();
+    let mut file = everything();
+    file["campaigns"][0]["name"] = json!("Winter");
+    file["line_items"][0]["budget_micros"] = json!(7_000_000);
+    store.load_bytes(&bytes(&file), NOW + Duration::hours(1)).unwrap();
+    store.load_bytes(&bytes(&file), NOW + Duration::hours(2)).unwrap();
+    let rows: Vec<_> = audit.list(&Filter::default(), 100).unwrap().into_iter().map(|row| row.entry).collect();
+    let told: Vec<_> = rows.iter().map(|row| (row.action.as_str(), row.kind.as_str(), row.object.as_str())).collect();
+    let expected = [
+        ("load", "catalog", ""),
+        ("update", "line_item", "1000"),
+        ("update", "campaign", "100"),
+        ("load", "catalog", ""),
+    ];
+    assert_eq!(told, expected, "newest first; the third file changed nothing");
+    assert!(rows.iter().all(|row| row.who == "command line") && rows[1].tenant == Some(TenantId(1)));
+    let member = |side: &Option<Value>, name: &str| side.as_ref().unwrap()[name].clone();
+    let budget = |side| member(side, "budget_micros");
+    assert_eq!((budget(&rows[1].before), budget(&rows[1].after)), (json!(100_000_000), json!(7_000_000)));
+    assert_eq!((member(&rows[2].before, "name"), member(&rows[2].after, "name")), (json!("Autumn"), json!("Winter")));
+    let counted = |row: usize| (member(&rows[row].after, "new"), member(&rows[row].after, "changed"));
+    assert_eq!((counted(0), counted(3)), ((json!(0), json!(1)), (json!(10), json!(0))));
+}
+
 fn changes_in_the_database_are_never_altered(home: &Own) {
     home.catalog().load_bytes(&bytes(&everything()), NOW).unwrap();
     for statement in ["UPDATE catalog_changes SET id = 1", "DELETE FROM catalog_changes"] {
@@ -217,7 +246,7 @@ fn changes_in_the_database_are_never_altered(home: &Own) {
 #[test]
 fn what_a_file_gets_wrong_is_named_by_its_path() {
     let cases = [
-        ("/line_items/0/bid/per", json!("action"), "line_items[0].bid.per: unknown variant `action`"),
+        ("/line_items/0/bid/per", json!("week"), "line_items[0].bid.per: unknown variant `week`"),
         ("/line_items/0/bid/micros", json!("much"), "line_items[0].bid.micros: invalid type"),
         ("/line_items/0/bid/micros", json!(0), "line_items[0].bid.micros: 0 is not in"),
         ("/line_items/0/bidd", json!(1), "line_items[0].bidd: unknown field"),
