@@ -11,7 +11,7 @@ struct Area {
     run: fn() -> Result<()>,
 }
 
-const AREAS: [Area; 13] = [
+const AREAS: [Area; 14] = [
     Area {
         name: "power-loss",
         shows: "nothing acknowledged is lost, over 10,000 seeds of lost writes",
@@ -32,6 +32,11 @@ const AREAS: [Area; 13] = [
         name: "processes",
         shows: "six processes apart on PostgreSQL and Kafka, clocks 30 s apart, everything killed in between: the money is exact",
         run: processes,
+    },
+    Area {
+        name: "tls",
+        shows: "an address of PostgreSQL gets the encryption that it asks for, or no connection (needs openssl)",
+        run: tls,
     },
     Area {
         name: "mutants",
@@ -122,6 +127,12 @@ fn processes() -> Result<()> {
     test.args(["test", "-p", "litfass-server", "--features", "kafka", "--test", "it", "deployment::"]);
     test.envs(postgres.iter().map(|folder| ("LITFASS_POSTGRES", folder)));
     step::run(broker.known_to(test.args(["--", "--nocapture"])))
+}
+
+fn tls() -> Result<()> {
+    let mut test = step::cargo();
+    test.args(["test", "-p", "litfass-store", "--features", "tls", "--test", "it", "real_postgres_tls"]);
+    step::run(test.envs(postgres::ready()?.iter().map(|folder| ("LITFASS_POSTGRES", folder))))
 }
 
 /// The committed fixture in both builds, then a long log.

@@ -2,8 +2,8 @@
 //! docs/specs/accounts.md describes them. Amounts are decimal texts of nanos, because they pass what JSON's readers count to.
 
 use litfass_ledger::{
-    Balance, Cause, Chain, CommandRecord, Control, ControlId, Count, LedgerAccount, Partition, PartitionKind, Posting,
-    PostingKind, UNLIMITED,
+    Amount, Balance, Cause, Chain, CommandRecord, Control, ControlId, Count, LedgerAccount, Partition, PartitionKind,
+    Posting, PostingKind, UNLIMITED,
 };
 use litfass_store::ledger::{Delivery, Exported};
 use serde_json::{Map, Value, json};
@@ -29,6 +29,10 @@ pub fn end(rows: u64) -> Value {
     json!({ "end": { "rows": rows } })
 }
 
+fn nanos(amount: Amount) -> String {
+    amount.nanos().to_string()
+}
+
 fn position(number: u16, partition: Partition) -> Value {
     let kind = match partition.kind {
         PartitionKind::Events => "events",
@@ -50,7 +54,7 @@ fn account(account: LedgerAccount) -> Value {
 }
 
 fn of_account(of: LedgerAccount, balance: Balance) -> Value {
-    let (debits, credits) = (balance.debits.to_string(), balance.credits.to_string());
+    let (debits, credits) = (nanos(balance.debits), nanos(balance.credits));
     json!({ "account": account(of), "debits_nanos": debits, "credits_nanos": credits })
 }
 
@@ -61,21 +65,21 @@ fn limited(id: ControlId, control: Control) -> Value {
         ControlId::CampaignDay(campaign, day) => (campaign.0, Some(day.to_string())),
         ControlId::LineItem(line_item) => (line_item.0, None),
     };
-    let limit = (control.limit != UNLIMITED).then(|| control.limit.to_string());
-    let [restored, leased, spent] = [control.restored, control.leased, control.spent].map(|amount| amount.to_string());
+    let limit = (control.limit != UNLIMITED).then(|| nanos(control.limit));
+    let [restored, leased, spent] = [control.restored, control.leased, control.spent].map(nanos);
     json!({ "level": id.level().name(), "id": object, "day": day, "limit_nanos": limit, "restored_nanos": restored,
             "leased_nanos": leased, "spent_nanos": spent })
 }
 
 fn counted(count: Count) -> Value {
-    json!({ "events": count.events, "nanos": count.amount.to_string() })
+    json!({ "events": count.events, "nanos": nanos(count.amount) })
 }
 
 fn delivered(delivery: &Delivery) -> Value {
     let tally = &delivery.tally;
     let unbilled = delivery.unbilled.iter().map(|(id, count)| {
         let (level, late) = (id.shortage.level.name(), id.shortage.late);
-        json!({ "level": level, "late": late, "events": count.events, "nanos": count.amount.to_string() })
+        json!({ "level": level, "late": late, "events": count.events, "nanos": nanos(count.amount) })
     });
     let figures = json!({
         "billed": counted(tally.billed), "repeated": counted(tally.repeated), "expired": counted(tally.expired),
@@ -114,7 +118,7 @@ fn posted(posting: &Posting) -> Value {
     };
     let posted = json!({
         "kind": kind, "cause": cause, "tenant": posting.tenant.0, "debit": account(posting.debit),
-        "credit": account(posting.credit), "nanos": posting.amount.to_string(), "events": posting.events,
+        "credit": account(posting.credit), "nanos": nanos(posting.amount), "events": posting.events,
     });
     with(posted, posting.chain.map_or_else(|| json!({}), chain))
 }
