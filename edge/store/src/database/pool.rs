@@ -155,7 +155,8 @@ impl Pool {
     }
 
     fn connect(&self) -> Result<Session, Error> {
-        let mut client = self.address.config.connect(self.address.tls.clone())?;
+        let Address { config, tls } = self.address.clone();
+        let mut client = config.connect(tls)?;
         client.batch_execute(&format!("{LOCK_TIMEOUT}; {IDLE_TIMEOUT}"))?;
         if self.purpose == Use::Writing {
             client.batch_execute(BY_KEY)?;
