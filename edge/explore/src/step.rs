@@ -323,10 +323,11 @@ impl World {
         }
         let open = [Membership::Open { partition: 1, kind: PartitionKind::Events }];
         let opened = self.run(&open.as_slice())?.is_some();
-        // Nothing is appended before what the ledger has consumed already, unless the log cannot promise that.
-        let consumed = self.database.book().partitions.values().filter_map(|row| row.appended).max();
+        // Nothing is appended before the watermark that leases were closed by, unless the log cannot promise that.
+        let live = self.database.book().partitions.values().filter(|row| row.live());
+        let watermark = live.filter_map(|row| row.appended).min();
         let by_clock = self.bounds.behind || self.breach == Some(Breach::BeginByClock);
-        let begins = if by_clock { Timestamp(0) } else { consumed.unwrap_or(START) };
+        let begins = if by_clock { Timestamp(0) } else { watermark.unwrap_or(START) };
         self.log.edit(|log| log.begins[1] = Some(begins));
         Ok(opened)
     }

@@ -43,6 +43,7 @@ pub mod replay;
 pub mod roles;
 pub mod secrets;
 pub mod serve;
+mod stores;
 pub mod telemetry;
 pub mod tokens;
 pub mod training;

@@ -13,7 +13,7 @@ use litfass_catalog::Catalog;
 use litfass_decide::{DecisionRecord, Rules};
 use litfass_events::{PartitionKey, Token};
 use litfass_features::FeatureSet;
-use litfass_ledger::{HolderId, Membership, PartitionKind, Terms};
+use litfass_ledger::HolderId;
 use litfass_retrieval::SourceLimits;
 use litfass_store::audit::AuditLog;
 use litfass_store::catalog::{CatalogStore, Follower};
@@ -49,7 +49,8 @@ use crate::pacing_tables::PacingHistory;
 use crate::promises::Promises;
 use crate::readiness::Readiness;
 use crate::roles::ProcessRole;
-use crate::secrets::{Secrets, UserKeys, random};
+use crate::secrets::{UserKeys, random};
+use crate::stores::{Stores, order_life};
 use crate::tokens::{KeyRing, Tokens};
 use crate::vault::Vault;
 use crate::workers::admin::AdminWorker;
@@ -59,7 +60,6 @@ use crate::workers::catalog::CatalogWorker;
 use crate::workers::leases::LeaseWorker;
 use crate::workers::pacing::{Controllers, PacingBoard, PacingWorker};
 use crate::workers::profile::ProfileWorker;
-use crate::workers::promotion::{Completion, PromotionWorker};
 use crate::workers::retention::RetentionWorker;
 use crate::workers::signals::SignalsWorker;
 use crate::workers::{self, Urgency, Workers};
@@ -112,19 +112,6 @@ pub fn system_clock() -> Clock {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     })
-}
-
-/// What lies on disk, opened.
-struct Stores {
-    data: DataDir,
-    clock: Clock,
-    secrets: Secrets,
-    log: event_log::Opened,
-    vault: Arc<Vault>,
-    ledger: Arc<dyn Ledger>,
-    terms: Terms,
-    metrics: Arc<Metrics>,
-    completion: Arc<Completion>,
 }
 
 /// Commands that were in the log are in the ledger, and the catalog's limits are commands.
@@ -233,78 +220,6 @@ impl Running {
         }
         folds.stop();
         drop(node);
-    }
-}
-
-impl Stores {
-    fn open(config: &Config) -> Result<Self> {
-        let data = DataDir::open(&config.server.data_dir)?;
-        let (clock, terms) = (system_clock(), terms(config));
-        let secrets = Secrets::open(data.path())?;
-        let log = event_log::open(config, &data, &clock)?;
-        let vault = Arc::new(Vault::open(config, &data)?);
-        let ledger = vault.ledger(terms, &clock)?;
-        let (metrics, completion) = (Arc::default(), Arc::default());
-        let stores = Self { log, vault, ledger, data, clock, secrets, terms, metrics, completion };
-        stores.ensure_log_is_there()?;
-        stores.join(&config.server.name)?;
-        Ok(stores)
-    }
-
-    /// Of a folder that is older than its database the next entries would get numbers that the ledger has read: they would never be
-    /// billed. Kafka's log answers that itself.
-    fn ensure_log_is_there(&self) -> Result<()> {
-        if self.log.segments.is_none() {
-            return Ok(());
-        }
-        let ends: BTreeMap<u16, u64> = self
-            .log
-            .log
-            .wait(&[], Duration::ZERO)?
-            .iter()
-            .map(|head| (head.next.partition, head.next.offset))
-            .collect();
-        for (partition, row) in self.vault.reader()?.positions()? {
-            let end = ends.get(&partition).copied().unwrap_or(0);
-            let (vault, read) = (&self.vault, row.next);
-            ensure!(
-                read <= end,
-                "{vault} has read partition {partition} of the log up to entry {read}, and the log in {} ends at {end}: it is older. \
-                 Restore a later backup of the folder, or an earlier dump of the database",
-                self.data.path().display()
-            );
-        }
-        Ok(())
-    }
-
-    /// The ledger knows the partitions of this process before anything is appended to them, and nothing is appended before what
-    /// it has consumed of the others: an event within its hold would come to a lease that was closed.
-    fn join(&self, writer: &str) -> Result<()> {
-        let own = (0..EVENT_PARTITIONS).filter_map(|k| self.log.log.partition(writer, PartitionKey(k.into())));
-        let kind = PartitionKind::Events;
-        let open: Vec<Membership> = own.map(|partition| Membership::Open { partition, kind }).collect();
-        self.ledger.partitions(&open)?;
-        let consumed = self.vault.reader()?.positions()?;
-        let latest = consumed.iter().filter_map(|(_, row)| row.appended).max();
-        if let (Some(log), Some(latest)) = (&self.log.segments, latest) {
-            log.begin_at(latest);
-        }
-        Ok(())
-    }
-}
-
-impl Stores {
-    fn log(&self) -> Arc<dyn EventLog> {
-        Arc::clone(&self.log.log)
-    }
-
-    fn promotion_worker(&self) -> PromotionWorker {
-        PromotionWorker {
-            log: self.log(),
-            ledger: Arc::<dyn Ledger>::clone(&self.ledger),
-            metrics: Arc::clone(&self.metrics),
-            completion: Arc::clone(&self.completion),
-        }
     }
 }
 
@@ -579,25 +494,6 @@ fn wait_until_limited(mut limited: Limited, ledger: &dyn LedgerReader) -> Result
         std::thread::sleep(LIMITS_LOOK);
     }
     Ok(())
-}
-
-fn terms(config: &Config) -> Terms {
-    Terms {
-        lease_ttl: config.ledger.lease_ttl,
-        hold_ttl_mille: config.ledger.hold_ttl_cpm,
-        hold_ttl_click: config.ledger.hold_ttl_cpc,
-        // A token dies with its own life; keys outlive it by the decision's day.
-        key_life: config.ledger.token_ttl + litfass_types::Duration::days(1),
-        conversion_window: config.ledger.conversion_window,
-        order_life: order_life(config),
-        holders: config.ledger.holders,
-        ..Terms::default()
-    }
-}
-
-/// How long copies of events without a token's life of their own are recognised, here and in the folds.
-fn order_life(config: &Config) -> litfass_types::Duration {
-    config.ledger.token_ttl.max(config.ledger.conversion_window) + litfass_types::Duration::days(1)
 }
 
 pub(crate) fn rules(config: &Config) -> Rules {
