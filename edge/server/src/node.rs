@@ -3,12 +3,12 @@
 //! Opening order is part of the safety: the log first (so that what was committed is known), then commands and bills that
 //! the ledger has not seen, then folds, and only then decisions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use litfass_catalog::Catalog;
 use litfass_decide::{DecisionRecord, Rules};
 use litfass_events::{PartitionKey, Token};
