@@ -126,7 +126,7 @@ fn processes_share_catalog_keys_and_audit_log_in_a_database() {
     let actions: Vec<_> = told["entries"].as_array().unwrap().iter().map(|row| row["action"].clone()).collect();
     assert!(actions.starts_with(&[json!("update"), json!("create")]), "{told}");
     let (status, said) = home.command(&["ledger", "verify"]);
-    assert!(status.success() && said.contains("the audit log: 2 rows"), "{said}");
+    assert!(status.success() && said.ends_with("verified\n"), "{said}");
     assert_eq!(catalog_of(&home), 0, "none of it is in the file");
 }
 
