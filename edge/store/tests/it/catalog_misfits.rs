@@ -136,7 +136,8 @@ fn what_does_not_fit_is_left_out_at_the_start_and_served_with_its_limits_once_it
     let repaired = follower.poll().unwrap().unwrap();
     assert!(has(&repaired.catalog, 3), "though it did not change itself");
     assert_eq!(budgets(&repaired), (1, 1), "the limits that were kept back");
-    assert_eq!(follower.poll().unwrap().map(|update| update.limits), None);
+    // A base that was merged meanwhile brings none.
+    assert!(follower.poll().unwrap().is_none_or(|update| update.limits.is_empty()));
 }
 
 #[test]
