@@ -3,14 +3,14 @@
 //! An idempotency key names the commands, so that a wish sent twice is one wish; without a key every wish is its own, except a
 //! refund of an event, which its event names. Blocks on the database and the log where it says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use litfass_catalog::{Catalog, ObjectKind, ObjectRef};
 use litfass_events::{EventKind, PartitionKey, delivery_id};
 use litfass_ledger::{Account, Amount, Chain, Command, CommandId, CommandRecord, Days, Effect, Limit, Note, Outcome};
-use litfass_store::catalog::View;
+use litfass_store::catalog::{LimitField, View};
 use litfass_store::keys::Scope;
 use litfass_store::ledger::LedgerReader;
 use litfass_store::wire::{self, Body};
@@ -162,22 +162,33 @@ impl Node {
         if shown.advertiser != account {
             return Err(nothing("that ad belongs to another account"));
         }
-        let key = PartitionKey::of_viewer(record.inputs.request.user, decision);
+        // Who opted out meanwhile is no viewer of the event any more.
+        let keys = [PartitionKey::of_viewer(record.inputs.request.user, decision), PartitionKey::of_decision(decision)];
         let kinds: &[EventKind] = match shown.price.per {
             Unit::Mille => &[EventKind::Impression, EventKind::Viewable],
             Unit::Click => &[EventKind::Click],
             Unit::Action => &[EventKind::Conversion],
         };
-        let day = self.delivered(decision, slot, kinds, key).map_err(Problem::internal)?;
+        let day = self.delivered(decision, slot, kinds, keys).map_err(Problem::internal)?;
         let day = day.ok_or_else(|| nothing("nothing of that slot was charged"))?;
         let chain = Chain { account, campaign: shown.campaign, line_item: shown.line_item, day };
         Ok((chain, Amount::of(shown.price)))
     }
 
     /// The budget day of the slot's billed event.
-    fn delivered(&self, decision: DecisionId, slot: u8, kinds: &[EventKind], key: PartitionKey) -> Result<Option<Day>> {
+    fn delivered(
+        &self,
+        decision: DecisionId,
+        slot: u8,
+        kinds: &[EventKind],
+        keys: [PartitionKey; 2],
+    ) -> Result<Option<Day>> {
         let ids: Vec<EventId> = kinds.iter().map(|kind| delivery_id(decision, slot, *kind)).collect();
-        for partition in self.partitions_of(key)? {
+        let mut partitions = BTreeSet::new();
+        for key in keys {
+            partitions.extend(self.partitions_of(key)?);
+        }
+        for partition in partitions {
             let from = self.log.since(partition, decision.time())?;
             if let Some(day) = self.delivered_in(from, &ids)? {
                 return Ok(Some(day));
@@ -227,9 +238,22 @@ impl Node {
             let row = world.catalog.advertiser(ix);
             return Ok(Some(Holder { tenant: row.tenant, name: row.name.to_owned(), calendar: row.calendar.clone() }));
         }
+        self.stored(id)?.map(|view| holder(&view)).transpose()
+    }
+
+    /// Whether the catalog states this account's credit limit: then it is changed there and nowhere else, so that what the catalog
+    /// shows is what holds. Blocks.
+    ///
+    /// # Errors
+    /// When the catalog's database cannot be read.
+    pub fn states_credit(&self, id: AdvertiserId) -> Result<bool> {
+        let name = LimitField::CreditLimit.name();
+        Ok(self.stored(id)?.is_some_and(|view| view.members.get(name).is_some_and(|stated| !stated.is_null())))
+    }
+
+    fn stored(&self, id: AdvertiserId) -> Result<Option<View>> {
         let object = ObjectRef { kind: ObjectKind::Advertiser, id: id.0 };
-        let stored = self.editor.reading().view(Scope::Platform, object)?;
-        stored.map(|view| holder(&view)).transpose()
+        Ok(self.editor.reading().view(Scope::Platform, object)?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Copying a data directory while a server works on it, and making one from such a copy.
 //!
-//! Order is what makes the parts fit each other. Folded state first, because it must not be ahead of the log; then where the log
+//! Order is what makes the parts fit each other. Folded state of every process first, because it must not be ahead of the log; then where the log
 //! is committed, so that everything acknowledged before the backup began is in it; then the database as of one instant; then the
 //! log up to both that place and what the copied ledger has read; then what the log's entries name: rules, artifacts, secrets.
 //! The manifest is written last: a folder without one is no backup.
@@ -29,7 +29,6 @@ const MANIFEST: &str = "backup.json";
 const FORMAT_FILE: &str = "FORMAT";
 const DATABASE: &str = "litfass.db";
 const LOG: &str = "log";
-const SNAPSHOTS: &str = "snapshots";
 /// A file that is written whole is written under this name first.
 const UNFINISHED: &str = "new";
 /// How often a folder is listed again whose files went while they were copied.
@@ -77,7 +76,9 @@ pub fn take(data: &DataDir, vault: &Vault, to: &Path, now: Timestamp) -> Result<
     make_empty(to)?;
     let (inner, outer) = (to.canonicalize()?, from.canonicalize()?);
     ensure!(!inner.starts_with(&outer), "{}: lies in the data directory", to.display());
-    copy_folder(&from.join(SNAPSHOTS), &to.join(SNAPSHOTS))?;
+    for name in names(from)?.iter().filter(|name| data_dir::is_snapshots(name)) {
+        copy_folder(&from.join(name), &to.join(name))?;
+    }
     // A log in Kafka stays there; the copy names it and goes on from where its ledger stands.
     let is_here = event_log::belongs_to(data)?.is_none();
     let committed = if is_here { committed_ends(&Disk, &data.log())? } else { BTreeMap::new() };
@@ -163,8 +164,11 @@ fn later(mut committed: BTreeMap<u16, u64>, read: &BTreeMap<u16, u64>) -> BTreeM
 
 /// What has an order of its own, belongs to the running process, or is not finished.
 fn is_copied_by_itself(name: &str) -> bool {
-    let parts = [SNAPSHOTS, LOG, FORMAT_FILE, MANIFEST];
-    parts.contains(&name) || name.starts_with(DATABASE) || is_unfinished(Path::new(name))
+    let parts = [LOG, FORMAT_FILE, MANIFEST];
+    parts.contains(&name)
+        || data_dir::is_snapshots(name)
+        || name.starts_with(DATABASE)
+        || is_unfinished(Path::new(name))
 }
 
 fn is_unfinished(path: &Path) -> bool {

@@ -124,8 +124,7 @@ impl DataDir {
     /// When the directory cannot be read.
     pub fn all_snapshots(&self) -> Result<Vec<PathBuf>> {
         let names = Disk.list(&self.0)?;
-        let folded = |name: &String| name.as_str() == SNAPSHOTS || name.starts_with(&format!("{SNAPSHOTS}-"));
-        Ok(names.iter().filter(|name| folded(name)).map(|name| self.0.join(name)).collect())
+        Ok(names.iter().filter(|name| is_snapshots(name)).map(|name| self.0.join(name)).collect())
     }
 
     /// Which process bills which partition just now.
@@ -139,6 +138,12 @@ impl DataDir {
     pub fn artifacts(&self) -> PathBuf {
         self.0.join("artifacts")
     }
+}
+
+/// Whether a folder of that name holds what a process has folded.
+#[must_use]
+pub fn is_snapshots(name: &str) -> bool {
+    name.strip_prefix(SNAPSHOTS).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 /// The folder, which only its owner may enter, whatever the umask: what it holds says what people looked at. One that is there stays

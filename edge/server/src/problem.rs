@@ -70,6 +70,8 @@ codes! {
     KeyReused = 409, "key-reused", "This idempotency key was used before";
     /// A command that the ledger looked at and did not carry out.
     RefusedByLedger = 409, "refused-by-ledger", "The ledger refused this";
+    /// One place states a limit, the account or the catalog.
+    StatedByCatalog = 409, "stated-by-catalog", "The catalog states this limit";
     NothingToRefund = 409, "nothing-to-refund", "Nothing of that was charged";
     /// Its `ETag` is that of the object as it is now.
     ChangedMeanwhile = 412, "changed-meanwhile", "The object was changed since it was read";

@@ -1,6 +1,6 @@
 //! Catalog objects on the wire: what a row of an edit is, and what became of it.
 
-use litfass_catalog::model::Status;
+use litfass_catalog::model::{Review, Status};
 use litfass_store::catalog::{Done, Filter, ROWS_MAX, Refusal, RowDone, RowEdit, RowResult, Target, View};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -44,6 +44,8 @@ pub struct ListOptions {
     #[serde(default, deserialize_with = "number::may_be_given")]
     pub parent: Option<u64>,
     pub status: Option<StatusName>,
+    /// Of creatives.
+    pub review: Option<ReviewName>,
     pub external_id: Option<String>,
     pub name_prefix: Option<String>,
     pub limit: Option<usize>,
@@ -56,6 +58,14 @@ pub enum StatusName {
     Active,
     Paused,
     Archived,
+}
+
+#[derive(Deserialize, Clone, Copy, Debug)]
+#[serde(rename_all = "lowercase")]
+pub enum ReviewName {
+    Pending,
+    Approved,
+    Rejected,
 }
 
 /// One stretch of a list.
@@ -168,7 +178,12 @@ impl ListOptions {
             StatusName::Paused => Status::Paused,
             StatusName::Archived => Status::Archived,
         });
-        Filter { parent: self.parent, status, external_id: self.external_id, name_prefix: self.name_prefix }
+        let review = self.review.map(|review| match review {
+            ReviewName::Pending => Review::Pending,
+            ReviewName::Approved => Review::Approved,
+            ReviewName::Rejected => Review::Rejected,
+        });
+        Filter { parent: self.parent, status, review, external_id: self.external_id, name_prefix: self.name_prefix }
     }
 }
 

@@ -92,6 +92,11 @@ pub(super) async fn credit_limit(
 ) -> Result<Response, Problem> {
     let limit = ask.check()?;
     let wish = wish(&node, &caller, id, &headers, ask.reason).await?;
+    let (read, account) = (Arc::clone(&node), wish.account);
+    if blocking(move || read.states_credit(account)).await? {
+        let detail = format!("the catalog states this limit: change credit_limit_micros of advertiser {id}");
+        return Err(Problem::new(Code::StatedByCatalog, detail).at("limit_micros"));
+    }
     one(&node, &wish, Effect::SetLimit(Limit::Credit { account: wish.account, limit })).await
 }
 

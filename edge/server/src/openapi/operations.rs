@@ -147,7 +147,7 @@ fn of_kind(kind: ObjectKind) -> Vec<Operation> {
     let words = kind.name().replace('_', " ");
     vec![
         Operation::new("get", &list, format!("List objects: {words}"), 200, json(format!("{schema}List"))).asked(
-            "tenant?: id; parent?: id; status?: Status; external_id?: text; name_prefix?: text; limit?: count; cursor?: text",
+            "tenant?: id; parent?: id; status?: Status; review?: Review; external_id?: text; name_prefix?: text; limit?: count; cursor?: text",
         ),
         Operation::new("post", &list, format!("Create: {words}"), 201, json(schema)).taking(&edit).asked(EDIT_QUERY).repeatable(),
         Operation::new("get", &one, format!("Read: {words}"), 200, json(schema)).asked(EDIT_QUERY),

@@ -23,7 +23,7 @@ pub(super) const OBJECTS: &[(&str, &str)] = &[
         "Creative",
         "id: id; external_id: text | null; version: count; advertiser: id; format: FormatName; width: count | null;
          height: count | null; title: text; text: text; landing_url: text; image_url: text | null;
-         review: \"pending\" | \"approved\" | \"rejected\"; review_reason: text | null; video: Video | null",
+         review: Review; review_reason: text | null; video: Video | null",
     ),
     (
         "Ad",
@@ -42,6 +42,7 @@ pub(super) const OBJECTS: &[(&str, &str)] = &[
 pub(super) const SHAPES: &[(&str, &str)] = &[
     // ── the catalog ──
     ("Status", r#"="active" | "paused" | "archived""#),
+    ("Review", r#"="pending" | "approved" | "rejected""#),
     ("FormatName", r#"="sponsored_item" | "banner" | "video""#),
     ("Format", "format: FormatName; width?: count | null; height?: count | null"),
     ("FrequencyCap", "max: count; window_minutes: count"),

@@ -270,6 +270,34 @@ fn money_that_is_moved_stands_in_the_audit_log_and_its_head_is_told() {
     assert!(!status.success() && said.contains("before the head"), "{said}");
 }
 
+#[test]
+fn an_event_is_refunded_also_where_its_viewer_had_opted_out_when_it_came() {
+    let (_home, server) = penniless();
+    let mut caller = server.caller();
+    deposit(&mut caller, 4 * PRICE / 1_000);
+    let mut shown = Vec::new();
+    for name in ["eve", "ada", "kim", "joe"] {
+        shown.push(caller.decide_filled(&page(HOME, 1, name)).remove(0));
+        assert_eq!(caller.send("PUT", &format!("/v1/users/{name}/opt-out?tenant=1"), "").status, 204);
+    }
+    shown.iter().for_each(|ad| assert_eq!(caller.get(&ad.impression).status, 200));
+    wait_until_spent(&mut caller, 4 * PRICE);
+    for ad in &shown {
+        let event = json!({ "reason": "x", "event": { "decision_id": ad.decision, "slot": ad.index } });
+        assert_eq!(nanos(&post(&mut caller, "refunds", &event).json(), "refund_nanos"), PRICE);
+    }
+}
+
+#[test]
+fn a_credit_limit_that_the_catalog_states_is_changed_there_alone() {
+    let home = Home::new();
+    home.load(&catalog(&[Seller { credit_micros: 70, ..Seller::by_the_mille(1) }]));
+    let server = home.serve();
+    let mut caller = server.caller();
+    let refused = post(&mut caller, "credit-limit", &json!({ "limit_micros": 0 }));
+    assert_eq!((refused.status, &refused.json()["type"]), (409, &json!("/problems/stated-by-catalog")));
+}
+
 /// Lines of an export that say `what`.
 fn told<'a>(lines: &'a [Value], what: &'a str) -> impl Iterator<Item = &'a Value> {
     lines.iter().filter_map(move |line| line.get(what))

@@ -347,6 +347,9 @@ fn an_advertisers_key_changes_its_own_campaigns_and_sees_no_others() {
     }
     let changed = caller.send("PATCH", "/v1/creatives/100100", r#"{"title":"Cheaper"}"#).json();
     assert_eq!(changed["review"], "pending", "what an advertiser changes is looked at again");
+    let mut listed = |review: &str| caller.get(&format!("/v1/creatives?review={review}")).json()["objects"].clone();
+    assert_eq!(listed("pending").as_array().unwrap().len(), 1, "whoever looks at them finds them");
+    assert_eq!((listed("pending")[0]["id"].clone(), listed("rejected")), (changed["id"].clone(), json!([])));
     refused(&caller.send("PATCH", "/v1/creatives/100100", r#"{"review":"approved"}"#), 422, Some("review"));
     let log = server.caller().with_key(&admin).get("/v1/audit?kind=creative").json();
     let entry = &log["entries"][0];

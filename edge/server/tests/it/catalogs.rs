@@ -18,6 +18,7 @@ pub(crate) struct Seller {
     pub(crate) number: u64,
     pub(crate) bid_micros: i64,
     pub(crate) per: &'static str,
+    /// Not stated where it is 0.
     pub(crate) credit_micros: i64,
     /// Beside those of `Seller::by_the_mille`: fields of the campaign and of the line item.
     pub(crate) campaign: Value,
@@ -61,7 +62,9 @@ impl Seller {
     }
 
     fn advertiser(&self) -> Value {
-        json!({ "id": 10 + self.number, "tenant": 1, "name": format!("Seller {}", self.number), "credit_limit_micros": self.credit_micros })
+        let credit =
+            if self.credit_micros == 0 { json!({}) } else { json!({ "credit_limit_micros": self.credit_micros }) };
+        joined(json!({ "id": 10 + self.number, "tenant": 1, "name": format!("Seller {}", self.number) }), &credit)
     }
 
     fn campaign(&self) -> Value {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use litfass_catalog::model::{Object, Status};
+use litfass_catalog::model::{Object, Review, Status};
 use litfass_catalog::{ObjectKind, ObjectRef};
 use litfass_types::{AdvertiserId, TenantId};
 
@@ -43,6 +43,10 @@ CREATE TABLE IF NOT EXISTS catalog_indexed (
 ) STRICT;
 INSERT OR IGNORE INTO catalog_indexed VALUES (1, 0);
 ";
+
+/// A file from before creatives could be listed by their review: the index is made again from its beginning.
+pub(super) const WITHOUT_REVIEWS: &str = "UPDATE catalog_indexed SET sequence = 0
+    WHERE EXISTS (SELECT 1 FROM catalog_index WHERE kind = ?1 AND status IS NULL)";
 
 /// By their numbers: an index would be read from end to end for one change.
 const CHANGED: &str = "SELECT sequence, kind, id FROM catalog_changes WHERE sequence > ?1 ORDER BY sequence";
@@ -117,7 +121,7 @@ fn put(tx: &Transaction<'_>, change: &RawChange) -> Result<(), CatalogError> {
             owner.tenant.0,
             owner.advertiser.map(|id| id.0),
             above.map_or(0, |above| above.id),
-            status(&object).map(status_number),
+            state(&object),
             name(&object),
             beside.external_id.as_ref(),
         ],
@@ -184,6 +188,8 @@ pub struct Filter {
     /// The id of the object above, such as the campaign of line items.
     pub parent: Option<u64>,
     pub status: Option<Status>,
+    /// Of creatives, which have no status.
+    pub review: Option<Review>,
     pub external_id: Option<String>,
     pub name_prefix: Option<String>,
 }
@@ -204,6 +210,7 @@ pub(super) fn page(
         ("(advertiser = {} OR advertiser IS NULL)", scope.advertiser().map(|advertiser| advertiser.0.into())),
         ("parent = {}", filter.parent.map(Bind::from)),
         ("status = {}", filter.status.map(|status| status_number(status).into())),
+        ("status = {}", filter.review.map(|review| review_number(review).into())),
         ("external_id = {}", filter.external_id.as_ref().map(Bind::from)),
         ("substr(name, 1, length(CAST({} AS TEXT))) = {}", filter.name_prefix.as_ref().map(Bind::from)),
     ]);
@@ -219,6 +226,22 @@ pub(super) const fn status(object: &Object) -> Option<Status> {
         Object::LineItem(o) => Some(o.status),
         Object::Ad(o) => Some(o.status),
         Object::Tenant(_) | Object::Creative(_) | Object::Placement(_) | Object::Segment(_) => None,
+    }
+}
+
+/// The column `status`: of a creative its review.
+fn state(object: &Object) -> Option<u8> {
+    match object {
+        Object::Creative(creative) => Some(review_number(creative.review)),
+        _ => status(object).map(status_number),
+    }
+}
+
+const fn review_number(review: Review) -> u8 {
+    match review {
+        Review::Pending => 3,
+        Review::Approved => 4,
+        Review::Rejected => 5,
     }
 }
 

@@ -116,6 +116,7 @@ fn make_tables(file: &Connection) -> rusqlite::Result<()> {
     transaction.execute_batch(SCHEMA)?;
     transaction.execute_batch(index::SCHEMA)?;
     groups::create(&transaction)?;
+    transaction.execute(index::WITHOUT_REVIEWS, [kind_number(ObjectKind::Creative)])?;
     transaction.execute_batch(repeats::SCHEMA)?;
     audit::TABLES.into_iter().try_for_each(|table| transaction.execute_batch(table))?;
     transaction.commit()
