@@ -8,8 +8,8 @@
 use std::time::Instant;
 
 use litfass_catalog::model::{
-    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, LineItem, Object, PacingMode, Placement, Review,
-    Status, Tenant,
+    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, LineItem, Object, PacedBy, PacingMode, Placement,
+    Review, Status, Tenant,
 };
 use litfass_catalog::{AdOrder, Bitset, Builder, Catalog, Query, Schedule, Scratch, Targeting, placement_term};
 use litfass_types::{
@@ -166,6 +166,8 @@ fn line_item(id: u64) -> LineItem {
         bid: Price { micros: 1_000_000 + i64::from(u16::try_from(id % 60_000).unwrap_or(0)), per: Unit::Mille },
         billable: Billable::Impression,
         pacing: PacingMode::Even,
+        paced_by: PacedBy::Bid,
+        curve: Vec::new(),
         targeting: targeting(seed.derive(3)),
         caps: Vec::new(),
         exclusions: Vec::new(),

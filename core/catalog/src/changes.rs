@@ -12,7 +12,7 @@ use litfass_types::{AdIx, CatalogVersion, LineItemIx};
 use crate::bitset::Bitset;
 use crate::builder::Builder;
 use crate::catalog::{Catalog, Dead, count};
-use crate::model::{Ad, Advertiser, Campaign, Creative, LineItem, Object};
+use crate::model::{Ad, Advertiser, Campaign, Creative, CurvePoint, LineItem, Object};
 use crate::orders::AdOrder;
 use crate::problem::{ObjectKind, ObjectRef, Problem, Problems};
 use crate::segment::{AdvertiserIx, CampaignIx, CreativeIx};
@@ -103,6 +103,12 @@ impl Catalog {
         }
     }
 
+    /// The curve of custom pacing; empty where it has none.
+    #[must_use]
+    pub fn curve(&self, line_item: LineItemIx) -> &[CurvePoint] {
+        self.local_line_item(line_item).segment.curves.of(self.line_item(line_item).id)
+    }
+
     #[must_use]
     pub fn line_item_object(&self, line_item: LineItemIx) -> LineItem {
         let row = self.line_item(line_item);
@@ -115,6 +121,8 @@ impl Catalog {
             bid: row.bid,
             billable: row.billable,
             pacing: row.pacing,
+            paced_by: row.paced_by,
+            curve: self.curve(line_item).to_vec(),
             targeting: self.targeting(line_item),
             caps: self.local_line_item(line_item).segment.line_item_caps.of(row.id.0).collect(),
             exclusions: self.exclusion_groups(line_item).map(str::to_owned).collect(),

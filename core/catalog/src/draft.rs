@@ -8,8 +8,8 @@ use litfass_types::{
 use crate::dnf::unfold;
 use crate::encoded::{TreeRef, TreeWriter, Trees};
 use crate::model::{
-    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacingMode, Review,
-    Status, Video,
+    Ad, Advertiser, Billable, Campaign, Creative, CurvePoint, Flight, Format, FrequencyCap, LineItem, Object, PacedBy,
+    PacingMode, Review, Status, Video,
 };
 use crate::problem::{ObjectKind, ObjectRef, Problems};
 use crate::segment::{CategorySets, CreativeIx, item_hash};
@@ -46,6 +46,7 @@ pub(crate) struct DraftLineItem {
     pub(crate) bid: Price,
     pub(crate) billable: Billable,
     pub(crate) pacing: PacingMode,
+    pub(crate) paced_by: PacedBy,
     pub(crate) exclusions: Box<[String]>,
     pub(crate) placements: Box<[PlacementId]>,
     pub(crate) targeting: TreeRef,
@@ -91,6 +92,7 @@ pub(crate) struct Draft {
     pub(crate) ads: Vec<DraftAd>,
     pub(crate) campaign_caps: Vec<(u64, FrequencyCap)>,
     pub(crate) line_item_caps: Vec<(u64, FrequencyCap)>,
+    pub(crate) curves: Vec<(LineItemId, Box<[CurvePoint]>)>,
     pub(crate) ad_caps: Vec<(u64, FrequencyCap)>,
     pub(crate) videos: Vec<(CreativeId, Video)>,
     pub(crate) categories: CategoryLists,
@@ -187,6 +189,9 @@ impl Draft {
             problems.add(ObjectRef { kind: ObjectKind::LineItem, id: o.id.0 }, "targeting", too_large.to_string());
         }
         self.line_item_caps.extend(o.caps.iter().map(|cap| (o.id.0, *cap)));
+        if !o.curve.is_empty() {
+            self.curves.push((o.id, o.curve.as_slice().into()));
+        }
         self.line_items.push(DraftLineItem {
             id: o.id,
             campaign: o.campaign,
@@ -196,6 +201,7 @@ impl Draft {
             bid: o.bid,
             billable: o.billable,
             pacing: o.pacing,
+            paced_by: o.paced_by,
             exclusions: o.exclusions.into(),
             placements: placements.into(),
             targeting: tree,

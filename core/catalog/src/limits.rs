@@ -14,6 +14,7 @@ pub const ID_MAX: u64 = (1 << 53) - 1;
 /// The first instant of the year 10000: no flight begins or ends as late.
 pub const INSTANT_MAX: Timestamp = Timestamp(253_402_300_800_000);
 
+pub const CURVE_POINTS_MAX: usize = 64;
 pub const CAPS_PER_OBJECT_MAX: usize = 8;
 pub const CAP_IMPRESSIONS_MAX: u32 = 1_000_000;
 pub const CAP_WINDOW_MAX: Duration = Duration::days(366);

@@ -3,18 +3,18 @@
 //! A parent is looked for in the segment itself first, then in the base beneath it. A base row that changed is always made
 //! again in the segment above, so what is found in the base is current.
 
-use litfass_types::{AdvertiserId, CampaignId, CreativeId, LineItemIx, TenantId};
+use litfass_types::{AdvertiserId, CampaignId, CreativeId, LineItemId, LineItemIx, TenantId};
 
 use crate::catalog::count;
 use crate::dnf::unfold;
 use crate::draft::{Draft, DraftAd, DraftCampaign, DraftCreative, DraftLineItem};
 use crate::index::{Index, IndexBuilder};
-use crate::model::{Format, Status, Video};
+use crate::model::{CurvePoint, Format, Status, Video};
 use crate::orders::{AdOrder, sort_ads};
 use crate::problem::{ObjectKind, ObjectRef, Problems};
 use crate::segment::{
     AdColumns, AdvertiserColumns, AdvertiserIx, BannerSize, CampaignColumns, CampaignIx, Caps, CategorySets,
-    CreativeColumns, CreativeIx, LineItemRow, Segment, Stretch, Videos,
+    CreativeColumns, CreativeIx, Curves, LineItemRow, Segment, Stretch, Videos,
 };
 use crate::surroundings::Surroundings;
 
@@ -40,6 +40,7 @@ pub(crate) fn link(
     let mut segment = linker.segment;
     segment.campaign_caps = caps(draft.campaign_caps);
     segment.line_item_caps = caps(draft.line_item_caps);
+    segment.curves = curves(draft.curves);
     segment.ad_caps = caps(draft.ad_caps);
     segment.videos = videos(draft.videos);
     segment.take_fingerprint();
@@ -62,6 +63,12 @@ fn caps(mut caps: Vec<(u64, crate::model::FrequencyCap)>) -> Caps {
     caps.sort_by_key(|(owner, _)| *owner);
     caps.shrink_to_fit();
     Caps(caps)
+}
+
+fn curves(mut curves: Vec<(LineItemId, Box<[CurvePoint]>)>) -> Curves {
+    curves.sort_by_key(|(owner, _)| *owner);
+    curves.shrink_to_fit();
+    Curves(curves)
 }
 
 fn videos(mut videos: Vec<(CreativeId, Video)>) -> Videos {
@@ -147,6 +154,7 @@ impl Linker<'_> {
             time_zone: owner.zone,
             billable: d.billable,
             pacing: d.pacing,
+            paced_by: d.paced_by,
             status: d.status,
             needs_consent: d.needs_consent,
             targets_segments: d.targets_segments,

@@ -47,10 +47,34 @@ pub enum Billable {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum PacingMode {
-    /// Spread over the budget's period.
+    /// Spread over the budget's period, in proportion to its traffic.
     #[default]
     Even,
     Asap,
+    /// Half as fast again at the start, half as fast at the end.
+    FrontLoaded,
+    /// Along the line item's own curve.
+    Custom,
+}
+
+/// What pacing moves.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum PacedBy {
+    /// The share of its bid with which it takes part: for what is auctioned.
+    #[default]
+    Bid,
+    /// The share of requests in which it takes part, with its whole bid: for fixed prices and guarantees.
+    Requests,
+}
+
+/// A point of a custom curve: which share of the budget is to be spent once a share of the traffic has passed. Parts per
+/// million.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CurvePoint {
+    /// 1 … 999,999, more than at the point before.
+    pub traffic_ppm: u32,
+    /// 0 … 1,000,000, no less than at the point before.
+    pub budget_ppm: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -131,6 +155,9 @@ pub struct LineItem {
     pub bid: Price,
     pub billable: Billable,
     pub pacing: PacingMode,
+    pub paced_by: PacedBy,
+    /// Of custom pacing, and of nothing else; its ends (0, 0) and (1, 1) need not be said.
+    pub curve: Vec<CurvePoint>,
     pub targeting: Targeting,
     pub caps: Vec<FrequencyCap>,
     /// Names of groups of competitors: two line items that share one do not stand on one page.

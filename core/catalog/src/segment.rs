@@ -11,7 +11,7 @@ use crate::bitset::{Bitset, ones};
 use crate::encoded::{TreeRef, Trees};
 use crate::index::Index;
 use crate::items::ItemOrder;
-use crate::model::{Billable, Flight, Format, FrequencyCap, PacingMode, Review, Status, Video};
+use crate::model::{Billable, CurvePoint, Flight, Format, FrequencyCap, PacedBy, PacingMode, Review, Status, Video};
 use crate::text::{Span, Texts, Values};
 
 /// Dense index of an advertiser in one `Catalog`.
@@ -60,6 +60,7 @@ pub struct LineItemRow {
     pub time_zone: TimeZoneId,
     pub billable: Billable,
     pub pacing: PacingMode,
+    pub paced_by: PacedBy,
     pub status: Status,
     pub needs_consent: bool,
     /// Its targeting mentions audience segments, whether to include or to exclude.
@@ -165,6 +166,7 @@ pub(crate) struct Segment {
     pub(crate) category_sets: CategorySets,
     pub(crate) campaign_caps: Caps,
     pub(crate) line_item_caps: Caps,
+    pub(crate) curves: Curves,
     pub(crate) ad_caps: Caps,
     pub(crate) orders: AdOrders,
     pub(crate) index: Index,
@@ -184,6 +186,16 @@ impl Caps {
     pub(crate) fn of(&self, id: u64) -> impl Iterator<Item = FrequencyCap> + '_ {
         let start = self.0.partition_point(|(owner, _)| *owner < id);
         self.0[start..].iter().take_while(move |(owner, _)| *owner == id).map(|(_, cap)| *cap)
+    }
+}
+
+/// Curves of custom pacing by the id of their line item, ascending: few line items have one.
+#[derive(Debug, Default)]
+pub(crate) struct Curves(pub(crate) Vec<(LineItemId, Box<[CurvePoint]>)>);
+
+impl Curves {
+    pub(crate) fn of(&self, id: LineItemId) -> &[CurvePoint] {
+        self.0.binary_search_by_key(&id, |(owner, _)| *owner).map_or(&[], |at| &self.0[at].1)
     }
 }
 

@@ -1,16 +1,16 @@
 //! What can be said of an object by itself. What concerns its neighbours is checked when they are linked.
 
-use litfass_types::{Device, Os, Price, TermKind, Timestamp};
+use litfass_types::{Device, Os, PPM, Price, TermKind, Timestamp};
 
 use crate::limits::{
     BLOCKED_PER_PLACEMENT_MAX, CAP_IMPRESSIONS_MAX, CAP_WINDOW_MAX, CAPS_PER_OBJECT_MAX, CATEGORIES_PER_AD_MAX,
-    FORMATS_PER_PLACEMENT_MAX, ID_MAX, INSTANT_MAX, MIME_TYPES_PER_VIDEO_MAX, SLOTS_PER_PLACEMENT_MAX,
-    TARGETING_DEPTH_MAX, TARGETING_NODES_MAX, TARGETING_VALUES_MAX, TEXT_BYTES_MAX, URL_BYTES_MAX, VALUE_BYTES_MAX,
-    VIDEO_DURATION_MAX,
+    CURVE_POINTS_MAX, FORMATS_PER_PLACEMENT_MAX, ID_MAX, INSTANT_MAX, MIME_TYPES_PER_VIDEO_MAX,
+    SLOTS_PER_PLACEMENT_MAX, TARGETING_DEPTH_MAX, TARGETING_NODES_MAX, TARGETING_VALUES_MAX, TEXT_BYTES_MAX,
+    URL_BYTES_MAX, VALUE_BYTES_MAX, VIDEO_DURATION_MAX,
 };
 use crate::model::{
-    Ad, Advertiser, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Media, Object, Placement, Segment,
-    Tenant, Video,
+    Ad, Advertiser, Campaign, Creative, CurvePoint, Flight, Format, FrequencyCap, LineItem, Media, Object, PacingMode,
+    Placement, Segment, Tenant, Video,
 };
 use crate::problem::{ObjectRef, Problems};
 use crate::targeting::{HOURS_PER_WEEK, Targeting};
@@ -67,6 +67,7 @@ impl Check<'_> {
         self.name("name", &line_item.name);
         self.flight(line_item.flight);
         self.caps(&line_item.caps);
+        self.curve(line_item);
         let micros = line_item.bid.micros;
         let range = 1..=Price::MAX_MICROS;
         self.require(range.contains(&micros), "bid.micros", || format!("{micros} is not in 1 … 2⁵⁰"));
@@ -186,6 +187,23 @@ impl Check<'_> {
             let whole = cap.window.0 % 60_000 == 0 && (60_000..=CAP_WINDOW_MAX.0).contains(&cap.window.0);
             let range = || format!("not whole minutes from 1 minute to {days} days");
             self.require(whole, &format!("frequency_caps[{i}].window_minutes"), range);
+        }
+    }
+
+    fn curve(&mut self, line_item: &LineItem) {
+        let custom = line_item.pacing == PacingMode::Custom;
+        self.require(custom != line_item.curve.is_empty(), "pacing_curve", || {
+            "belongs to pacing \"custom\"".to_owned()
+        });
+        self.count("pacing_curve", line_item.curve.len(), CURVE_POINTS_MAX);
+        let mut last = CurvePoint { traffic_ppm: 0, budget_ppm: 0 };
+        for (i, point) in line_item.curve.iter().enumerate() {
+            let (traffic, budget) = (last.traffic_ppm + 1..PPM, last.budget_ppm..=PPM);
+            let message = || "not above the point before it and below 1000000".to_owned();
+            self.require(traffic.contains(&point.traffic_ppm), &format!("pacing_curve[{i}].traffic_ppm"), message);
+            let message = || "below the point before it, or above 1000000".to_owned();
+            self.require(budget.contains(&point.budget_ppm), &format!("pacing_curve[{i}].budget_ppm"), message);
+            last = CurvePoint { traffic_ppm: point.traffic_ppm.min(PPM - 1), budget_ppm: point.budget_ppm.min(PPM) };
         }
     }
 

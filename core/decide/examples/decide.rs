@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use litfass_catalog::model::{
-    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacingMode,
+    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacedBy, PacingMode,
     Placement, Review, Status, Tenant,
 };
 use litfass_catalog::{AdOrder, Bitset, Builder, Catalog, Schedule, Targeting, category_hash, item_hash};
@@ -132,7 +132,7 @@ fn world(ads: u64) -> World {
         signals: Arc::new(signals),
         sources: Arc::new(sources),
         profile: Arc::new(profile()),
-        pacing: Arc::new(PacingColumns { number: 1, multipliers_ppm, funded, paced_out }),
+        pacing: Arc::new(PacingColumns { number: 1, multipliers_ppm, funded, paced_out, by_requests: Vec::new() }),
         rules: Arc::new(Rules {
             sources: SourceLimits::default(),
             entrants_max: 50,
@@ -252,6 +252,8 @@ fn line_item(id: u64) -> Object {
         bid: Price { micros: if per == Unit::Click { micros / 10 } else { micros }, per },
         billable: Billable::Impression,
         pacing: PacingMode::Even,
+        paced_by: PacedBy::Bid,
+        curve: Vec::new(),
         targeting: targeting(seed.derive(3)),
         caps: vec![FrequencyCap { max: 5, window: Duration::days(1) }],
         exclusions: Vec::new(),

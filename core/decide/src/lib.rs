@@ -30,4 +30,4 @@ pub use request::{AdRequest, Context, PlacementRequest};
 pub use settle::{Settled, settle_market};
 pub use shortlist::{Shortlist, Workspace, shortlist};
 pub use whynot::{Ending, Standing, Verdict, why_not};
-pub use world::{PacingColumns, Rules, World};
+pub use world::{PacingColumns, Rules, World, takes_part};

@@ -1,9 +1,10 @@
 //! Eligibility → sources → policy → first-phase score → cut → features of the entrants. Pure and in memory; never fails, may be
 //! empty.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
-use litfass_catalog::{Eligible, Query, Scratch, placement_term};
+use litfass_catalog::{Bitset, Eligible, Query, Scratch, placement_term};
 use litfass_features::{AdFacts, AdRows, AdSignal, RequestFacts, Viewer, ViewerBlock};
 use litfass_market::{AuctionPlacement, Entrant, Entrants, FateBoard, value};
 use litfass_policy::{CandidateColumns, CapCounts, PlacementRules, PolicyRequest};
@@ -46,6 +47,8 @@ struct Request<'a> {
     observed: &'a Observed,
     viewer: &'a Viewer,
     placements: Vec<PlacementRules>,
+    /// By `LineItemIx`: whom pacing holds back in this request.
+    held_back: Cow<'a, Bitset>,
 }
 
 #[must_use]
@@ -87,7 +90,8 @@ fn judged(
     // A placement that the catalog has lost since the request was checked has no rules and, below, no slots.
     let rules =
         asked.map(|p| world.catalog.placement(p.id).map_or_else(|| PlacementRules::none(p.id), PlacementRules::of));
-    let request = Request { world, observed, viewer, placements: rules.collect() };
+    let held_back = world.pacing.held_back(observed.seed);
+    let request = Request { world, observed, viewer, placements: rules.collect(), held_back };
 
     let terms = observed.request.context.terms();
     let places: Vec<Term> = observed.request.placements.iter().map(|p| placement_term(p.id)).collect();
@@ -136,7 +140,7 @@ fn removed(eligible: &Eligible) -> Vec<(Ineligible, u32)> {
 }
 
 impl<'a> Request<'a> {
-    fn query(&self, terms: &'a [Term], placements: &'a [Term]) -> Query<'a> {
+    fn query<'b>(&'b self, terms: &'b [Term], placements: &'b [Term]) -> Query<'b> {
         Query {
             tenant: self.observed.request.tenant,
             terms,
@@ -144,7 +148,7 @@ impl<'a> Request<'a> {
             now: self.observed.now,
             schedule: &self.world.schedule,
             funded: &self.world.pacing.funded,
-            paced_out: &self.world.pacing.paced_out,
+            paced_out: &self.held_back,
         }
     }
 

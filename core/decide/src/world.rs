@@ -1,12 +1,13 @@
 //! The world that a decision is made in: immutable, swapped whole, named by a version that the record keeps.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use litfass_catalog::{Bitset, Catalog, Schedule};
 use litfass_features::FeatureSet;
 use litfass_rank::RankProfile;
 use litfass_retrieval::{AdSignals, SourceIndex, SourceLimits};
-use litfass_types::{LineItemIx, PPM};
+use litfass_types::{LineItemId, LineItemIx, PPM, Seed};
 
 use crate::record::WorldVersion;
 
@@ -46,11 +47,31 @@ pub struct PacingColumns {
     pub funded: Bitset,
     /// By `LineItemIx`: multiplier 0.
     pub paced_out: Bitset,
+    /// Line items that take part in a share of the requests only, with that share in parts per million; few.
+    pub by_requests: Vec<(LineItemIx, LineItemId, u32)>,
+}
+
+/// Purpose of the seed.
+const PARTICIPATION: u64 = 12;
+
+/// Whether a line item that takes part in so many of a million requests does in the one of this seed.
+#[must_use]
+pub fn takes_part(seed: Seed, line_item: LineItemId, share_ppm: u32) -> bool {
+    seed.derive(PARTICIPATION).derive(line_item.0).below(PPM.into()) < u64::from(share_ppm)
 }
 
 impl PacingColumns {
     #[must_use]
     pub fn multiplier(&self, line_item: LineItemIx) -> u32 {
         self.multipliers_ppm.get(line_item.0 as usize).copied().unwrap_or(PPM)
+    }
+
+    /// Who is held back altogether in the request of this seed.
+    #[must_use]
+    pub fn held_back(&self, seed: Seed) -> Cow<'_, Bitset> {
+        let out = self.by_requests.iter().filter(|(_, id, share_ppm)| !takes_part(seed, *id, *share_ppm));
+        let mut held_back = Cow::Borrowed(&self.paced_out);
+        out.for_each(|(ix, ..)| held_back.to_mut().insert(ix.0));
+        held_back
     }
 }

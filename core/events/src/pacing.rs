@@ -15,6 +15,8 @@ pub struct PacingTable {
     pub full: bool,
     /// Parts per million of the bid, ascending by line item: 1,000,000 is the whole bid, 0 takes no part.
     pub multipliers_ppm: Vec<(LineItemId, u32)>,
+    /// Those of them whose number is the share of requests in which they take part, with the whole bid; ascending.
+    pub by_requests: Vec<LineItemId>,
     /// `None` in tables of the first format, which did not say.
     pub funds: Option<Funds>,
 }

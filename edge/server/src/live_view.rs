@@ -170,7 +170,7 @@ impl LineItems {
         let rows = catalog.live_line_items().map(|ix| catalog.line_item(ix)).filter(|row| row.campaign == campaign);
         let (mut even, mut asap, mut sum, mut n) = (false, false, 0_u64, 0_u64);
         for row in rows {
-            even |= row.pacing == PacingMode::Even;
+            even |= row.pacing != PacingMode::Asap;
             asap |= row.pacing == PacingMode::Asap;
             sum += u64::from(pacing.multipliers_ppm.get(&row.id).copied().unwrap_or(PPM));
             n += 1;

@@ -15,7 +15,7 @@ use litfass_store::log::{EventLog, Timeline};
 use litfass_store::wire::{self, Body};
 use litfass_types::{Duration, LineItemId, PPM, Timestamp};
 
-use crate::world::Pacing;
+use crate::world::{Pacing, lay_out};
 
 /// How often a table says everything.
 pub const FULL_EVERY: Duration = Duration::hours(1);
@@ -53,12 +53,16 @@ pub fn entries(before: &Pacing, after: &Pacing, full: bool) -> Vec<PacingTable> 
     let nothing = Pacing::default();
     let before = if full { &nothing } else { before };
     let multipliers: Vec<_> = changed_multipliers(before, after);
+    let by_requests = |rows: &[(LineItemId, u32)]| {
+        rows.iter().map(|(id, _)| *id).filter(|id| after.by_requests.contains(id)).collect()
+    };
     let gained: Vec<_> = after.funded.difference(&before.funded).copied().collect();
     let lost: Vec<_> = before.funded.difference(&after.funded).copied().collect();
     let parts = [multipliers.len(), gained.len(), lost.len()].into_iter().max().unwrap_or(0).div_ceil(ROWS_MAX).max(1);
     let part = |part: usize| PacingTable {
         number: after.number,
         full: full && part == 0,
+        by_requests: by_requests(&nth(&multipliers, part)),
         multipliers_ppm: nth(&multipliers, part),
         funds: Some(Funds { gained: nth(&gained, part), lost: nth(&lost, part) }),
     };
@@ -73,15 +77,19 @@ fn nth<T: Clone>(rows: &[T], part: usize) -> Vec<T> {
 fn changed_multipliers(before: &Pacing, after: &Pacing) -> Vec<(LineItemId, u32)> {
     let ids: BTreeSet<LineItemId> =
         before.multipliers_ppm.keys().chain(after.multipliers_ppm.keys()).copied().collect();
-    let of = |table: &Pacing, id: &LineItemId| table.multipliers_ppm.get(id).copied().unwrap_or(PPM);
+    let of = |table: &Pacing, id: &LineItemId| {
+        (table.multipliers_ppm.get(id).copied().unwrap_or(PPM), table.by_requests.contains(id))
+    };
     let rows = ids.iter().map(|id| (*id, of(before, id), of(after, id)));
-    rows.filter(|(_, before, after)| before != after).map(|(id, _, after)| (id, after)).collect()
+    rows.filter(|(_, before, after)| before != after).map(|(id, _, (after, _))| (id, after)).collect()
 }
 
 /// What one table said of one line item.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Paced {
     pub multiplier_ppm: u32,
+    /// Whether that is the share of requests instead of the bid.
+    pub by_requests: bool,
     /// `None` where the table does not say: those of the first format did not.
     pub funded: Option<bool>,
 }
@@ -89,12 +97,13 @@ pub struct Paced {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct State {
     multiplier_ppm: u32,
+    by_requests: bool,
     funded: bool,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { multiplier_ppm: PPM, funded: false }
+        Self { multiplier_ppm: PPM, by_requests: false, funded: false }
     }
 }
 
@@ -156,8 +165,8 @@ impl PacingHistory {
     #[must_use]
     pub fn of(&self, line_item: LineItemId, number: u64) -> Option<Paced> {
         let says_funds = if number == 0 { true } else { *self.tables.get(&number)? };
-        let State { multiplier_ppm, funded } = self.state(line_item, number);
-        Some(Paced { multiplier_ppm, funded: says_funds.then_some(funded) })
+        let State { multiplier_ppm, by_requests, funded } = self.state(line_item, number);
+        Some(Paced { multiplier_ppm, by_requests, funded: says_funds.then_some(funded) })
     }
 
     /// Table `number` laid out by a catalog's line items; `None` where it is not among these or does not say who has funds.
@@ -172,16 +181,15 @@ impl PacingHistory {
             multipliers_ppm: vec![PPM; rows],
             funded: Bitset::new(rows),
             paced_out: Bitset::new(rows),
+            by_requests: Vec::new(),
         };
         for ix in catalog.live_line_items() {
-            let state = self.state(catalog.line_item(ix).id, number);
-            columns.multipliers_ppm[ix.0 as usize] = state.multiplier_ppm;
+            let id = catalog.line_item(ix).id;
+            let state = self.state(id, number);
             if state.funded {
                 columns.funded.insert(ix.0);
             }
-            if state.multiplier_ppm == 0 {
-                columns.paced_out.insert(ix.0);
-            }
+            lay_out(&mut columns, (ix, id), state.multiplier_ppm, state.by_requests);
         }
         Some(columns)
     }
@@ -202,7 +210,8 @@ impl PacingHistory {
             known.into_iter().for_each(|id| self.change(table.number, id, |state| *state = State::default()));
         }
         for (id, ppm) in &table.multipliers_ppm {
-            self.change(table.number, *id, |state| state.multiplier_ppm = *ppm);
+            let by_requests = table.by_requests.binary_search(id).is_ok();
+            self.change(table.number, *id, |state| (state.multiplier_ppm, state.by_requests) = (*ppm, by_requests));
         }
         let Some(Funds { gained, lost }) = &table.funds else { return };
         gained.iter().for_each(|id| self.change(table.number, *id, |state| state.funded = true));
@@ -233,6 +242,7 @@ mod tests {
         let multipliers = btree_map(id(), 0..PPM, 0..6);
         (multipliers, btree_set(id(), 0..8)).prop_map(|(multipliers_ppm, funded)| Pacing {
             number: 0,
+            by_requests: multipliers_ppm.keys().copied().filter(|id| id.0 % 3 == 0).collect(),
             multipliers_ppm,
             funded,
         })
@@ -252,7 +262,8 @@ mod tests {
             for table in &made {
                 for id in (0..12).map(LineItemId) {
                     let ppm = table.multipliers_ppm.get(&id).copied().unwrap_or(PPM);
-                    let said = Paced { multiplier_ppm: ppm, funded: Some(table.funded.contains(&id)) };
+                    let by_requests = table.by_requests.contains(&id);
+                    let said = Paced { multiplier_ppm: ppm, by_requests, funded: Some(table.funded.contains(&id)) };
                     prop_assert_eq!(history.of(id, table.number), Some(said), "table {}", table.number);
                 }
             }
@@ -273,7 +284,8 @@ mod tests {
             }
             for (table, id) in made.iter().flat_map(|table| (0..12).map(move |id| (table, LineItemId(id)))) {
                 let ppm = table.multipliers_ppm.get(&id).copied().unwrap_or(PPM);
-                let said = Paced { multiplier_ppm: ppm, funded: Some(table.funded.contains(&id)) };
+                let by_requests = table.by_requests.contains(&id);
+                    let said = Paced { multiplier_ppm: ppm, by_requests, funded: Some(table.funded.contains(&id)) };
                 prop_assert_eq!(history.of(id, table.number), Some(said), "table {}", table.number);
             }
         }

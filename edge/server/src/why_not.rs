@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use litfass_catalog::Catalog;
-use litfass_decide::{DecisionRecord, Ending, Standing, Verdict, why_not};
+use litfass_decide::{DecisionRecord, Ending, Standing, Verdict, takes_part, why_not};
 use litfass_store::catalog::{CatalogStore, PartHistory, Wanted};
 use litfass_store::log::EventLog;
 use litfass_types::{Fate, Ineligible, LineItemId, TenantId, Timestamp};
@@ -134,7 +134,10 @@ impl Looking {
             catalog: &catalog,
             line_item: self.line_item,
             funded: funded.unwrap_or(true),
-            paced_out: paced.is_some_and(|paced| paced.multiplier_ppm == 0),
+            paced_out: paced.is_some_and(|paced| {
+                let share_ppm = paced.multiplier_ppm;
+                share_ppm == 0 || (paced.by_requests && !takes_part(record.inputs.seed, self.line_item, share_ppm))
+            }),
         };
         let at = record.inputs.now;
         let found = &mut self.found;

@@ -9,13 +9,15 @@ use litfass_catalog::{Bitset, Catalog, ObjectKind, ObjectRef, Schedule};
 use litfass_decide::{PacingColumns, Rules, World, WorldVersion};
 use litfass_rank::RankProfile;
 use litfass_retrieval::{AdSignals, SourceIndex};
-use litfass_types::{LineItemId, Timestamp};
+use litfass_types::{LineItemId, LineItemIx, Timestamp};
 
 /// Who may bid how much of its bid, as the controller publishes it. A line item that is not named is not held back.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Pacing {
     pub number: u64,
     pub multipliers_ppm: BTreeMap<LineItemId, u32>,
+    /// Those of them whose number is the share of requests in which they take part, with the whole bid.
+    pub by_requests: std::collections::BTreeSet<LineItemId>,
     /// Line items for which budget can still be leased at every level.
     pub funded: std::collections::BTreeSet<LineItemId>,
 }
@@ -169,17 +171,32 @@ fn laid_out(table: &Pacing, catalog: &Catalog) -> PacingColumns {
         multipliers_ppm: vec![litfass_types::PPM; rows],
         funded: Bitset::new(rows),
         paced_out: Bitset::new(rows),
+        by_requests: Vec::new(),
     };
     for line_item in catalog.live_line_items() {
         let id = catalog.line_item(line_item).id;
-        let multiplier = table.multipliers_ppm.get(&id).copied().unwrap_or(litfass_types::PPM);
-        columns.multipliers_ppm[line_item.0 as usize] = multiplier;
         if table.funded.contains(&id) {
             columns.funded.insert(line_item.0);
         }
-        if multiplier == 0 {
-            columns.paced_out.insert(line_item.0);
-        }
+        let multiplier = table.multipliers_ppm.get(&id).copied().unwrap_or(litfass_types::PPM);
+        lay_out(&mut columns, (line_item, id), multiplier, table.by_requests.contains(&id));
     }
     columns
+}
+
+/// What a table says of one line item: a share of the bid, or of requests.
+pub(crate) fn lay_out(
+    columns: &mut PacingColumns,
+    (ix, id): (LineItemIx, LineItemId),
+    multiplier_ppm: u32,
+    by_requests: bool,
+) {
+    if multiplier_ppm == 0 {
+        columns.paced_out.insert(ix.0);
+    }
+    if by_requests && multiplier_ppm > 0 {
+        columns.by_requests.push((ix, id, multiplier_ppm));
+    } else {
+        columns.multipliers_ppm[ix.0 as usize] = multiplier_ppm;
+    }
 }

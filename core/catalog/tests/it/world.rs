@@ -2,7 +2,7 @@
 
 use litfass_catalog::Targeting;
 use litfass_catalog::model::{
-    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacingMode,
+    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacedBy, PacingMode,
     Placement, Review, Status, Tenant,
 };
 use litfass_types::{
@@ -94,6 +94,8 @@ pub(crate) fn line_item(id: u64, targeting: Targeting) -> LineItem {
         bid: Price { micros: 1_000_000, per: Unit::Mille },
         billable: Billable::Impression,
         pacing: PacingMode::Even,
+        paced_by: PacedBy::Bid,
+        curve: Vec::new(),
         targeting,
         caps: Vec::new(),
         exclusions: Vec::new(),

@@ -3,7 +3,7 @@
 use litfass_catalog::model::{Ad, LineItem, Review, Status};
 use litfass_catalog::targeting::{Assignment, matches_at};
 use litfass_catalog::{CapScope, category_hash, item_hash, placement_term};
-use litfass_decide::Observed;
+use litfass_decide::{Observed, takes_part};
 use litfass_features::{AdFacts, AdRows, Viewer};
 use litfass_market::value;
 use litfass_policy::{CapCounts, CapKey};
@@ -59,7 +59,7 @@ impl<'a> Naive<'a> {
             (Ineligible::Flight, [line_item.flight, campaign.flight].iter().all(|f| f.contains(self.observed.now))),
             (Ineligible::Targeting, places.into_iter().any(|p| self.targets(line_item, p.id))),
             (Ineligible::Funds, pacing.funded.contains(ix.0)),
-            (Ineligible::PacedOut, self.pacing_ppm(line_item.id) > 0),
+            (Ineligible::PacedOut, self.pacing_ppm(line_item.id) > 0 && self.draws(line_item.id)),
         ];
         checks.into_iter().find(|(_, passes)| !passes).map(|(why, _)| why)
     }
@@ -69,6 +69,12 @@ impl<'a> Naive<'a> {
         let (term, hour_of_week) = (placement_term(placement), calendar.hour_of_week(self.observed.now));
         let assignment = Assignment { terms: &self.terms, placements: &[], hour_of_week };
         matches_at(&line_item.targeting, &assignment, Some(term))
+    }
+
+    /// Whether it takes part, where it does in a share of the requests only.
+    fn draws(&self, line_item: LineItemId) -> bool {
+        let share = self.scene.world.pacing.by_requests.iter().find(|(_, id, _)| *id == line_item);
+        share.is_none_or(|(.., share)| takes_part(self.observed.seed, line_item, *share))
     }
 
     pub(crate) fn pacing_ppm(&self, line_item: LineItemId) -> u32 {

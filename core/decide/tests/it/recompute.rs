@@ -36,6 +36,7 @@ fn pacing(world: &World, catalog: &Catalog) -> PacingColumns {
             multipliers_ppm: vec![litfass_types::PPM; rows],
             funded: Bitset::new(rows),
             paced_out: Bitset::new(rows),
+            by_requests: Vec::new(),
         },
     );
     for LineItemIx(to) in catalog.live_line_items() {
@@ -48,6 +49,8 @@ fn pacing(world: &World, catalog: &Catalog) -> PacingColumns {
         if old.paced_out.contains(from.0) {
             new.paced_out.insert(to);
         }
+        let share = old.by_requests.iter().find(|(_, known, _)| *known == id);
+        new.by_requests.extend(share.map(|(.., share)| (LineItemIx(to), id, *share)));
     }
     new
 }

@@ -148,7 +148,10 @@ fn pacing(catalog: &Catalog, dice: &mut Dice) -> PacingColumns {
     let multipliers: Vec<u32> = (0..known).map(|_| dice.pick(&[PPM, PPM, PPM / 2, 10_000, 123_457, 0])).collect();
     let number = dice.below(1_000);
     let funded: Bitset = (0..line_items).filter(|_| dice.percent(92)).collect();
-    let mut pacing = PacingColumns { number, multipliers_ppm: multipliers, funded, paced_out: Bitset::default() };
+    let rare = catalog.live_line_items().filter(|_| dice.percent(10));
+    let by_requests = rare.map(|ix| (ix, catalog.line_item(ix).id, 400_000)).collect();
+    let paced_out = Bitset::default();
+    let mut pacing = PacingColumns { number, multipliers_ppm: multipliers, funded, paced_out, by_requests };
     let stopped = (0..line_items).filter(|ix| pacing.multiplier(LineItemIx(*ix)) == 0);
     pacing.paced_out = stopped.collect();
     pacing

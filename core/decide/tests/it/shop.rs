@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use litfass_catalog::Targeting;
 use litfass_catalog::model::{
-    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacingMode,
+    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacedBy, PacingMode,
     Placement, Review, Status, Tenant,
 };
 use litfass_types::{
@@ -185,6 +185,8 @@ fn line_item(id: u64, campaign: Option<CampaignId>, dice: &mut Dice) -> LineItem
         bid: bid(dice),
         billable: Billable::Impression,
         pacing: PacingMode::Even,
+        paced_by: PacedBy::Bid,
+        curve: Vec::new(),
         targeting: targeting(tenant_of_advertiser(advertiser_of(campaign)), dice),
         caps: caps(dice),
         exclusions: dice.some_of(&["sport", "fashion", "toys"], 12).into_iter().map(str::to_owned).collect(),

@@ -1,7 +1,7 @@
 //! One ad, two placements, and what a viewer brings: every case changes something of it.
 
 use litfass_catalog::model::{
-    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacingMode,
+    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Object, PacedBy, PacingMode,
     Placement, Review, Status, Tenant,
 };
 use litfass_catalog::{AdOrder, Bitset, Builder, Catalog, Query, Schedule, Targeting};
@@ -67,6 +67,8 @@ fn line_item() -> LineItem {
         bid: Price { micros: 1_000_000, per: Unit::Mille },
         billable: Billable::Impression,
         pacing: PacingMode::Asap,
+        paced_by: PacedBy::Bid,
+        curve: Vec::new(),
         targeting: Targeting::All(Vec::new()),
         caps: Vec::new(),
         exclusions: Vec::new(),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use litfass_catalog::model::{
-    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, LineItem, Object, PacingMode, Review, Status, Tenant,
+    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, LineItem, Object, PacedBy, PacingMode, Review,
+    Status, Tenant,
 };
 use litfass_catalog::{
     AdOrder, Bitset, Builder, Catalog, Eligible, Query, Schedule, Scratch, Targeting, category_hash, item_hash,
@@ -68,6 +69,8 @@ fn objects(item: &Item, tenants: u64) -> [Object; 2] {
         bid: Price { micros: item.micros, per: Unit::Mille },
         billable: Billable::Impression,
         pacing: PacingMode::Asap,
+        paced_by: PacedBy::Bid,
+        curve: Vec::new(),
         targeting: Targeting::All(Vec::new()),
         caps: Vec::new(),
         exclusions: Vec::new(),

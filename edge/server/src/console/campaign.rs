@@ -1,5 +1,6 @@
 //! The page of one campaign: the day's spend against its plan, its line items, and the switches.
 
+use litfass_market::pacing::Why;
 use maud::{Markup, html};
 
 use super::campaigns::{budget, complete, figure_cells, figure_heads, stand};
@@ -7,6 +8,7 @@ use super::curve::curve;
 use super::frame::{Section, frame};
 use super::numbers::{amount, grouped, price};
 use super::operating::{CampaignPage, Curve, LineItemView, Stand};
+use crate::workers::pacing::Standing;
 
 /// `GET /campaigns/ID`.
 #[must_use]
@@ -95,11 +97,33 @@ fn line_item(row: &LineItemView) -> Markup {
     } }
 }
 
-fn pacing(row: &LineItemView) -> String {
-    match (row.even, row.multiplier_ppm) {
-        (false, _) => "as fast as possible".to_owned(),
-        (true, 0) => "even: resting".to_owned(),
-        (true, ppm) => format!("even: {} % of its bid", ppm / 10_000),
+fn pacing(row: &LineItemView) -> Markup {
+    let mode = row.pacing.replace('_', "-");
+    let of = if row.by_requests { "of the requests" } else { "of its bid" };
+    html! {
+        @match (row.pacing.as_str(), row.multiplier_ppm) {
+            ("asap", _) => { "as fast as possible" }
+            (_, 0) => { (mode) ": resting" }
+            (_, ppm) => { (mode) ": " (ppm / 10_000) " % " (of) }
+        }
+        @if let Some(standing) = &row.standing { br; small { (against_plan(standing)) } }
+    }
+}
+
+/// How far from its plan, and why it is where it is behind.
+fn against_plan(standing: &Standing) -> String {
+    let tenths = standing.behind_ppm.unsigned_abs() / 1_000;
+    let (percent, tenth) = (tenths / 10, tenths % 10);
+    match (standing.why, standing.behind_ppm) {
+        (Why::NoPlan, _) => "no budget that has a time to last".to_owned(),
+        (Why::Spent, _) => "its budget is spent, or owed to conversions to come".to_owned(),
+        (_, -1_000..=1_000) => "on its plan".to_owned(),
+        (_, ..0) => format!("{percent}.{tenth} % of the budget ahead of its plan"),
+        (Why::Unheld, _) => format!(
+            "{percent}.{tenth} % of the budget behind its plan, and nothing held back: its bid is too low, or too few requests match"
+        ),
+        (Why::Steered | Why::Ahead, _) => format!("{percent}.{tenth} % of the budget behind its plan, catching up"),
+        (Why::CleanUp, _) => format!("{percent}.{tenth} % of the budget left at the end"),
     }
 }
 

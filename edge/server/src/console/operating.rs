@@ -111,9 +111,13 @@ pub struct LineItemView {
     pub name: String,
     pub stand: Stand,
     pub bid: super::view::Money,
-    pub even: bool,
-    /// Of its bid, 1,000,000 = all of it.
+    /// `even`, `front_loaded`, `custom` or `asap`.
+    pub pacing: String,
+    /// Of its bid, or of the requests; 1,000,000 = all of it.
     pub multiplier_ppm: u32,
+    pub by_requests: bool,
+    /// Where it has a plan.
+    pub standing: Option<crate::workers::pacing::Standing>,
     pub today: Figures,
 }
 

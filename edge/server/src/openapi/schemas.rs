@@ -16,7 +16,8 @@ pub(super) const OBJECTS: &[(&str, &str)] = &[
     (
         "LineItem",
         "id: id; external_id: text | null; version: count; campaign: id; name: text; status: Status; start: time | null;
-         end: time | null; bid: Bid; billable: \"impression\" | \"viewable\"; pacing: \"even\" | \"asap\"; budget_micros: count | null;
+         end: time | null; bid: Bid; billable: \"impression\" | \"viewable\"; pacing: \"even\" | \"asap\" | \"front_loaded\" | \"custom\";
+         paced_by: \"bid\" | \"requests\"; pacing_curve?: CurvePoint[]; budget_micros: count | null;
          targeting: Targeting | null; frequency_caps: FrequencyCap[]; exclusion_groups: text[]; needs_consent: bool",
     ),
     (
@@ -45,6 +46,7 @@ pub(super) const SHAPES: &[(&str, &str)] = &[
     ("Review", r#"="pending" | "approved" | "rejected""#),
     ("FormatName", r#"="sponsored_item" | "banner" | "video""#),
     ("Format", "format: FormatName; width?: count | null; height?: count | null"),
+    ("CurvePoint", "traffic_ppm: count; budget_ppm: count"),
     ("FrequencyCap", "max: count; window_minutes: count"),
     ("Bid", r#"micros: count; per: "mille" | "click" | "action""#),
     ("Video", "duration_ms: count; mime_types: text[]; vast_url?: text; file_url?: text"),

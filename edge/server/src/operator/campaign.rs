@@ -76,14 +76,16 @@ impl Node {
         today: &BTreeMap<u64, Figures>,
         now: Timestamp,
     ) -> Vec<LineItemView> {
-        let pacing = self.pacing.current();
+        let (pacing, standings) = (self.pacing.current(), self.pacing.standings());
         let row = |view: &View| LineItemView {
             id: view.object.id,
             name: text(view, "name").to_owned(),
             stand: of_line_item(view, catalog, above, &pacing, now),
             bid: bid(view),
-            even: text(view, "pacing") == "even",
+            pacing: text(view, "pacing").to_owned(),
             multiplier_ppm: multiplier_ppm(&pacing, LineItemId(view.object.id)),
+            by_requests: text(view, "paced_by") == "requests",
+            standing: standings.get(&LineItemId(view.object.id)).copied(),
             today: today.get(&view.object.id).copied().unwrap_or_default(),
         };
         below.objects.iter().map(row).collect()
@@ -106,7 +108,7 @@ fn planned<'a>(
     binding: &Budget,
     (day, shape): (&Day<'_>, &'a Shape),
 ) -> (Option<Plan<'a>>, &'static str) {
-    if !below.objects.iter().any(|view| text(view, "pacing") == "even") {
+    if !below.objects.iter().any(|view| text(view, "pacing") != "asap") {
         return (None, "Its line items spend as fast as they can: there is no plan to keep to.");
     }
     let of = |control: &litfass_ledger::Control, (start, end)| Plan {

@@ -43,7 +43,7 @@ impl Forecasts {
     #[must_use]
     pub fn of_campaign(&self, catalog: &Catalog, campaign: CampaignId) -> &Shape {
         let rows = catalog.live_line_items().map(|ix| catalog.line_item(ix));
-        let mut paced = rows.filter(|row| row.campaign == campaign && row.pacing == PacingMode::Even);
+        let mut paced = rows.filter(|row| row.campaign == campaign && row.pacing != PacingMode::Asap);
         paced.next().map_or(&self.flat, |row| self.of(row.id))
     }
 

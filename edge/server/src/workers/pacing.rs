@@ -9,16 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use litfass_catalog::model::{Flight, PacingMode, Status};
+use litfass_catalog::model::{Flight, PacedBy, PacingMode, Status};
 use litfass_catalog::{Catalog, LineItemRow};
 use litfass_events::{PartitionKey, named_id};
 use litfass_ledger::{Amount, BudgetDay, Chain, Control, ControlId, UNLIMITED};
-use litfass_market::pacing::{Actuator, Curve, Plan, Shape, State};
+use litfass_market::pacing::{Actuator, Curve, Pace, Plan, Points, Shape, State, Why};
 use litfass_store::fold::{TrafficCounts, Unconverted};
 use litfass_store::ledger::LedgerReader;
 use litfass_store::log::{Clock, EventLog, Until};
 use litfass_store::wire::{self, Body};
-use litfass_types::{CatalogVersion, LineItemId, LineItemIx, PPM, Timestamp};
+use litfass_types::{CatalogVersion, LineItemId, LineItemIx, PPM, Timestamp, Unit};
 
 use super::forecast::Forecasts;
 use crate::pacing_tables::{self, FULL_EVERY};
@@ -29,7 +29,16 @@ use crate::world::{Pacing, SwappedWorld};
 #[derive(Debug, Default)]
 pub struct PacingBoard {
     table: Mutex<Arc<Pacing>>,
+    standings: Mutex<Arc<BTreeMap<LineItemId, Standing>>>,
     forecasts: Mutex<Arc<Forecasts>>,
+}
+
+/// How a line item that has a plan stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    pub why: Why,
+    /// Against the plan that decides, in parts per million of its budget; negative is ahead.
+    pub behind_ppm: i64,
 }
 
 impl PacingBoard {
@@ -43,10 +52,20 @@ impl PacingBoard {
         Arc::clone(&self.forecasts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// As of the last look, by line item.
+    #[must_use]
+    pub fn standings(&self) -> Arc<BTreeMap<LineItemId, Standing>> {
+        Arc::clone(&self.standings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn replace(&self, pacing: Pacing) -> Arc<Pacing> {
         let pacing = Arc::new(pacing);
         *self.table.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&pacing);
         pacing
+    }
+
+    fn tell(&self, standings: BTreeMap<LineItemId, Standing>) {
+        *self.standings.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(standings);
     }
 
     fn forecast(&self, forecasts: Forecasts) {
@@ -94,14 +113,17 @@ impl Controllers {
         Self { states: BTreeMap::new(), inherited: multipliers_ppm }
     }
 
-    /// The next multiplier of one line item.
-    fn step(&mut self, id: LineItemId, plans: &[Plan<'_>], now: Timestamp) -> u32 {
+    /// The next number of one line item.
+    fn step(&mut self, (id, actuator): (LineItemId, Actuator), plans: &[Plan<'_>], now: Timestamp) -> Pace {
+        if self.states.get(&id).is_some_and(|state| state.actuator() != actuator) {
+            self.states.remove(&id);
+        }
         let inherited = &mut self.inherited;
         let state = self.states.entry(id).or_insert_with(|| match inherited.remove(&id) {
-            Some(ppm) => State::resumed(Actuator::Bid, ppm, plans, now),
-            None => State::new(Actuator::Bid, now),
+            Some(ppm) => State::resumed(actuator, ppm, plans, now),
+            None => State::new(actuator, now),
         });
-        state.step(plans, now).ppm
+        state.step(plans, now)
     }
 
     /// Forgets who no longer runs, and what nobody took up.
@@ -115,8 +137,12 @@ impl Controllers {
 struct Payer {
     id: LineItemId,
     ix: LineItemIx,
-    mode: PacingMode,
+    /// None where it spends as fast as it can.
+    curve: Option<Curve>,
+    actuator: Actuator,
     bid: Amount,
+    /// Holds nothing when it is shown.
+    per_action: bool,
     window: BudgetDay,
     levels: [Control; 4],
     /// At each level, what conversions that have not come yet will cost: it counts as spent.
@@ -133,10 +159,13 @@ impl PacingWorker {
         let payers = self.payers(&world.catalog, now)?;
         let before = self.board.current();
         let multipliers_ppm = self.multipliers(&payers, &world.catalog, now);
+        let throttled = payers.iter().filter(|payer| payer.actuator == Actuator::Participation).map(|payer| payer.id);
+        let by_requests = throttled.filter(|id| multipliers_ppm.contains_key(id)).collect();
         let funded = self.funded(&payers);
-        let changed = multipliers_ppm != before.multipliers_ppm || funded != before.funded;
+        let after = Pacing { number: before.number, multipliers_ppm, by_requests, funded };
+        let changed = after != *before;
         if changed || (before.number > 0 && now - self.last_full >= FULL_EVERY) {
-            self.publish(&before, multipliers_ppm, funded, now)?;
+            self.publish(&before, after, now)?;
         }
         // A large catalog takes a while: at most a tenth of the time goes into it.
         Ok(self.interval.max(began.elapsed() * 9))
@@ -156,25 +185,25 @@ impl PacingWorker {
     /// Of those who are held back; who is not in it has its whole bid.
     fn multipliers(&mut self, payers: &[Payer], catalog: &Catalog, now: Timestamp) -> BTreeMap<LineItemId, u32> {
         let forecasts = self.board.forecasts();
-        let paced: Vec<&Payer> = payers.iter().filter(|payer| payer.mode == PacingMode::Even).collect();
-        let steps = paced.iter().map(|payer| {
+        let paced: Vec<&Payer> = payers.iter().filter(|payer| payer.curve.is_some()).collect();
+        let (mut multipliers, mut standings) = (BTreeMap::new(), BTreeMap::new());
+        for payer in &paced {
             let plans = payer.plans(catalog, forecasts.of(payer.id));
-            (payer.id, self.controllers.step(payer.id, &plans, now))
-        });
-        let multipliers = steps.filter(|(_, ppm)| *ppm != PPM).collect();
+            let pace = self.controllers.step((payer.id, payer.actuator), &plans, now);
+            let behind_ppm = plans.iter().map(|plan| plan.behind_ppm(now)).min().unwrap_or(0);
+            standings.insert(payer.id, Standing { why: pace.why, behind_ppm });
+            if pace.ppm != PPM {
+                multipliers.insert(payer.id, pace.ppm);
+            }
+        }
+        self.board.tell(standings);
         self.controllers.retain(&paced.iter().map(|payer| payer.id).collect());
         multipliers
     }
 
-    fn publish(
-        &mut self,
-        before: &Pacing,
-        multipliers_ppm: BTreeMap<LineItemId, u32>,
-        funded: BTreeSet<LineItemId>,
-        now: Timestamp,
-    ) -> Result<()> {
+    fn publish(&mut self, before: &Pacing, after: Pacing, now: Timestamp) -> Result<()> {
         let number = pacing_tables::number_after(before.number, now, self.series);
-        let pacing = Pacing { number, multipliers_ppm, funded };
+        let pacing = Pacing { number, ..after };
         self.record(before, &pacing, now)?;
         let pacing = self.board.replace(pacing);
         self.world.publish_pacing(&pacing);
@@ -198,8 +227,8 @@ impl PacingWorker {
     /// A unit's bid can still be leased, or this process holds as much.
     fn funded(&self, payers: &[Payer]) -> BTreeSet<LineItemId> {
         let can_lease = |payer: &&Payer| {
-            let levels = payer.levels.iter().zip(payer.owed);
-            levels.into_iter().all(|(level, owed)| level.available().nanos() - owed >= payer.bid.nanos())
+            let left = |(level, owed): (&Control, i128)| level.available().nanos() + payer.unused().nanos() - owed;
+            payer.levels.iter().zip(payer.owed).all(|both| left(both) >= payer.bid.nanos())
         };
         let (rich, poor): (Vec<&Payer>, Vec<&Payer>) = payers.iter().partition(can_lease);
         // Decisions wait for this lock: only the few that have to be looked up are.
@@ -207,7 +236,7 @@ impl PacingWorker {
         // Nobody holds anything for an action.
         let holding = poor
             .into_iter()
-            .filter(|payer| payer.owed == [0; 4] && holds.free(payer.id, payer.window.day, now) >= payer.bid);
+            .filter(|payer| !payer.per_action && holds.free(payer.id, payer.window.day, now) >= payer.bid);
         let holding: Vec<&Payer> = holding.collect();
         drop(holds);
         rich.into_iter().chain(holding).map(|payer| payer.id).collect()
@@ -224,8 +253,9 @@ impl PacingWorker {
         let (levels, _) = controls.as_chunks::<4>();
         let payers = line_items.iter().zip(windows).zip(levels).map(|((ix, window), levels)| {
             let row = catalog.line_item(*ix);
-            let (bid, owed) = (Amount::of(row.bid), [0; 4]);
-            Payer { id: row.id, ix: *ix, mode: row.pacing, bid, window, levels: *levels, owed }
+            let (bid, per_action, owed) = (Amount::of(row.bid), row.bid.per == Unit::Action, [0; 4]);
+            let (curve, actuator) = (curve(catalog, *ix), actuator(row.paced_by));
+            Payer { id: row.id, ix: *ix, curve, actuator, bid, per_action, window, levels: *levels, owed }
         });
         let mut payers: Vec<Payer> = payers.collect();
         self.add_owed(&mut payers, catalog, now);
@@ -259,6 +289,28 @@ const fn chain(row: &LineItemRow, window: &BudgetDay) -> Chain {
     Chain { account: row.advertiser, campaign: row.campaign, line_item: row.id, day: window.day }
 }
 
+/// None of who spends as fast as it can.
+#[must_use]
+pub fn curve(catalog: &Catalog, ix: LineItemIx) -> Option<Curve> {
+    match catalog.line_item(ix).pacing {
+        PacingMode::Even => Some(Curve::Even),
+        PacingMode::Asap => None,
+        PacingMode::FrontLoaded => Some(Curve::FrontLoaded),
+        PacingMode::Custom => {
+            let points = catalog.curve(ix).iter().map(|point| (point.traffic_ppm, point.budget_ppm));
+            // The catalog takes no other curves; one that it took all the same is even.
+            Some(Points::new(points.collect()).map_or(Curve::Even, Curve::Custom))
+        }
+    }
+}
+
+const fn actuator(paced_by: PacedBy) -> Actuator {
+    match paced_by {
+        PacedBy::Bid => Actuator::Bid,
+        PacedBy::Requests => Actuator::Participation,
+    }
+}
+
 /// The part of a budget day that a flight covers: what a day's budget has to last for.
 #[must_use]
 pub fn within(day: &BudgetDay, flight: Flight) -> (Timestamp, Timestamp) {
@@ -268,8 +320,14 @@ pub fn within(day: &BudgetDay, flight: Flight) -> (Timestamp, Timestamp) {
 }
 
 impl Payer {
+    /// What its own leases have: nobody holds anything of them for an action.
+    const fn unused(&self) -> Amount {
+        if self.per_action { self.levels[3].leased } else { Amount::ZERO }
+    }
+
     /// Every budget that has a limit and a time to last. A flight without an end has no plan: its budget is spent as it comes.
-    fn plans<'a>(&self, catalog: &Catalog, shape: &'a Shape) -> Vec<Plan<'a>> {
+    fn plans<'a>(&'a self, catalog: &Catalog, shape: &'a Shape) -> Vec<Plan<'a>> {
+        let Some(curve) = &self.curve else { return Vec::new() };
         let flight = catalog.flight(self.ix);
         let lifetime = flight.start.zip(flight.end);
         let day = Some(within(&self.window, flight));
@@ -283,7 +341,7 @@ impl Payer {
             start,
             end,
             price: self.bid.nanos(),
-            curve: &Curve::Even,
+            curve,
             shape,
         };
         limited.filter_map(|(budget, lasts)| Some(plan(budget, lasts?))).collect()

@@ -37,6 +37,7 @@ mod openapi;
 mod operations;
 mod operator;
 mod operator_browser;
+mod pacing;
 mod power_loss;
 mod process;
 mod processes;

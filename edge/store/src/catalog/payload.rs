@@ -7,8 +7,8 @@ mod targeting;
 
 use litfass_catalog::ObjectKind;
 use litfass_catalog::model::{
-    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Media, Object, PacingMode,
-    Placement, Review, Segment, Status, Tenant, Video,
+    Ad, Advertiser, Billable, Campaign, Creative, CurvePoint, Flight, Format, FrequencyCap, LineItem, Media, Object,
+    PacedBy, PacingMode, Placement, Review, Segment, Status, Tenant, Video,
 };
 use litfass_types::{
     AdId, AdvertiserId, CampaignId, CreativeId, Duration, LineItemId, Nanos, PlacementId, Price, SegmentId, TenantId,
@@ -56,7 +56,9 @@ fn number<T: PartialEq>(value: &T, pairs: &[(T, u32)]) -> u32 {
 
 const STATUSES: &[(Status, u32)] = &[(Status::Active, 0), (Status::Paused, 1), (Status::Archived, 2)];
 const BILLABLES: &[(Billable, u32)] = &[(Billable::Impression, 0), (Billable::Viewable, 1)];
-const PACINGS: &[(PacingMode, u32)] = &[(PacingMode::Even, 0), (PacingMode::Asap, 1)];
+const PACINGS: &[(PacingMode, u32)] =
+    &[(PacingMode::Even, 0), (PacingMode::Asap, 1), (PacingMode::FrontLoaded, 2), (PacingMode::Custom, 3)];
+const PACED_BY: &[(PacedBy, u32)] = &[(PacedBy::Bid, 0), (PacedBy::Requests, 1)];
 const REVIEWS: &[(Review, u32)] = &[(Review::Approved, 0), (Review::Pending, 1), (Review::Rejected, 2)];
 const UNITS: &[(Unit, u32)] = &[(Unit::Mille, 0), (Unit::Click, 1), (Unit::Action, 2)];
 
@@ -130,6 +132,11 @@ struct StoredLineItem {
     exclusions: Vec<String>,
     #[prost(bool, tag = "13")]
     needs_consent: bool,
+    #[prost(uint32, tag = "14")]
+    paced_by: u32,
+    /// Shares of the traffic and of the budget by turns.
+    #[prost(uint32, repeated, tag = "15")]
+    curve_ppm: Vec<u32>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -316,6 +323,8 @@ fn line_item(o: &LineItem) -> StoredLineItem {
         targeting: Some(StoredTargeting::of(&o.targeting)),
         exclusions: o.exclusions.clone(),
         needs_consent: o.needs_consent,
+        paced_by: number(&o.paced_by, PACED_BY),
+        curve_ppm: o.curve.iter().flat_map(|point| [point.traffic_ppm, point.budget_ppm]).collect(),
     }
 }
 
@@ -334,8 +343,18 @@ impl StoredLineItem {
             caps: caps(&self.caps),
             exclusions: self.exclusions,
             needs_consent: self.needs_consent,
+            paced_by: numbered("paced by", self.paced_by, PACED_BY)?,
+            curve: curve(&self.curve_ppm),
         })
     }
+}
+
+fn curve(ppm: &[u32]) -> Vec<CurvePoint> {
+    let (points, _) = ppm.as_chunks::<2>();
+    points
+        .iter()
+        .map(|[traffic_ppm, budget_ppm]| CurvePoint { traffic_ppm: *traffic_ppm, budget_ppm: *budget_ppm })
+        .collect()
 }
 
 fn stored_format(format: Format) -> StoredFormat {

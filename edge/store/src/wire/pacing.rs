@@ -13,6 +13,7 @@ pub(super) fn to_proto(table: &PacingTable) -> proto::PacingTable {
         line_items: table.multipliers_ppm.iter().map(|(line_item, _)| line_item.0).collect(),
         multipliers_ppm: table.multipliers_ppm.iter().map(|(_, multiplier)| *multiplier).collect(),
         funds: table.funds.as_ref().map(funds_to_proto),
+        by_requests: table.by_requests.iter().map(|line_item| line_item.0).collect(),
     }
 }
 
@@ -25,7 +26,9 @@ pub(super) fn from_proto(table: proto::PacingTable) -> Result<PacingTable, WireE
     let line_items = table.line_items.into_iter().map(LineItemId);
     let multipliers_ppm = line_items.zip(table.multipliers_ppm).collect();
     let funds = table.funds.map(funds).transpose().within("funds")?;
-    Ok(PacingTable { number: table.number, full: table.full, multipliers_ppm, funds })
+    at_most(&table.by_requests, MAX_PACED_LINE_ITEMS, "by_requests")?;
+    let by_requests = table.by_requests.into_iter().map(LineItemId).collect();
+    Ok(PacingTable { number: table.number, full: table.full, multipliers_ppm, by_requests, funds })
 }
 
 fn funds_to_proto(funds: &Funds) -> proto::Funds {

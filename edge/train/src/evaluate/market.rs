@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use litfass_catalog::model::{
-    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, LineItem, Object, PacingMode, Placement, Review,
-    Status, Tenant,
+    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, LineItem, Object, PacedBy, PacingMode, Placement,
+    Review, Status, Tenant,
 };
 use litfass_catalog::{AdOrder, Bitset, Builder, Catalog, Problem, Schedule, Targeting};
 use litfass_decide::{
@@ -58,7 +58,13 @@ impl Shopfront {
         let rows = catalog.line_items() as usize;
         let mut funded = Bitset::new(rows);
         catalog.live_line_items().for_each(|l| funded.insert(l.0));
-        let pacing = PacingColumns { number: 0, multipliers_ppm: Vec::new(), funded, paced_out: Bitset::new(rows) };
+        let pacing = PacingColumns {
+            number: 0,
+            multipliers_ppm: Vec::new(),
+            funded,
+            paced_out: Bitset::new(rows),
+            by_requests: Vec::new(),
+        };
         let rules = Rules {
             sources: SourceLimits::default(),
             entrants_max: 50,
@@ -208,6 +214,8 @@ fn objects_of(number: usize, product: &crate::dataset::Product, first_sold: Time
         bid: BID,
         billable: Billable::Impression,
         pacing: PacingMode::Asap,
+        paced_by: PacedBy::Bid,
+        curve: Vec::new(),
         targeting: Targeting::All(Vec::new()),
         caps: Vec::new(),
         exclusions: Vec::new(),

@@ -6,8 +6,8 @@ mod written;
 pub(in crate::catalog) use written::written;
 
 use litfass_catalog::model::{
-    Ad, Advertiser, Billable, Campaign, Creative, Flight, Format, FrequencyCap, LineItem, Media, Object, PacingMode,
-    Placement, Review, Segment, Status, Tenant, Video,
+    Ad, Advertiser, Billable, Campaign, Creative, CurvePoint, Flight, Format, FrequencyCap, LineItem, Media, Object,
+    PacedBy, PacingMode, Placement, Review, Segment, Status, Tenant, Video,
 };
 use litfass_types::{
     AdId, AdvertiserId, CampaignId, CreativeId, Duration, LineItemId, Nanos, PlacementId, Price, SegmentId, TenantId,
@@ -51,7 +51,8 @@ macro_rules! named_values {
 named_values! {
     FileStatus: Status { Active = "active", Paused = "paused", Archived = "archived" }
     FileBillable: Billable { Impression = "impression", Viewable = "viewable" }
-    FilePacing: PacingMode { Even = "even", Asap = "asap" }
+    FilePacing: PacingMode { Even = "even", Asap = "asap", FrontLoaded = "front_loaded", Custom = "custom" }
+    FilePacedBy: PacedBy { Bid = "bid", Requests = "requests" }
     FileUnit: Unit { Mille = "mille", Click = "click", Action = "action" }
     FileReview: Review { Approved = "approved", Pending = "pending", Rejected = "rejected" }
 }
@@ -144,6 +145,10 @@ pub(super) struct FileLineItem {
     billable: FileBillable,
     #[serde(default)]
     pacing: FilePacing,
+    #[serde(default)]
+    paced_by: FilePacedBy,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pacing_curve: Vec<FileCurvePoint>,
     budget_micros: Option<i64>,
     targeting: Option<FileTargeting>,
     #[serde(default)]
@@ -166,12 +171,31 @@ impl FileObject<'_> for FileLineItem {
             bid: Price { micros: self.bid.micros, per: self.bid.per.into() },
             billable: self.billable.into(),
             pacing: self.pacing.into(),
+            paced_by: self.paced_by.into(),
+            curve: self.pacing_curve.iter().map(FileCurvePoint::point).collect(),
             targeting: self.targeting.map(FileTargeting::into_tree).unwrap_or_default(),
             caps: caps(&self.frequency_caps),
             exclusions: self.exclusion_groups,
             needs_consent: self.needs_consent,
         };
         Ok((Object::LineItem(object), limits))
+    }
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct FileCurvePoint {
+    traffic_ppm: u32,
+    budget_ppm: u32,
+}
+
+impl FileCurvePoint {
+    const fn point(&self) -> CurvePoint {
+        CurvePoint { traffic_ppm: self.traffic_ppm, budget_ppm: self.budget_ppm }
+    }
+
+    const fn of(point: &CurvePoint) -> Self {
+        Self { traffic_ppm: point.traffic_ppm, budget_ppm: point.budget_ppm }
     }
 }
 

@@ -939,6 +939,9 @@ pub struct PacingTable {
     /// Absent in tables of format 1, which did not say.
     #[prost(message, optional, tag = "5")]
     pub funds: ::core::option::Option<Funds>,
+    /// Those of line_items whose number is the share of requests in which they take part, with the whole bid. Ascending.
+    #[prost(uint64, repeated, tag = "6")]
+    pub by_requests: ::prost::alloc::vec::Vec<u64>,
 }
 /// Who can still lease its bid at every level, against the table before.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -163,7 +163,10 @@ fn pacing() -> impl Strategy<Value = PacingTable> {
     let ids = || vec(any::<u64>().prop_map(LineItemId), 0..9);
     let funds = option::of((ids(), ids()).prop_map(|(gained, lost)| Funds { gained, lost }));
     let parts = (any::<u64>(), any::<bool>(), vec(row, 0..20), funds);
-    parts.prop_map(|(number, full, multipliers_ppm, funds)| PacingTable { number, full, multipliers_ppm, funds })
+    parts.prop_map(|(number, full, multipliers_ppm, funds)| {
+        let by_requests = multipliers_ppm.iter().step_by(2).map(|(line_item, _)| *line_item).collect();
+        PacingTable { number, full, multipliers_ppm, by_requests, funds }
+    })
 }
 
 fn decision() -> impl Strategy<Value = DecisionRecord> {

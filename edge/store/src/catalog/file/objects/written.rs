@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::{
-    FileAd, FileAdvertiser, FileBid, FileBillable, FileCampaign, FileCap, FileCreative, FileFormat, FileFormatName,
-    FileLineItem, FilePacing, FilePlacement, FileReview, FileSegment, FileStatus, FileTargeting, FileTenant, FileTime,
-    FileUnit, FileVideo,
+    FileAd, FileAdvertiser, FileBid, FileBillable, FileCampaign, FileCap, FileCreative, FileCurvePoint, FileFormat,
+    FileFormatName, FileLineItem, FilePacedBy, FilePacing, FilePlacement, FileReview, FileSegment, FileStatus,
+    FileTargeting, FileTenant, FileTime, FileUnit, FileVideo,
 };
 use crate::catalog::limit::LimitField;
 use litfass_catalog::Targeting;
@@ -81,6 +81,8 @@ impl FileLineItem {
             bid: FileBid { micros: o.bid.micros, per: FileUnit::of(o.bid.per) },
             billable: FileBillable::of(o.billable),
             pacing: FilePacing::of(o.pacing),
+            paced_by: FilePacedBy::of(o.paced_by),
+            pacing_curve: o.curve.iter().map(FileCurvePoint::of).collect(),
             budget_micros: limit(LimitField::Budget),
             targeting: (o.targeting != Targeting::run_of_network()).then(|| FileTargeting::of(&o.targeting)),
             frequency_caps: caps(&o.caps),
