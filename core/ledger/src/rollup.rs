@@ -120,7 +120,8 @@ impl Figures {
             Billable::Impression => Self { impressions: 1, ..none },
             Billable::Viewable => Self { viewables: 1, ..none },
             Billable::Click => Self { clicks: 1, ..none },
-            Billable::Conversion => Self { conversions: 1, ..none },
+            // Its order counts, whether it bills or not.
+            Billable::Conversion => none,
         }
     }
 

@@ -21,7 +21,10 @@ pub fn take(batch: &mut Batch, logged: &Logged) -> Result<(), Overflow> {
     }
     match &logged.body {
         Body::Delivery(delivery) => deliver(batch, logged, delivery),
-        Body::Conversion(conversion) => batch.orders.extend(order(logged, conversion)),
+        Body::Conversion(conversion) => {
+            batch.entries.extend(claim(logged));
+            batch.orders.extend(order(logged, conversion));
+        }
         Body::Outline(decision) => ask(batch, decision)?,
         Body::Privacy(privacy) if privacy.wish.forgets() => batch.forgotten.push(Forgotten {
             position: logged.position,
@@ -70,16 +73,37 @@ fn claim_id(token: &Token, kind: Billable) -> ClaimId {
     ClaimId { decision: token.decision, slot: token.slot, kind, order }
 }
 
-/// What the entry may charge; `None` where it is not a billable event. CPA bids are not accepted yet, so no conversion is.
+/// What the entry may charge; `None` where it is not a billable event. An order bills by the token of the click that came with
+/// it, and by no other.
 #[must_use]
 pub fn claim(logged: &Logged) -> Option<Entry> {
-    let Body::Delivery(delivery) = &logged.body else { return None };
-    let (token, kind) = (&delivery.token, billable(delivery.kind)?);
-    token.bills(delivery.kind).then(|| Entry {
+    match &logged.body {
+        Body::Delivery(delivery) => {
+            let (token, kind) = (&delivery.token, billable(delivery.kind)?);
+            token.bills(delivery.kind).then(|| entry(logged, token, claim_id(token, kind)))
+        }
+        Body::Conversion(conversion) => {
+            let token = conversion.click.as_ref().filter(|token| token.bills(EventKind::Conversion))?;
+            let id = ClaimId { order: conversion.order_id.clone(), ..claim_id(token, Billable::Conversion) };
+            Some(entry(logged, token, id))
+        }
+        Body::Decision(_)
+        | Body::Outline(_)
+        | Body::ItemView(_)
+        | Body::Command(_)
+        | Body::Pacing(_)
+        | Body::Privacy(_)
+        | Body::Heartbeat
+        | Body::Unknown => None,
+    }
+}
+
+fn entry(logged: &Logged, token: &Token, id: ClaimId) -> Entry {
+    Entry {
         position: logged.position,
         appended: logged.envelope.append_time,
         claim: Claim {
-            id: claim_id(token, kind),
+            id,
             tenant: token.tenant,
             chain: chain(token),
             facet: facet(token, &logged.envelope),
@@ -89,7 +113,7 @@ pub fn claim(logged: &Logged) -> Option<Entry> {
             hold_expires: token.hold_expires,
             token_expires: token.expires,
         },
-    })
+    }
 }
 
 const fn chain(token: &Token) -> Chain {

@@ -38,6 +38,8 @@ pub(super) enum Due {
     /// An edit that lowers a limit.
     Lower,
     Audit,
+    /// The controllers look at what was spent.
+    Pace,
 }
 
 #[derive(Clone, Copy, Debug)]

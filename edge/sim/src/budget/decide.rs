@@ -48,6 +48,9 @@ impl World {
         for _ in 0..SETTLEMENTS {
             let line_item = self.market.pick(&mut self.demand);
             let share = self.demand.between(0.5, 1.0);
+            if !self.pacer.takes_part(line_item) {
+                continue;
+            }
             let entrant = self.market.entrant(line_item, at);
             let item = &self.market.line_items[line_item];
             let price = Price { micros: part(item.bid.micros, share), per: item.bid.per };

@@ -107,6 +107,9 @@ pub struct Figures {
     /// Worlds in which the database failed over, and in which the shipped SQL ran.
     pub failovers: u64,
     pub sql: u64,
+    /// Worlds with pacing, and how often its controllers were taken over.
+    pub paced: u64,
+    pub taken_over: u64,
     pub sql_cuts: u64,
     pub campaigns: u64,
     pub exhausted: u64,
@@ -145,6 +148,8 @@ impl Figures {
             (&mut self.seals, seen.seals),
             (&mut self.failovers, seen.failovers),
             (&mut self.sql, u64::from(seen.sql)),
+            (&mut self.paced, u64::from(seen.paced)),
+            (&mut self.taken_over, seen.taken_over),
             (&mut self.sql_cuts, seen.sql_cuts),
             (&mut self.campaigns, seen.campaigns),
             (&mut self.exhausted, seen.exhausted),
@@ -234,6 +239,8 @@ impl fmt::Display for Figures {
         let Self { campaigns, exhausted, sql, sql_cuts, trace, .. } = self;
         writeln!(f, "campaigns: {campaigns}, {exhausted} of them exhausted")?;
         writeln!(f, "the shipped SQL beside the ledger in memory: {sql} seeds, {sql_cuts} statements cut")?;
+        let Self { paced, taken_over, .. } = self;
+        writeln!(f, "paced: {paced} seeds, {taken_over} times another process took over the controllers")?;
         writeln!(f, "fold of every outcome: {trace:016x}")
     }
 }

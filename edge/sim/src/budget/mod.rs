@@ -22,6 +22,7 @@ mod figures;
 mod log;
 mod market;
 mod network;
+mod pacing;
 mod process;
 mod rest;
 mod scratch;

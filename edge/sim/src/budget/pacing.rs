@@ -76,7 +76,11 @@ impl World {
         let jumped = first && pace.why == Why::Steered && pace.ppm.abs_diff(published) > ROUNDING_PPM;
         self.pacer.states.insert(line_item, state);
         self.pacer.published[line_item] = pace.ppm;
-        if jumped { Err(broken(TAKEN_OVER, || format!("line item {line_item}: {published}, then {pace:?}"))) } else { Ok(()) }
+        if jumped {
+            Err(broken(TAKEN_OVER, || format!("line item {line_item}: {published}, then {pace:?}")))
+        } else {
+            Ok(())
+        }
     }
 
     /// Budgets last for three quarters of the flight: in the last one they are exhausted.

@@ -67,7 +67,9 @@ impl World {
     fn hard_enough(&self) -> Result<(), Violation> {
         let Seen { decisions, crashes, cuts, edits, day_changes, campaigns, exhausted, .. } = &self.seen;
         let least = [*crashes, *cuts, *edits, *day_changes].into_iter().min();
-        let hard = *decisions >= 20_000 && least > Some(0) && exhausted * 2 >= *campaigns;
+        // Who is paced spends what it has over the flight: fewer ask in vain at its end.
+        let scarce = self.setting.paced || exhausted * 2 >= *campaigns;
+        let hard = *decisions >= 20_000 && least > Some(0) && scarce;
         if hard {
             Ok(())
         } else {
@@ -189,6 +191,8 @@ impl World {
         self.seen.trace = self.watch.trace;
         self.seen.commits = self.database.commits;
         self.seen.sql = self.setting.sql;
+        self.seen.paced = self.setting.paced;
+        self.seen.taken_over = self.pacer.taken_over;
         self.seen.sql_cuts = self.database.sql_cuts();
     }
 }

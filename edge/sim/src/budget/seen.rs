@@ -23,6 +23,9 @@ pub struct Seen {
     /// The longest time, in milliseconds, between a lease's grant and its close.
     pub stuck: i64,
     pub sql: bool,
+    /// Whether line items were paced, and how often another process took over the controllers.
+    pub paced: bool,
+    pub taken_over: u64,
     /// Statements at which the shipped SQL was cut off.
     pub sql_cuts: u64,
     pub delivered: Vec<Campaign>,

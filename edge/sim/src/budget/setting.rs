@@ -24,6 +24,7 @@ pub(super) enum Stream {
     Edits,
     Database,
     Cuts,
+    Pacing,
 }
 
 pub(super) fn draws(seed: u64, stream: Stream) -> Draw {
@@ -85,6 +86,8 @@ pub(super) struct Setting {
     pub(super) viewers: ViewerHabits,
     pub(super) faults: Vec<(Instant, Fault)>,
     pub(super) edits: Vec<Instant>,
+    /// Whether line items are spread over the flight.
+    pub(super) paced: bool,
 }
 
 /// How messages between processes fare.
@@ -143,6 +146,7 @@ impl Setting {
             viewers: ViewerHabits { render: 0.7, late, copies: draw.between(0.0, 0.06) },
             faults: faults(draw, flight, event_partitions, prompt),
             edits: edits(draw, flight),
+            paced: draw.chance(0.5),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::desk::Desk;
 use super::log::{ADMIN, Log, Taken, off};
 use super::market::Market;
 use super::network::{Call, Letter, Network};
+use super::pacing::Pacer;
 use super::process::{Biller, Decider, commands_from, take};
 use super::scratch::Scratch;
 use super::seen::Seen;
@@ -42,6 +43,7 @@ pub(super) struct World {
     pub(super) clocks: Draw,
     pub(super) watch: Watch,
     pub(super) seen: Seen,
+    pub(super) pacer: Pacer,
     pub(super) flying: bool,
 }
 
@@ -69,6 +71,7 @@ impl World {
             clocks,
             watch: Watch::default(),
             seen: Seen::default(),
+            pacer: Pacer::new(market.line_items.len(), draws(seed, Stream::Pacing)),
             flying: true,
             market,
             setting,
@@ -99,6 +102,9 @@ impl World {
         let starts = self.market.starts;
         self.agenda.note(starts, Due::Request);
         self.agenda.note(starts + AUDIT_EVERY, Due::Audit);
+        if self.setting.paced {
+            self.agenda.note(starts, Due::Pace);
+        }
         for process in 0..DECIDERS + BILLERS {
             self.agenda.note(starts, Due::Round { process, life: 0 });
         }
@@ -134,6 +140,7 @@ impl World {
             Due::Edit => self.edit(),
             Due::Lower => self.lower(),
             Due::Audit => return self.audit(),
+            Due::Pace => return self.pace(),
         }
         Ok(())
     }
