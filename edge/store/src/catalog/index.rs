@@ -233,7 +233,13 @@ pub(super) const fn status(object: &Object) -> Option<Status> {
 fn state(object: &Object) -> Option<u8> {
     match object {
         Object::Creative(creative) => Some(review_number(creative.review)),
-        _ => status(object).map(status_number),
+        Object::Tenant(_)
+        | Object::Advertiser(_)
+        | Object::Campaign(_)
+        | Object::LineItem(_)
+        | Object::Ad(_)
+        | Object::Placement(_)
+        | Object::Segment(_) => status(object).map(status_number),
     }
 }
 
