@@ -14,16 +14,17 @@ use crate::store::{Found, Source, StateUse};
 /// Pending claims of one chain that a single transaction tries again; the sweep comes back for the rest.
 pub(crate) const RETRY_PER_CHAIN: usize = 256;
 
-/// Positions, which key tables are gone, and the timeline: the first rows of every operation.
+/// The timeline, which key tables are gone, and positions: the first rows of every operation. The state comes first: a promotion
+/// changes it together with the positions, so whoever sees the new state sees up to where the log is to be applied again.
 pub(crate) fn begin<S: Source + ?Sized>(
     source: &mut S,
     moved: impl IntoIterator<Item = u16>,
     with: StateUse,
 ) -> Result<Rows, S::Error> {
     let mut rows = Rows::default();
-    rows.partitions.add(source.partitions(&moved.into_iter().collect())?);
     rows.state = source.state(with)?;
     rows.keys_dropped = rows.state.keys_dropped;
+    rows.partitions.add(source.partitions(&moved.into_iter().collect())?);
     Ok(rows)
 }
 

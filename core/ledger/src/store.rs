@@ -1,6 +1,6 @@
 //! What a database has to do for the ledger: find rows and write rows. Everything else is planned here.
 //!
-//! An [`Operation`] reads in one order (position, keys, leases, controls, pending; each sorted), so that databases with row
+//! An [`Operation`] reads in one order (state, position, keys, leases, controls, pending; each sorted), so that databases with row
 //! locks never wait in a circle, then plans without reading, then the rows that changed are written: one transaction, made by
 //! the adapter around [`execute`].
 //!

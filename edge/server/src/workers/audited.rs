@@ -38,6 +38,8 @@ impl CommandAudit {
     /// # Errors
     /// When the log, the ledger or the database fails; the next call goes on where this one stopped.
     pub fn follow(&mut self, ledger: &dyn LedgerReader, applied: u64) -> Result<()> {
+        // Asked again each time: after a failover the database is behind where this one left it.
+        self.position = self.audit.followed(self.position.partition)?;
         while self.position.offset < applied {
             let batch = self.log.read(self.position, BATCH_BYTES)?;
             let mut rows = Vec::new();
