@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use litfass_decide::{Observed, Rules};
+use litfass_decide::{Observed, PacingColumns, Rules};
 use proptest::prelude::*;
 
 use crate::made::{Decided, decide};
@@ -32,6 +32,8 @@ proptest! {
         let mut rules = Rules::clone(&scene.world.rules);
         rules.sources.candidates_max = 500;
         scene.world.rules = Arc::new(rules);
+        // In a share of the requests only: which ones, the seed says.
+        scene.world.pacing = Arc::new(PacingColumns { by_requests: Vec::new(), ..PacingColumns::clone(&scene.world.pacing) });
         let observed = scene.request(seed);
         let other = Observed { seed: observed.seed.derive(1), ..observed.clone() };
         let (first, second) = (decide(&scene.world, observed, 0), decide(&scene.world, other, 0));
