@@ -5,10 +5,11 @@ use anyhow::{Result, bail};
 use crate::step;
 
 /// A benchmark: its name, the crate whose example it is, and the features that it takes.
-const BENCHES: [(&str, &str, &str, &str); 8] = [
+const BENCHES: [(&str, &str, &str, &str); 9] = [
     ("eligibility", "litfass-catalog", "eligibility", ""),
     ("pacing", "litfass-market", "pacing", ""),
     ("decide", "litfass-decide", "decide", ""),
+    ("caps", "litfass-store", "caps", "redis"),
     ("log", "litfass-store", "log", ""),
     ("billing", "litfass-store", "billing", "postgres"),
     ("report", "litfass-store", "report", ""),

@@ -13,6 +13,7 @@ mod kafka;
 mod mutants;
 mod postgres;
 mod quickstart;
+mod redis;
 mod screenshots;
 mod step;
 mod suite;

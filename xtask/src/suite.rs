@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
 
-use crate::{browser, postgres, step, workspace};
+use crate::{browser, postgres, redis, step, workspace};
 
 /// Sums over the closing lines of all test binaries.
 #[derive(Default)]
@@ -34,13 +34,18 @@ fn count(closing: &str, what: &str) -> u64 {
 
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let chromium = browser::ready()?;
-    let (postgres, shared) = (postgres::ready()?, real_data()?);
+    let (postgres, redis, shared) = (postgres::ready()?, redis::ready()?, real_data()?);
     let mut whole = step::cargo();
     whole.args(["test", "--workspace", "--no-fail-fast"]).env("LITFASS_CHROMIUM", chromium).args(arguments);
     whole.envs(shared.iter().map(|folder| ("LITFASS_SHARED", folder)));
     whole.envs(postgres.iter().map(|folder| ("LITFASS_POSTGRES", folder)));
-    let left_out =
-        [("real_shop", shared.is_some()), ("real_postgres", postgres.is_some()), ("on_a_small_mount", mounts()?)];
+    whole.envs(redis.iter().map(|program| ("LITFASS_REDIS", program)));
+    let left_out = [
+        ("real_shop", shared.is_some()),
+        ("real_postgres", postgres.is_some()),
+        ("real_redis", redis.is_some()),
+        ("on_a_small_mount", mounts()?),
+    ];
     whole.arg("--");
     for (name, _) in left_out.iter().filter(|(_, runs)| !runs) {
         whole.args(["--skip", name]);

@@ -138,6 +138,7 @@ fn advertiser(id: u64) -> Advertiser {
         name: format!("seller {id}"),
         status: Status::Active,
         time_zone,
+        caps: Vec::new(),
     }
 }
 

@@ -87,6 +87,7 @@ impl Catalog {
             name: row.name.to_owned(),
             status: row.status,
             time_zone: row.calendar.name().to_owned(),
+            caps: self.advertiser_caps(advertiser).collect(),
         }
     }
 

@@ -90,6 +90,7 @@ pub(crate) struct Draft {
     pub(crate) line_items: Vec<DraftLineItem>,
     pub(crate) creatives: Vec<DraftCreative>,
     pub(crate) ads: Vec<DraftAd>,
+    pub(crate) advertiser_caps: Vec<(u64, FrequencyCap)>,
     pub(crate) campaign_caps: Vec<(u64, FrequencyCap)>,
     pub(crate) line_item_caps: Vec<(u64, FrequencyCap)>,
     pub(crate) curves: Vec<(LineItemId, Box<[CurvePoint]>)>,
@@ -163,6 +164,7 @@ impl Draft {
 
     fn advertiser(&mut self, o: &Advertiser, zone: TimeZoneId) {
         let name = self.texts.push(&o.name);
+        self.advertiser_caps.extend(o.caps.iter().map(|cap| (o.id.0, *cap)));
         self.advertisers.push(DraftAdvertiser { id: o.id, tenant: o.tenant, name, zone, status: o.status });
     }
 

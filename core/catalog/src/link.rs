@@ -38,6 +38,7 @@ pub(crate) fn link(
     linker.creatives(draft.creatives);
     linker.ads(draft.ads, order);
     let mut segment = linker.segment;
+    segment.advertiser_caps = caps(draft.advertiser_caps);
     segment.campaign_caps = caps(draft.campaign_caps);
     segment.line_item_caps = caps(draft.line_item_caps);
     segment.curves = curves(draft.curves);

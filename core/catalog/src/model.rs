@@ -132,6 +132,7 @@ pub struct Advertiser {
     pub status: Status,
     /// IANA name; budget days and dayparts follow it.
     pub time_zone: String,
+    pub caps: Vec<FrequencyCap>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -66,6 +66,7 @@ pub enum CapScope {
     Ad(AdId),
     LineItem(LineItemId),
     Campaign(CampaignId),
+    Advertiser(AdvertiserId),
 }
 
 impl Catalog {
@@ -200,7 +201,8 @@ impl Catalog {
         (row.size.format(row.is_video), row.review)
     }
 
-    /// Every frequency cap that an impression of this ad counts against: its own, its line item's, its campaign's.
+    /// Every frequency cap that an impression of this ad counts against: its own, its line item's, its campaign's, its
+    /// advertiser's.
     pub fn caps(&self, ad: AdIx) -> impl Iterator<Item = AppliedCap> {
         let at = self.local_ad(ad);
         let line_item = self.line_item(at.ad().line_item);
@@ -209,6 +211,31 @@ impl Catalog {
         let line_caps = at.segment.line_item_caps.of(line_item.id.0).map(|cap| (CapScope::LineItem(line_item.id), cap));
         let campaign_caps =
             campaign.campaign_caps.of(line_item.campaign.0).map(|cap| (CapScope::Campaign(line_item.campaign), cap));
-        ad_caps.chain(line_caps).chain(campaign_caps).map(|(scope, cap)| AppliedCap { scope, cap })
+        let advertiser_caps =
+            self.advertiser_caps(line_item.advertiser_ix).map(|cap| (CapScope::Advertiser(line_item.advertiser), cap));
+        let own = ad_caps.chain(line_caps);
+        own.chain(campaign_caps).chain(advertiser_caps).map(|(scope, cap)| AppliedCap { scope, cap })
+    }
+
+    /// The caps that count this scope's impressions; none where the catalog does not have it.
+    pub fn caps_on(&self, scope: CapScope) -> impl Iterator<Item = FrequencyCap> {
+        let (caps, id) = match scope {
+            CapScope::Ad(id) => (self.ad_by_id(id).map(|ix| &self.local_ad(ix).segment.ad_caps), id.0),
+            CapScope::LineItem(id) => {
+                (self.line_item_by_id(id).map(|ix| &self.local_line_item(ix).segment.line_item_caps), id.0)
+            }
+            CapScope::Campaign(id) => {
+                (self.campaign_by_id(id).map(|ix| &self.local_campaign(ix).segment.campaign_caps), id.0)
+            }
+            CapScope::Advertiser(id) => {
+                (self.advertiser_by_id(id).map(|ix| &self.local_advertiser(ix).segment.advertiser_caps), id.0)
+            }
+        };
+        caps.into_iter().flat_map(move |caps| caps.of(id))
+    }
+
+    pub fn advertiser_caps(&self, advertiser: AdvertiserIx) -> impl Iterator<Item = FrequencyCap> {
+        let segment = self.local_advertiser(advertiser).segment;
+        segment.advertiser_caps.of(self.advertiser_columns(advertiser).id.0)
     }
 }

@@ -164,6 +164,7 @@ pub(crate) struct Segment {
     /// In the order that the builder was given.
     pub(crate) ads: Vec<AdColumns>,
     pub(crate) category_sets: CategorySets,
+    pub(crate) advertiser_caps: Caps,
     pub(crate) campaign_caps: Caps,
     pub(crate) line_item_caps: Caps,
     pub(crate) curves: Curves,

@@ -55,6 +55,7 @@ impl Check<'_> {
     fn advertiser(&mut self, advertiser: &Advertiser) {
         // The time zone is looked up where the row is made.
         self.name("name", &advertiser.name);
+        self.caps(&advertiser.caps);
     }
 
     fn campaign(&mut self, campaign: &Campaign) {

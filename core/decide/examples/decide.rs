@@ -225,7 +225,8 @@ fn advertiser(id: u64) -> Object {
     let time_zone = if id.is_multiple_of(2) { "UTC" } else { "America/New_York" };
     let (tenant, status) = (TENANT, Status::Active);
     let name = format!("seller {id}");
-    Object::Advertiser(Advertiser { id: AdvertiserId(id), tenant, name, status, time_zone: time_zone.to_owned() })
+    let (id, time_zone, caps) = (AdvertiserId(id), time_zone.to_owned(), Vec::new());
+    Object::Advertiser(Advertiser { id, tenant, name, status, time_zone, caps })
 }
 
 fn campaign(id: u64) -> Object {

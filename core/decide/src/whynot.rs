@@ -51,12 +51,13 @@ pub struct Ending {
 }
 
 /// From the first obstacle to being shown: which of two endings came further.
-const FURTHER: [Fate; 15] = [
+const FURTHER: [Fate; 16] = [
     Fate::FormatMismatch,
     Fate::CreativeRejected,
     Fate::ConsentMissing,
     Fate::Blocked,
     Fate::PlacementMismatch,
+    Fate::CapsUnknown,
     Fate::Capped,
     Fate::BelowCut,
     Fate::BelowFloor,

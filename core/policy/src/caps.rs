@@ -1,7 +1,8 @@
 //! Frequency caps: what is counted per viewer, and when a cap is reached.
 //!
-//! A **key** is what a store counts: impressions of one ad, line item or campaign within a sliding window. Two caps of the
+//! A **key** is what a store counts: impressions of one ad, line item, campaign or advertiser within a sliding window. Two caps of the
 //! same object over different windows are two keys. A cap of `max` is reached at `max` impressions.
+//! Where the counts are not known, whoever asks may say that everything with a cap is stopped.
 
 use litfass_catalog::{AppliedCap, CapScope, Catalog};
 use litfass_types::{AdId, AdIx, Duration};
@@ -30,7 +31,8 @@ impl From<AppliedCap> for CapLimit {
     }
 }
 
-/// Every cap that an impression of the ad counts against: its own, its line item's, its campaign's.
+/// Every cap that an impression of the ad counts against: its own, its line item's, its campaign's, its
+/// advertiser's.
 pub fn caps_of(catalog: &Catalog, ad: AdIx) -> impl Iterator<Item = CapLimit> {
     catalog.caps(ad).map(CapLimit::from)
 }
@@ -41,6 +43,7 @@ pub struct CapCounts {
     /// By key, each once, none 0.
     counts: Vec<(CapKey, u32)>,
     scopes: Sieve,
+    unknown: bool,
 }
 
 /// Which scopes may have been counted: says no of almost all others without a look at the counts.
@@ -64,13 +67,25 @@ impl Sieve {
             CapScope::Ad(id) => (0, id.0),
             CapScope::LineItem(id) => (1, id.0),
             CapScope::Campaign(id) => (2, id.0),
+            CapScope::Advertiser(id) => (3, id.0),
         };
-        let spread = id.wrapping_mul(3).wrapping_add(kind).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let spread = id.wrapping_mul(4).wrapping_add(kind).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (usize::try_from(spread >> 59).unwrap_or(0), 1 << (spread >> 53 & 63))
     }
 }
 
 impl CapCounts {
+    /// Nothing is known of the viewer, and what has a cap is not to be shown.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self { unknown: true, ..Self::default() }
+    }
+
+    #[must_use]
+    pub const fn are_unknown(&self) -> bool {
+        self.unknown
+    }
+
     #[must_use]
     pub fn count(&self, key: CapKey) -> u32 {
         self.counts.binary_search_by_key(&key, |(k, _)| *k).map_or(0, |at| self.counts[at].1)
@@ -86,16 +101,25 @@ impl CapCounts {
         self.counts.iter().copied()
     }
 
+    /// Whether they stop nothing.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.counts.is_empty()
+        self.counts.is_empty() && !self.unknown
     }
 
-    /// Whether any cap of the ad is reached. Most viewers have seen hardly any of the candidates, so the caps themselves are
+    /// Whether any cap of the ad is reached, or may be. Most viewers have seen hardly any of the candidates, so the caps themselves are
     /// looked up only where something of the ad was counted at all.
     #[must_use]
     pub fn stop(&self, catalog: &Catalog, ix: AdIx, ad: AdId, bidder: &Bidder) -> bool {
-        let scopes = [CapScope::Ad(ad), CapScope::LineItem(bidder.line_item), CapScope::Campaign(bidder.campaign)];
+        if self.unknown {
+            return caps_of(catalog, ix).next().is_some();
+        }
+        let scopes = [
+            CapScope::Ad(ad),
+            CapScope::LineItem(bidder.line_item),
+            CapScope::Campaign(bidder.campaign),
+            CapScope::Advertiser(bidder.advertiser),
+        ];
         scopes.iter().any(|scope| self.has_counted(*scope)) && caps_of(catalog, ix).any(|limit| self.is_reached(limit))
     }
 
@@ -122,6 +146,6 @@ impl FromIterator<(CapKey, u32)> for CapCounts {
         });
         let mut scopes = Sieve::default();
         counts.iter().for_each(|(key, _)| scopes.add(key.scope));
-        Self { counts, scopes }
+        Self { counts, scopes, unknown: false }
     }
 }

@@ -39,7 +39,7 @@ impl PolicyRequest<'_> {
         }
     }
 
-    /// Whether each ad has reached a cap; empty where nothing was counted of the viewer.
+    /// Whether a cap stops each ad; empty where nothing was counted of the viewer.
     fn capped(&self, ads: &[AdIx], columns: &CandidateColumns) -> Vec<bool> {
         if self.caps.is_empty() {
             return Vec::new();
@@ -63,7 +63,7 @@ impl PolicyRequest<'_> {
         columns: &CandidateColumns,
         i: usize,
         placement: &'c PlacementRules,
-        [category_blocked, cap_reached]: [bool; 2],
+        [category_blocked, capped]: [bool; 2],
     ) -> Case<'c> {
         let (row, bidder, (format, review)) = (&columns.ads[i], &columns.bidders[i], columns.formats[i]);
         Case {
@@ -73,7 +73,8 @@ impl PolicyRequest<'_> {
             advertiser: bidder.advertiser,
             category_blocked,
             off_target: bidder.targets_placements && !self.matches(row.line_item, placement),
-            cap_reached,
+            cap_reached: capped && !self.caps.are_unknown(),
+            cap_unknown: capped && self.caps.are_unknown(),
             personalise: self.personalise,
             placement,
         }

@@ -16,8 +16,10 @@ pub struct Case<'a> {
     pub category_blocked: bool,
     /// Its targeting mentions placements and does not match at this one.
     pub off_target: bool,
-    /// The viewer has used up a frequency cap of the ad, its line item or its campaign.
+    /// The viewer has used up a frequency cap of the ad, its line item, its campaign or its advertiser.
     pub cap_reached: bool,
+    /// It has such a cap, and how much of it is used nobody knows.
+    pub cap_unknown: bool,
     /// The viewer allows personal data to be used.
     pub personalise: bool,
     pub placement: &'a PlacementRules,
@@ -40,7 +42,7 @@ impl Rule {
 }
 
 /// Every rule that is in force.
-pub const RULES: [Rule; 8] = [
+pub const RULES: [Rule; 9] = [
     Rule {
         name: "the placement takes the creative's format",
         fate: Fate::FormatMismatch,
@@ -77,6 +79,11 @@ pub const RULES: [Rule; 8] = [
         is_broken: |case| case.off_target,
     },
     Rule { name: "no frequency cap is reached", fate: Fate::Capped, is_broken: |case| case.cap_reached },
+    Rule {
+        name: "how often the viewer saw what has a frequency cap is known",
+        fate: Fate::CapsUnknown,
+        is_broken: |case| case.cap_unknown,
+    },
 ];
 
 const TABLE: &[Rule] = &RULES;

@@ -76,6 +76,7 @@ reasons! {
         HoldRefused = 13, "hold_refused", Business, 1, "won, but its budget had nothing left to reserve";
         PlacementMismatch = 14, "placement_mismatch", Business, 200, "its targeting leaves out this placement of the page";
         PassedOver = 15, "passed_over", Competition, 102, "would have won the last slot, which was kept for exploration and drawn for another";
+        CapsUnknown = 16, "caps_unknown", Business, 200, "it has a frequency cap, and how often the viewer has seen it is not known";
     }
 }
 

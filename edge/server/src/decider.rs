@@ -16,7 +16,7 @@ use litfass_types::{Day, DecisionId, Duration, Seed};
 use tracing::Instrument;
 
 use crate::api::decisions::Tracking;
-use crate::gather::Gather;
+use crate::gather::{Gather, Seen};
 use crate::live::Live;
 use crate::live_rows::decision_row;
 use crate::metrics::Metrics;
@@ -82,24 +82,29 @@ impl Decider {
     }
 
     async fn decided(&self, request: AdRequest, explain: bool) -> Result<Decided, Unavailable> {
-        let Computed { decided, days, key, mut watch } = self.compute(request, explain)?;
+        let Computed { decided, days, key, mut watch } = self.waiting(|| self.compute(request, explain))?;
         spans::decided(&decided.record);
         let appended = self.append(&decided.record, key).instrument(spans::step(Step::Commit)).await;
         watch.lap(Step::Commit, &self.metrics);
         if let Err(error) = appended {
-            self.promises.break_off(&decided.record, &days);
+            self.waiting(|| self.promises.break_off(&decided.record, &days));
             self.metrics.decisions.add(DecisionResult::NotRecorded, 1);
             return Err(error.into());
         }
         if !decided.record.inputs.request.traffic.counts() {
             // Its events will never bill, and it counts against no cap.
-            self.promises.break_off(&decided.record, &days);
+            self.waiting(|| self.promises.break_off(&decided.record, &days));
         }
         self.count(&decided, watch.began.elapsed());
         Ok(decided)
     }
 
-    /// Everything up to the record, without waiting for anything.
+    /// Where caps are counted outside, other requests go on on another thread meanwhile.
+    fn waiting<T>(&self, work: impl FnOnce() -> T) -> T {
+        if self.gather.caps_are_remote { tokio::task::block_in_place(work) } else { work() }
+    }
+
+    /// Everything up to the record; it waits for nothing but a remote store of caps.
     fn compute(&self, request: AdRequest, explain: bool) -> Result<Computed, Unavailable> {
         let mut watch = Stopwatch::start();
         let drawn = u128::from_le_bytes(random()?);
@@ -108,20 +113,21 @@ impl Decider {
         let world = self.world.at(now);
         let key = request.user.map_or(PartitionKey(random), PartitionKey::of_user);
         let partition = self.log.partition(&self.writer, key).unwrap_or_default();
-        let observed =
+        let seen =
             spans::step(Step::Gather).in_scope(|| self.gather.observe(request, &world.catalog, partition, now, seed));
         watch.lap_stage(StageName::Gather, Step::Gather, &self.metrics);
-        let shortlist = spans::step(Step::Shortlist).in_scope(|| self.shortlist(&world, &observed));
+        let shortlist = spans::step(Step::Shortlist).in_scope(|| self.shortlist(&world, &seen.observed));
         watch.lap_stage(StageName::Shortlist, Step::Shortlist, &self.metrics);
         let market = spans::step(Step::Predict).in_scope(|| predict(&world, &shortlist));
         watch.lap_stage(StageName::Predict, Step::Predict, &self.metrics);
         let id = DecisionId::new(now, partition, random);
         let promised = spans::step(Step::Settle)
-            .in_scope(|| self.promises.settle_and_hold(id, &world, &observed, &shortlist, &market));
+            .in_scope(|| self.promises.settle_and_hold(id, &world, &seen, &shortlist, &market));
         watch.lap_stage(StageName::Settle, Step::Settle, &self.metrics);
         let timings = watch.timings.clone();
         self.metrics.unmarked.add((), promised.settled.decision.fates.unmarked() as u64);
         let (settled, holds, days) = (promised.settled, promised.holds, promised.days);
+        let Seen { observed, .. } = seen;
         let made = Made { id, world: &world, observed, shortlist, market, settled, holds, explain, timings };
         let record = Arc::new(made.into_record());
         let tracking =

@@ -4,6 +4,8 @@ pub mod access;
 pub mod accounts;
 pub mod api;
 pub mod backup;
+pub mod cap_policy;
+pub mod cap_stores;
 pub mod cli;
 pub mod config;
 pub mod console;

@@ -16,6 +16,7 @@ use litfass_features::FeatureSet;
 use litfass_ledger::HolderId;
 use litfass_retrieval::SourceLimits;
 use litfass_store::audit::AuditLog;
+use litfass_store::caps::CapStore;
 use litfass_store::catalog::{CatalogStore, Follower};
 use litfass_store::database::Place;
 use litfass_store::fold::{
@@ -31,7 +32,9 @@ use tokio::sync::watch;
 
 use crate::access::Keys;
 use crate::access::rate::Allowance;
-use crate::config::Config;
+use crate::cap_policy::CapPolicy;
+use crate::cap_stores::{self, Shared};
+use crate::config::{CapSettings, Config};
 use crate::data_dir::DataDir;
 use crate::decider::Decider;
 use crate::desk::{ADMIN, Desk};
@@ -55,7 +58,8 @@ use crate::tokens::{KeyRing, Tokens};
 use crate::vault::Vault;
 use crate::workers::admin::AdminWorker;
 use crate::workers::audited::CommandAudit;
-use crate::workers::billing::BillingWorker;
+use crate::workers::billing::{BilledHere, BillingWorker};
+use crate::workers::caps::{CapWorker, SharedCaps};
 use crate::workers::catalog::CatalogWorker;
 use crate::workers::leases::LeaseWorker;
 use crate::workers::pacing::{Controllers, PacingBoard, PacingWorker};
@@ -66,6 +70,8 @@ use crate::workers::{self, Urgency, Workers};
 use crate::world::{SwappedWorld, first_world};
 
 const PACING_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the folds may take to read of a render: holds last as much longer.
+const READ_WITHIN: litfass_types::Duration = litfass_types::Duration::seconds(1);
 const SIGNALS_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What requests reach.
@@ -90,6 +96,8 @@ pub struct Node {
     pub lanes: Lanes,
     pub desk: Desk,
     pub folds: Arc<Progress>,
+    /// The fold's own counts of what each viewer was shown.
+    pub caps: Arc<CapCounters>,
     pub pacing: Arc<PacingBoard>,
     pub learning: Arc<Learning>,
     pub began: Instant,
@@ -130,6 +138,8 @@ struct Folded {
     signals: Arc<SignalCounts>,
     live: Arc<Live>,
     choices: Arc<Choices>,
+    /// Where several processes count caps together.
+    shared_caps: Option<Shared>,
     traffic: Arc<TrafficCounts>,
     unconverted: Arc<Unconverted>,
 }
@@ -142,7 +152,7 @@ impl Running {
     pub fn open(config: Config, truth: Option<Box<Truth>>) -> Result<Self> {
         let stores = Stores::open(&config)?;
         let money = Money::catch_up(&stores, &config)?;
-        let folded = Folded::new(&config, &stores.metrics, truth);
+        let folded = Folded::new(&config, &stores, truth)?;
         let mut runner = folded.runner(&stores, &config)?;
         runner.catch_up()?;
         let node = Arc::new(node(config, &stores, &folded, &runner, &money)?);
@@ -158,6 +168,7 @@ impl Running {
             sweep_interval: span(node.config.ledger.sweep_interval),
             swept: Instant::now(),
         };
+        let billed_here = BilledHere::default();
         let does = |role| node.config.server.roles.include(role);
         let mut workers = Workers::watched(Arc::clone(&node.readiness.pulse));
         let mut signals = SignalsWorker {
@@ -176,7 +187,7 @@ impl Running {
             workers.spawn("signals", Urgency::Background, move || signals.step())?;
         }
         if does(ProcessRole::Events) {
-            let (mut billing, log) = (billing_worker(&node, stores)?, stores.log());
+            let (mut billing, log) = (billing_worker(&node, stores, &billed_here)?, stores.log());
             workers.spawn("billing", Urgency::Prompt, move || billing.step())?;
             workers.spawn("stand-ins", Urgency::Prompt, move || workers::tend(&*log))?;
         }
@@ -200,6 +211,8 @@ impl Running {
         workers.spawn("promotion", Urgency::Prompt, move || promotion.step())?;
         workers.spawn("leases", Urgency::Prompt, move || lease_worker.step())?;
         workers.spawn("profile", Urgency::Background, move || profile.step())?;
+        let mut caps = cap_worker(&node, folded.shared_caps, billed_here);
+        workers.spawn("caps", Urgency::Background, move || caps.step())?;
         workers.spawn("keys", Urgency::Prompt, move || workers::keys::step(&keys))?;
         workers.spawn("catalog", Urgency::Background, move || catalog.step())?;
         if let Some(mut retention) = retention_worker(&node, stores)? {
@@ -248,26 +261,28 @@ impl Money {
 }
 
 impl Folded {
-    fn new(config: &Config, metrics: &Arc<Metrics>, truth: Option<Box<Truth>>) -> Self {
+    fn new(config: &Config, stores: &Stores, truth: Option<Box<Truth>>) -> Result<Self> {
         let (viewers_max, choices) = (size(config.fold.viewers_max.into()), Arc::default());
-        Self {
+        Ok(Self {
             viewers: Arc::new(Viewers::new(viewers_max).heeding(&choices)),
-            caps: Arc::new(CapCounters::new(viewers_max).heeding(&choices)),
+            caps: Arc::new(CapCounters::new(viewers_max).heeding(&choices).holding(config.caps.hold_ttl + READ_WITHIN)),
             signals: Arc::new(SignalCounts::new()),
-            live: Arc::new(Live::new(truth, Arc::clone(metrics))),
+            live: Arc::new(Live::new(truth, Arc::clone(&stores.metrics))),
+            shared_caps: Shared::open(config, &choices, stores.clock.now())?,
             choices,
             traffic: Arc::default(),
             unconverted: Arc::default(),
-        }
+        })
     }
 
-    fn gather(&self, runner: &FoldRunner) -> Gather {
-        let (viewers, caps) = (Arc::clone(&self.viewers), Arc::clone(&self.caps));
-        Gather { viewers, caps, folds: runner.progress() }
+    fn gather(&self, runner: &FoldRunner, caps: &Arc<dyn CapStore>, cap_policy: CapPolicy) -> Gather {
+        let (viewers, caps) = (Arc::clone(&self.viewers), Arc::clone(caps));
+        let caps_are_remote = self.shared_caps.is_some();
+        Gather { viewers, caps, caps_are_remote, cap_policy, folds: runner.progress() }
     }
 
     fn runner(&self, stores: &Stores, config: &Config) -> Result<FoldRunner> {
-        let folds: Vec<Arc<dyn Fold>> = vec![
+        let mut folds: Vec<Arc<dyn Fold>> = vec![
             Arc::<Viewers>::clone(&self.viewers),
             Arc::<CapCounters>::clone(&self.caps),
             Arc::<SignalCounts>::clone(&self.signals),
@@ -276,6 +291,7 @@ impl Folded {
             Arc::<TrafficCounts>::clone(&self.traffic),
             Arc::<Unconverted>::clone(&self.unconverted),
         ];
+        folds.extend(self.shared_caps.iter().map(|shared| Arc::clone(&shared.renders) as Arc<dyn Fold>));
         let options = FoldOptions {
             attribution_window: config.ledger.conversion_window,
             // An order may bring the token of a click as old as the window.
@@ -338,6 +354,7 @@ fn node(config: Config, stores: &Stores, folded: &Folded, runner: &FoldRunner, m
         lanes: Lanes::default(),
         desk,
         folds,
+        caps: Arc::clone(&folded.caps),
         pacing,
         learning,
         began,
@@ -354,10 +371,13 @@ fn decider(
     (world, tokens): (&Arc<SwappedWorld>, &Arc<Tokens>),
 ) -> Result<Decider> {
     let holder = HolderId(u64::from_le_bytes(random()?));
-    let promises = Promises::new(holder, stores.terms, Arc::clone(&folded.caps), Arc::clone(&stores.metrics));
+    let CapSettings { without_id, when_unavailable, .. } = config.caps;
+    let caps = cap_stores::asked(folded.shared_caps.as_ref(), &folded.caps);
+    let cap_policy = CapPolicy { without_id, when_unavailable };
+    let promises = Promises::new(holder, stores.terms, (Arc::clone(&caps), cap_policy), Arc::clone(&stores.metrics));
     Ok(Decider {
         world: Arc::clone(world),
-        gather: folded.gather(runner),
+        gather: folded.gather(runner, &caps, cap_policy),
         promises: Arc::new(promises),
         tokens: Arc::clone(tokens),
         log: stores.log(),
@@ -368,6 +388,17 @@ fn decider(
         token_ttl: config.ledger.token_ttl,
         workspaces: Mutex::default(),
     })
+}
+
+fn cap_worker(node: &Node, shared: Option<Shared>, billed_here: BilledHere) -> CapWorker {
+    let folds = Arc::clone(&node.folds);
+    CapWorker {
+        counts: Arc::clone(&node.caps),
+        world: Arc::clone(&node.world),
+        clock: node.clock.clone(),
+        metrics: Arc::clone(&node.metrics),
+        shared: shared.map(|shared| SharedCaps { shared, billed_here, folds, lost: None, doubted: false }),
+    }
 }
 
 fn readiness(config: &Config, stores: &Stores, folds: Arc<Progress>) -> Result<Readiness> {
@@ -433,13 +464,13 @@ fn pacing_worker(
     })
 }
 
-fn billing_worker(node: &Node, stores: &Stores) -> Result<BillingWorker> {
+fn billing_worker(node: &Node, stores: &Stores, billed_here: &BilledHere) -> Result<BillingWorker> {
     let own =
         (0..EVENT_PARTITIONS).filter_map(|k| node.log.partition(&node.config.server.name, PartitionKey(k.into())));
     let share = event_log::share(&node.config, &node.data, own.collect())?;
     let reader = stores.vault.reader()?;
     let (log, ledger, metrics) = (Arc::clone(&node.log), Arc::clone(&stores.ledger), Arc::clone(&node.metrics));
-    Ok(BillingWorker::new(log, ledger, reader, metrics, share))
+    Ok(BillingWorker::new(log, ledger, reader, metrics, share, Arc::clone(billed_here)))
 }
 
 /// None where everything is kept.

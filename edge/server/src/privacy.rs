@@ -27,7 +27,7 @@ pub async fn obey(node: Arc<Node>, who: String, privacy: Privacy) -> Result<(), 
     node.ingest.choices.obey(&privacy, now);
     if wish.forgets() {
         node.decider.gather.viewers.erase(user);
-        node.decider.gather.caps.erase(user);
+        node.caps.erase(user);
     }
     let entry = audit::Entry {
         time: now,

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod backup;
+pub mod caps;
 pub mod catalog;
 pub mod database;
 pub mod fold;

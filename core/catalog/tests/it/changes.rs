@@ -74,10 +74,12 @@ fn same_rows(catalog: &Catalog, world: &Naive) -> Result<(), TestCaseError> {
 fn caps(world: &Naive, ad: &litfass_catalog::model::Ad) -> Vec<litfass_catalog::AppliedCap> {
     let line_item = world.line_item(ad.line_item.0).unwrap();
     let campaign = world.campaign(line_item.campaign.0).unwrap();
+    let advertiser = world.advertiser(campaign.advertiser.0).unwrap();
     let scoped = [
         (CapScope::Ad(ad.id), &ad.caps),
         (CapScope::LineItem(line_item.id), &line_item.caps),
         (CapScope::Campaign(campaign.id), &campaign.caps),
+        (CapScope::Advertiser(advertiser.id), &advertiser.caps),
     ];
     scoped
         .iter()

@@ -70,6 +70,7 @@ pub(crate) fn advertiser(id: u64) -> Advertiser {
         name: format!("advertiser {id}"),
         status: Status::Active,
         time_zone: zones[usize::try_from(id).unwrap() % 4].to_owned(),
+        caps: Vec::new(),
     }
 }
 
@@ -178,7 +179,7 @@ pub(crate) fn random_campaign(id: u64, seed: Seed) -> Campaign {
 }
 
 pub(crate) fn random_advertiser(id: u64, seed: Seed) -> Advertiser {
-    Advertiser { status: random_status(seed.derive(1)), ..advertiser(id) }
+    Advertiser { status: random_status(seed.derive(1)), caps: random_caps(seed.derive(2)), ..advertiser(id) }
 }
 
 pub(crate) fn random_creative(id: u64, seed: Seed) -> Creative {

@@ -110,10 +110,12 @@ impl<'a> Naive<'a> {
         let none = CapCounts::default();
         let counts = self.observed.caps.value().unwrap_or(&none);
         let campaign = self.scene.shop.campaign_of(line_item);
+        let advertiser = self.scene.shop.advertiser_of(line_item);
         let caps = [
             (CapScope::Ad(ad.id), &ad.caps),
             (CapScope::LineItem(line_item.id), &line_item.caps),
             (CapScope::Campaign(campaign.id), &campaign.caps),
+            (CapScope::Advertiser(advertiser.id), &advertiser.caps),
         ];
         let used = |scope, window| counts.iter().find(|(k, _)| *k == CapKey { scope, window }).map_or(0, |(_, n)| n);
         caps.iter().any(|(scope, caps)| caps.iter().any(|cap| used(*scope, cap.window) >= cap.max))

@@ -155,6 +155,7 @@ fn advertiser(id: u64, dice: &mut Dice) -> Advertiser {
         name: format!("seller {id}"),
         status: if dice.percent(95) { Status::Active } else { Status::Paused },
         time_zone: dice.pick(&["UTC", "Europe/Berlin", "Asia/Kolkata"]).to_owned(),
+        caps: caps(dice),
     }
 }
 

@@ -1,7 +1,7 @@
 use crate::shop::{DAY, Shop, cap};
 use litfass_catalog::CapScope;
 use litfass_policy::{CapCounts, CapKey, CapLimit, caps_of};
-use litfass_types::{AdId, AdIx, CampaignId, Duration, Fate, LineItemId};
+use litfass_types::{AdId, AdIx, AdvertiserId, CampaignId, Duration, Fate, LineItemId};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -9,14 +9,19 @@ fn key(scope: CapScope, window: Duration) -> CapKey {
     CapKey { scope, window }
 }
 
-const SCOPES: [CapScope; 3] =
-    [CapScope::Ad(AdId(1)), CapScope::LineItem(LineItemId(1)), CapScope::Campaign(CampaignId(1))];
+const SCOPES: [CapScope; 4] = [
+    CapScope::Ad(AdId(1)),
+    CapScope::LineItem(LineItemId(1)),
+    CapScope::Campaign(CampaignId(1)),
+    CapScope::Advertiser(AdvertiserId(1)),
+];
 
 fn capped_everywhere() -> Shop {
     let mut shop = Shop::default();
     shop.ad.caps = vec![cap(1, DAY)];
     shop.line_item.caps = vec![cap(5, DAY), cap(2, Duration::hours(1))];
     shop.campaign.caps = vec![cap(7, Duration::days(7))];
+    shop.advertiser_caps = vec![cap(9, Duration::days(7))];
     shop
 }
 
@@ -24,12 +29,13 @@ fn capped_everywhere() -> Shop {
 fn an_ad_is_under_the_caps_of_all_that_is_above_it() {
     let limits: Vec<CapLimit> = caps_of(&capped_everywhere().catalog(), AdIx(0)).collect();
     let limit = |scope, max, window| CapLimit { key: key(scope, window), max };
-    assert_eq!(limits.len(), 4);
+    assert_eq!(limits.len(), 5);
     for expected in [
         limit(SCOPES[0], 1, DAY),
         limit(SCOPES[1], 5, DAY),
         limit(SCOPES[1], 2, Duration::hours(1)),
         limit(SCOPES[2], 7, Duration::days(7)),
+        limit(SCOPES[3], 9, Duration::days(7)),
     ] {
         assert!(limits.contains(&expected), "{expected:?}");
     }
@@ -55,7 +61,8 @@ fn counts() -> impl Strategy<Value = Vec<(CapKey, u32)>> {
     let scope = (0_usize..4, 1_u64..4).prop_map(|(kind, id)| match kind {
         0 => CapScope::Ad(AdId(id)),
         1 => CapScope::LineItem(LineItemId(id)),
-        _ => CapScope::Campaign(CampaignId(id)),
+        2 => CapScope::Campaign(CampaignId(id)),
+        _ => CapScope::Advertiser(AdvertiserId(id)),
     });
     let window = prop_oneof![Just(DAY), Just(Duration::hours(1)), Just(Duration::days(7))];
     vec(((scope, window).prop_map(|(scope, window)| key(scope, window)), 0_u32..9), 0..12)

@@ -81,6 +81,15 @@ const CORPUS: &[Named] = &[
         [Some(Fate::Capped), Some(Fate::Capped)],
     ),
     (
+        "what has a cap is not shown where nobody knows how often it was",
+        |s| {
+            s.ad.caps = vec![cap(3, DAY)];
+            s.unknown = true;
+        },
+        [Some(Fate::CapsUnknown), Some(Fate::CapsUnknown)],
+    ),
+    ("what has no cap is shown to whom nobody knows", |s| s.unknown = true, [None, None]),
+    (
         "a technical obstacle is named before a rule",
         |s| {
             s.creative.review = Review::Rejected;
@@ -125,6 +134,7 @@ fn deciding(shop: &Shop, placement: usize) -> Option<&'static str> {
         category_blocked: rules.blocks_category(&categories),
         off_target: !targets(&at.id.to_string()),
         cap_reached: !shop.seen.is_empty(),
+        cap_unknown: shop.unknown && !shop.ad.caps.is_empty(),
         personalise: shop.personalise,
         placement: &rules,
     };

@@ -15,6 +15,7 @@ use litfass_types::{
 pub(crate) const DAY: Duration = Duration::days(1);
 
 pub(crate) struct Shop {
+    pub advertiser_caps: Vec<FrequencyCap>,
     pub campaign: Campaign,
     pub line_item: LineItem,
     pub creative: Creative,
@@ -22,6 +23,8 @@ pub(crate) struct Shop {
     pub placements: [Placement; 2],
     pub personalise: bool,
     pub seen: Vec<(CapKey, u32)>,
+    /// Nothing is known of what the viewer saw.
+    pub unknown: bool,
     pub terms: Vec<Term>,
 }
 
@@ -40,6 +43,7 @@ impl Default for Shop {
             blocked_categories: Vec::new(),
         };
         Self {
+            advertiser_caps: Vec::new(),
             campaign: campaign(),
             line_item: line_item(),
             creative: creative(),
@@ -47,6 +51,7 @@ impl Default for Shop {
             placements: [placement(1), placement(2)],
             personalise: true,
             seen: Vec::new(),
+            unknown: false,
             terms: Vec::new(),
         }
     }
@@ -113,7 +118,14 @@ impl Shop {
         let mut builder = Builder::new();
         builder.push(Object::Tenant(Tenant { id: tenant, name: "shop".to_owned() }));
         let (name, status, time_zone) = ("maker".to_owned(), Status::Active, "UTC".to_owned());
-        builder.push(Object::Advertiser(Advertiser { id: advertiser, tenant, name, status, time_zone }));
+        builder.push(Object::Advertiser(Advertiser {
+            id: advertiser,
+            tenant,
+            name,
+            status,
+            time_zone,
+            caps: self.advertiser_caps.clone(),
+        }));
         builder.push(Object::Campaign(self.campaign.clone()));
         builder.push(Object::LineItem(self.line_item.clone()));
         builder.push(Object::Creative(self.creative.clone()));
@@ -136,7 +148,8 @@ impl Shop {
             paced_out: &Bitset::default(),
         };
         let placements = self.placements.each_ref().map(PlacementRules::of);
-        let caps: CapCounts = self.seen.iter().copied().collect();
+        let known = || self.seen.iter().copied().collect();
+        let caps = if self.unknown { CapCounts::unknown() } else { known() };
         let request = PolicyRequest {
             catalog: &catalog,
             query: &query,

@@ -95,8 +95,9 @@ pub(crate) fn catalog(items: &[Item], tenants: u64) -> Catalog {
         let (name, status, text) = (format!("tenant {id}"), Status::Active, String::new);
         let (tenant, advertiser) = (TenantId(id), AdvertiserId(id));
         builder.push(Object::Tenant(Tenant { id: tenant, name: name.clone() }));
-        let time_zone = "UTC".to_owned();
-        builder.push(Object::Advertiser(Advertiser { id: advertiser, tenant, name: name.clone(), status, time_zone }));
+        let (time_zone, caps) = ("UTC".to_owned(), Vec::new());
+        let maker = Advertiser { id: advertiser, tenant, name: name.clone(), status, time_zone, caps };
+        builder.push(Object::Advertiser(maker));
         let (id, flight, caps) = (CampaignId(id), Flight::default(), Vec::new());
         builder.push(Object::Campaign(Campaign { id, advertiser, name, status, flight, caps }));
         builder.push(Object::Creative(Creative {

@@ -1,4 +1,4 @@
-//! Configuration: how this process runs (sections `server`, `access`, `gateway`, `log`, `telemetry`, `ledger`, `catalog`, `fold`) and its
+//! Configuration: how this process runs (sections `server`, `access`, `gateway`, `log`, `telemetry`, `ledger`, `catalog`, `caps`, `fold`) and its
 //! params, numbers that an experiment may change (section `params`).
 //!
 //! One TOML file, every key with a default; the environment overrides it (`LITFASS_PARAMS_CANDIDATES_MAX=200`). Unknown keys are
@@ -17,11 +17,13 @@ use litfass_store::fold::LostChoices;
 use litfass_types::Duration;
 use toml::{Table, Value};
 
+use crate::cap_policy::{WhenUnavailable, WithoutId};
+use crate::cap_stores::{self, CountedIn};
 use crate::gateway::address::ForwardedBy;
 use crate::gateway::{AskedBy, Service};
 use crate::roles::{ProcessName, ProcessRoles};
 use crate::telemetry::{self, LogFormat};
-pub use database::DatabaseUrl;
+pub use database::{DatabaseUrl, RedisUrl};
 pub use setting::{Brokers, Endpoint, FilePath, NetworkList, Origins, TopicPrefix};
 use setting::{Setting, checked, toml_text};
 
@@ -157,6 +159,15 @@ settings! {
         poll_interval: Duration = "500ms" in "10ms", "1m", "catalog", "How often the store is asked for changes made by another process.";
         overlay_objects_max: u32 = "10000" in "1", "1000000", "catalog", "Changed objects beside the base, beyond which they are merged into a new base.";
     }
+    /// Frequency caps.
+    CapSettings "caps" as caps {
+        store: CountedIn = "embedded", "caps", "Where impressions are counted: `embedded` (each process by itself, from the log) or `redis` (one server for all processes of a site; for builds with the feature `redis`).";
+        redis_url: RedisUrl = "", "caps", "That server: `redis://user:password@host:6379/0`, without TLS, or `redis+unix:///path`.";
+        redis_timeout: Duration = "50ms" in "1ms", "10s", "caps", "How long one call to it may take; then it counts as away for a moment.";
+        hold_ttl: Duration = "5m" in "1s", "1h", "caps", "How long a shown slot counts against its caps without being rendered. One that is rendered later counts from then on.";
+        without_id: WithoutId = "serve", "caps", "What a viewer without an id, or who has not agreed to be known by it, sees of ads with a cap: `serve` shows them as if none had been seen, `skip_capped` shows none of them.";
+        when_unavailable: WhenUnavailable = "closed", "caps", "While the store of caps does not answer or is being filled again: `closed` shows nobody an ad with a cap, `open` shows them and counts it. The embedded store always answers.";
+    }
     /// State kept by folding the event log.
     Folds "fold" as fold {
         snapshot_interval: Duration = "1m" in "100ms", "1d", "fold", "How often folded state is written down, if the log grew.";
@@ -285,6 +296,14 @@ impl Config {
             (
                 log_age.0 == 0 || log_age >= ledger.token_ttl.max(ledger.conversion_window),
                 "log.retention_age: must not be shorter than ledger.token_ttl and ledger.conversion_window",
+            ),
+            (
+                cap_stores::HAS_REDIS || self.caps.store == CountedIn::Embedded,
+                "caps.store: this program was built without the feature `redis`",
+            ),
+            (
+                (self.caps.store == CountedIn::Redis) == self.caps.redis_url.address().is_some(),
+                "caps.redis_url: is needed where caps.store is `redis`, and only there",
             ),
             (ledger.lease_ttl <= holds, "ledger.lease_ttl: must not be longer than the shorter hold_ttl"),
             (ledger.token_ttl >= longest_hold, "ledger.token_ttl: must not be shorter than the longer hold_ttl"),

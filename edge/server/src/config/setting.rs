@@ -7,6 +7,8 @@ use litfass_store::fold::LostChoices;
 use litfass_types::Duration;
 use toml::Value;
 
+use crate::cap_policy::{WhenUnavailable, WithoutId};
+use crate::cap_stores::CountedIn;
 use crate::gateway::address::ForwardedBy;
 use crate::gateway::networks::Networks;
 use crate::gateway::{AskedBy, Service};
@@ -345,7 +347,7 @@ macro_rules! choice_settings {
     )*};
 }
 
-choice_settings!(AskedBy, ForwardedBy, LogFormat, LostChoices, Service);
+choice_settings!(AskedBy, CountedIn, ForwardedBy, LogFormat, LostChoices, Service, WhenUnavailable, WithoutId);
 
 impl Setting for PathBuf {
     const TYPE: &'static str = "a path";

@@ -78,6 +78,13 @@ metrics! {
     expected: Amounts<Traffic>, "litfass_expected_units_total", "currency units",
         "What the shown slots are expected to earn at their prices, if all are rendered: a thousand times their mean is the eCPM of what is shown";
     holds: Counters<HoldResult>, "litfass_holds_total", "holds", "Budget and cap holds asked for by winners";
+    caps_late: Counters<()>, "litfass_caps_late_total", "impressions", "Impressions rendered after their hold on frequency caps had ended; they count all the same";
+    caps_exceeded: Counters<()>, "litfass_caps_exceeded_total", "impressions", "Of those, impressions that went above a cap";
+    caps_uncertain: Counters<()>, "litfass_caps_uncertain_total", "ads", "Ads with a frequency cap shown while nobody could tell how often their viewer had seen them";
+    caps_store_up: Gauges<()>, "litfass_caps_store_up", "0 or 1", "1 while the shared store of frequency caps answers and knows what was counted; always 0 where each process counts for itself";
+    caps_rebuilds: Counters<()>, "litfass_caps_rebuilds_total", "rebuilds", "Times that this process filled a shared store of frequency caps that had lost what it knew";
+    caps_races: Counters<()>, "litfass_caps_races_total", "changes", "Changes of a viewer's record in the shared store of frequency caps that somebody else was faster than; each was tried again";
+    caps_lost_writes: Counters<()>, "litfass_caps_lost_writes_total", "noticings", "Records in the shared store of frequency caps found older than they had been, or without a hold that should have lasted: a failover lost writes";
     leases: Counters<LeaseStep>, "litfass_leases_total", "leases", "Budget leases by what happened to them";
     events: Counters<(EventKind, EventResult)>, "litfass_events_total", "events", "Tracking and shop events by the answer their sender got";
     clicks_unrecorded: Counters<()>, "litfass_clicks_unrecorded_total", "clicks", "Clicks redirected before the log confirmed them in time";

@@ -6,7 +6,7 @@ pub(super) const OBJECTS: &[(&str, &str)] = &[
     (
         "Advertiser",
         "id: id; external_id: text | null; version: count; tenant: id; name: text; status: Status; time_zone: text;
-         credit_limit_micros: count | null",
+         credit_limit_micros: count | null; frequency_caps: FrequencyCap[]",
     ),
     (
         "Campaign",

@@ -3,7 +3,7 @@
 //! A batch that fails is read again from where the ledger stands. Nothing else bills.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -30,6 +30,9 @@ const QUIET: Duration = Duration::from_secs(1);
 /// How often to look which partitions there are.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// The partitions that this process bills just now.
+pub type BilledHere = Arc<Mutex<BTreeSet<u16>>>;
+
 #[derive(Debug)]
 pub struct BillingWorker {
     log: Arc<dyn EventLog>,
@@ -39,6 +42,8 @@ pub struct BillingWorker {
     /// Which partitions are this process's to bill.
     share: Box<dyn Share>,
     pub partitions: BTreeSet<u16>,
+    /// The same, for who wants to know.
+    billed_here: BilledHere,
     looked: Option<Instant>,
     /// Where the ledger goes on in each; unknown at first and after a failure.
     positions: Option<Vec<Position>>,
@@ -57,10 +62,11 @@ impl BillingWorker {
         reader: Arc<dyn LedgerReader>,
         metrics: Arc<Metrics>,
         share: Box<dyn Share>,
+        billed_here: BilledHere,
     ) -> Self {
         let (partitions, gathered) = (BTreeSet::new(), Batch::default());
         let (looked, positions, billed) = (None, None, None);
-        Self { log, ledger, reader, metrics, share, partitions, looked, positions, gathered, billed }
+        Self { log, ledger, reader, metrics, share, partitions, billed_here, looked, positions, gathered, billed }
     }
 
     /// # Errors
@@ -98,6 +104,7 @@ impl BillingWorker {
         let ours = self.share.look(&written.map(|(partition, _)| partition).collect::<Vec<_>>())?;
         if ours != self.partitions {
             tracing::debug!(partitions = ?ours, "billing");
+            self.billed_here.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&ours);
             (self.partitions, self.positions) = (ours, None);
         }
         self.looked = Some(Instant::now());

@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod audited;
 pub mod billing;
+pub mod caps;
 pub mod catalog;
 pub mod forecast;
 pub mod keys;

@@ -14,6 +14,7 @@ mod bodies;
 mod books;
 mod browser;
 mod caller;
+mod caps;
 mod catalog_api;
 mod catalog_changes;
 mod catalogs;

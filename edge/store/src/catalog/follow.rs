@@ -198,7 +198,7 @@ mod tests {
         let advertiser = |id: u64, tenant: u64, name: &str| {
             let (id, tenant) = (AdvertiserId(id), TenantId(tenant));
             let (name, status, time_zone) = (name.to_owned(), Status::Active, "UTC".to_owned());
-            Object::Advertiser(Advertiser { id, tenant, name, status, time_zone })
+            Object::Advertiser(Advertiser { id, tenant, name, status, time_zone, caps: Vec::new() })
         };
         let tenant = Object::Tenant(Tenant { id: TenantId(1), name: "t".to_owned() });
         let version = |sequence| CatalogVersion { timeline: 1, sequence };

@@ -78,6 +78,8 @@ struct StoredAdvertiser {
     status: u32,
     #[prost(string, tag = "4")]
     time_zone: String,
+    #[prost(message, repeated, tag = "5")]
+    caps: Vec<StoredCap>,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -261,14 +263,15 @@ pub(super) fn decode(kind: ObjectKind, id: u64, created: Timestamp, bytes: &[u8]
 
 fn advertiser(o: &Advertiser) -> StoredAdvertiser {
     let status = number(&o.status, STATUSES);
-    StoredAdvertiser { tenant: o.tenant.0, name: o.name.clone(), status, time_zone: o.time_zone.clone() }
+    let (name, time_zone) = (o.name.clone(), o.time_zone.clone());
+    StoredAdvertiser { tenant: o.tenant.0, name, status, time_zone, caps: stored_caps(&o.caps) }
 }
 
 impl StoredAdvertiser {
     fn object(self, id: u64) -> Result<Advertiser, BadPayload> {
         let status = numbered("status", self.status, STATUSES)?;
         let (id, tenant) = (AdvertiserId(id), TenantId(self.tenant));
-        Ok(Advertiser { id, tenant, name: self.name, status, time_zone: self.time_zone })
+        Ok(Advertiser { id, tenant, name: self.name, status, time_zone: self.time_zone, caps: caps(&self.caps) })
     }
 }
 

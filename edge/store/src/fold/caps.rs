@@ -1,94 +1,46 @@
-//! Frequency caps: how often each viewer was shown an ad, a line item, a campaign, and the promise not to exceed it.
+//! Frequency caps, embedded: a fold over decisions and impressions, and the holds that precede their records.
 //!
-//! What counts is a shown slot of a recorded decision. A winner is **held** before the response, all of a decision's caps or
-//! none, and the hold becomes a count when its record comes through the log; so a restart loses at most holds whose record was
-//! never written. Two decisions for one viewer at the same time cannot both take the last impression of a cap.
-//!
-//! Each scope keeps its last `EXACT_MAX` impressions to the millisecond, those before by the hour, and what is older than
-//! `HOURS_MAX` such hours by the day. An hour or day that a window only partly covers counts whole: a large cap may stop an
-//! ad that much early, never late. A viewer has at most `SCOPES_MAX` scopes; the one shown longest ago is forgotten first.
+//! A restart loses at most holds whose record was never written. What was rendered after its hold's end is kept for whoever counts
+//! how far that goes above a cap.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use litfass_catalog::{CapScope, Catalog};
-use litfass_policy::{CapCounts, CapKey, CapLimit, caps_of};
-use litfass_types::{AdId, CampaignId, DecisionId, Duration, LineItemId, Timestamp, UserHash};
+use litfass_catalog::Catalog;
+use litfass_events::{Delivery, EventKind};
+use litfass_policy::{CapCounts, CapKey};
+use litfass_types::{AdId, DecisionId, Duration, Timestamp, UserHash};
 
 use super::bounded::{PerViewer, SHARDS, Shard};
 use super::codec::{BadState, Reader, Writer};
 use super::{Choices, Fact, Fold};
-use crate::wire::{Body, Outline};
+use crate::caps::{
+    CapRecord, CapStore, CapsAway, CapsReached, Confirmed, Counted, HOLD_TTL, Looked, NotHeld, Render, Wanted,
+};
+use crate::wire::{Body, Outline, ShownOutline};
 
-/// Impressions of one scope whose times are kept exactly.
-pub const EXACT_MAX: usize = 16;
-/// Hours with older impressions that are kept apart.
-pub const HOURS_MAX: usize = 48;
-/// Days with still older impressions: the longest window and the day that it begins in.
-pub const DAYS_MAX: usize = 367;
-/// Scopes that are counted for one viewer.
-pub const SCOPES_MAX: usize = 512;
-/// A hold whose record has not come by then never will: its decision was not recorded.
-pub const HOLD_MAX: Duration = Duration::minutes(1);
+/// Late renders that wait to be looked at; more than that are not.
+const LATE_MAX: usize = 10_000;
 
-const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
-
-/// The fold over decision records, and the holds before them.
 #[derive(Debug)]
 pub struct CapCounters {
-    viewers: PerViewer<Shown>,
+    viewers: PerViewer<CapRecord>,
     choices: Arc<Choices>,
+    hold_ttl: Duration,
+    late: Mutex<Vec<LateRender>>,
 }
 
-/// What one viewer was shown.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-struct Shown {
-    scopes: BTreeMap<CapScope, Impressions>,
-    holds: Vec<Hold>,
-}
-
-/// Impressions of one scope, oldest first.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-struct Impressions {
-    exact: VecDeque<Timestamp>,
-    hours: Tiles<HOUR_MS, HOURS_MAX>,
-    days: Tiles<DAY_MS, DAYS_MAX>,
-}
-
-/// Counts by tile of `WIDTH` milliseconds: the tile's number since 1970 and its count, oldest first, at most `MAX`.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-struct Tiles<const WIDTH: i64, const MAX: usize>(VecDeque<(i64, u32)>);
-
-/// Impressions promised by a decision whose record is not known yet.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Hold {
-    decision: DecisionId,
-    at: Timestamp,
-    scopes: Vec<CapScope>,
-}
-
-/// One shown ad: what it counts against, and the caps that it must keep.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Wanted {
+/// A slot that was rendered after its hold had ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LateRender {
+    pub user: UserHash,
     pub ad: AdId,
-    pub line_item: LineItemId,
-    pub campaign: CampaignId,
-    /// As `litfass_policy::caps_of` lists them.
-    pub limits: Vec<CapLimit>,
-}
-
-/// Which of the wanted ads did not fit; nothing is held then.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CapsReached {
-    /// Indices into what was wanted, ascending.
-    pub refused: Vec<usize>,
 }
 
 impl CapCounters {
     #[must_use]
     pub fn new(viewers_max: usize) -> Self {
-        Self { viewers: PerViewer::new(viewers_max), choices: Arc::default() }
+        let late = Mutex::default();
+        Self { viewers: PerViewer::new(viewers_max), choices: Arc::default(), hold_ttl: HOLD_TTL, late }
     }
 
     /// The same, which counts nothing for who has opted out by those choices: a decision that was on its way then comes after the
@@ -98,23 +50,22 @@ impl CapCounters {
         Self { choices: Arc::clone(choices), ..self }
     }
 
+    /// The same, which holds what a decision shows for that long.
+    #[must_use]
+    pub fn holding(self, hold_ttl: Duration) -> Self {
+        Self { hold_ttl, ..self }
+    }
+
     /// How much of each key this viewer has used, holds included.
     #[must_use]
     pub fn counts(&self, user: UserHash, keys: &[CapKey], now: Timestamp) -> CapCounts {
-        let shard = self.viewers.shard(user);
-        let Some(shown) = shard.get(user) else { return CapCounts::default() };
-        keys.iter().map(|key| (*key, shown.count(*key, now))).collect()
+        self.viewers.shard(user).get(user).map_or_else(CapCounts::default, |record| record.counts(keys, now))
     }
 
     /// The counts of every cap in the catalog that this viewer has used anything of: what a decision gathers.
     #[must_use]
     pub fn counts_in(&self, user: UserHash, catalog: &Catalog, now: Timestamp) -> CapCounts {
-        let ads = self.ads_shown(user);
-        let ads = ads.into_iter().filter_map(|ad| catalog.ad_by_id(ad));
-        let mut keys: Vec<CapKey> = ads.flat_map(|ad| caps_of(catalog, ad)).map(|limit| limit.key).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        self.counts(user, &keys, now)
+        self.viewers.shard(user).get(user).map_or_else(CapCounts::default, |record| record.counts_in(catalog, now))
     }
 
     /// Holds one impression of each wanted ad, if all of them keep their caps together; else says which do not.
@@ -128,25 +79,14 @@ impl CapCounters {
         wanted: &[Wanted],
         now: Timestamp,
     ) -> Result<(), CapsReached> {
+        let until = now + self.hold_ttl;
         let mut shard = self.viewers.shard(user);
-        let mut trial = Hold { decision, at: now, scopes: Vec::new() };
-        let mut refused = Vec::new();
-        for (i, ad) in wanted.iter().enumerate() {
-            let shown = shard.get(user);
-            let used =
-                |key: CapKey| shown.map_or(0, |shown| shown.count(key, now)).saturating_add(trial.count(key.scope));
-            if ad.limits.iter().all(|limit| used(limit.key) < limit.max) {
-                trial.scopes.extend(ad.scopes());
-            } else {
-                refused.push(i);
-            }
+        if shard.get(user).is_some() {
+            return shard.touch(user, now).hold(decision, wanted, now, until);
         }
-        if !refused.is_empty() {
-            return Err(CapsReached { refused });
-        }
-        let shown = shard.touch(user, now);
-        shown.forget_holds(now);
-        shown.holds.push(trial);
+        let mut fresh = CapRecord::default();
+        fresh.hold(decision, wanted, now, until)?;
+        *shard.touch(user, now) = fresh;
         Ok(())
     }
 
@@ -154,13 +94,34 @@ impl CapCounters {
     pub fn release(&self, user: UserHash, decision: DecisionId, now: Timestamp) {
         let mut shard = self.viewers.shard(user);
         if shard.get(user).is_some() {
-            shard.touch(user, now).holds.retain(|hold| hold.decision != decision);
+            shard.touch(user, now).release(decision);
         }
+    }
+
+    /// A slot was rendered.
+    pub fn confirm(&self, user: UserHash, render: &Render) -> Confirmed {
+        let Render { decision, slot, counted, at } = *render;
+        self.viewers.shard(user).touch(user, at).confirm(decision, slot, counted, at)
     }
 
     /// Nothing is counted for this viewer any more.
     pub fn erase(&self, user: UserHash) {
         self.viewers.shard(user).erase(user);
+    }
+
+    /// Renders that came after their hold's end, since it was last asked.
+    #[must_use]
+    pub fn take_late(&self) -> Vec<LateRender> {
+        std::mem::take(&mut *self.late())
+    }
+
+    /// What is counted of each viewer, without holds that no record speaks for, shard by shard.
+    #[cfg(feature = "redis")]
+    pub(crate) fn records(&self) -> impl Iterator<Item = (UserHash, CapRecord)> + '_ {
+        self.viewers.shards().flat_map(|shard| {
+            let records = shard.iter().map(|(user, _, record)| (user, record.recorded_only()));
+            records.filter(|(_, record)| !record.is_empty()).collect::<Vec<_>>()
+        })
     }
 
     /// Viewers with counts.
@@ -174,124 +135,64 @@ impl CapCounters {
         self.len() == 0
     }
 
-    fn ads_shown(&self, user: UserHash) -> Vec<AdId> {
-        let shard = self.viewers.shard(user);
-        let Some(shown) = shard.get(user) else { return Vec::new() };
-        let held = shown.holds.iter().flat_map(|hold| &hold.scopes);
-        let ads = shown.scopes.keys().chain(held).filter_map(|scope| match scope {
-            CapScope::Ad(ad) => Some(*ad),
-            CapScope::LineItem(_) | CapScope::Campaign(_) => None,
-        });
-        ads.collect()
-    }
-
     fn record(&self, decision: &Outline) {
         let Some(user) = decision.user.filter(|user| !self.choices.has_opted_out(*user)) else { return };
-        let now = decision.now;
-        let mut shard = self.viewers.shard(user);
-        if decision.shown.is_empty() && shard.get(user).is_none() {
+        if decision.shown.is_empty() {
             return;
         }
-        let shown = shard.touch(user, now);
-        shown.holds.retain(|hold| hold.decision != decision.id);
-        shown.forget_holds(now);
-        for ad in &decision.shown {
-            for scope in scopes(ad.ad, ad.line_item, ad.campaign) {
-                shown.add(scope, now);
+        let (now, shown) = (decision.now, decision.shown.iter().map(counted));
+        self.viewers.shard(user).touch(user, now).recorded(decision.id, shown, now, now + self.hold_ttl);
+    }
+
+    fn rendered(&self, delivery: &Delivery, at: Timestamp) {
+        let token = &delivery.token;
+        let Some(user) = token.user.filter(|user| !self.choices.has_opted_out(*user)) else { return };
+        let render = Render::of(delivery, at);
+        if self.confirm(user, &render) == Confirmed::Late {
+            let mut late = self.late();
+            if late.len() < LATE_MAX {
+                late.push(LateRender { user, ad: token.ad });
             }
         }
     }
-}
 
-const fn scopes(ad: AdId, line_item: LineItemId, campaign: CampaignId) -> [CapScope; 3] {
-    [CapScope::Ad(ad), CapScope::LineItem(line_item), CapScope::Campaign(campaign)]
-}
-
-impl Wanted {
-    const fn scopes(&self) -> [CapScope; 3] {
-        scopes(self.ad, self.line_item, self.campaign)
+    fn late(&self) -> MutexGuard<'_, Vec<LateRender>> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Hold {
-    fn count(&self, scope: CapScope) -> u32 {
-        u32::try_from(self.scopes.iter().filter(|held| **held == scope).count()).unwrap_or(u32::MAX)
-    }
+const fn counted(shown: &ShownOutline) -> Counted {
+    let ShownOutline { ad, line_item, campaign, advertiser, .. } = *shown;
+    Counted { ad, line_item, campaign, advertiser }
 }
 
-impl Shown {
-    fn count(&self, key: CapKey, now: Timestamp) -> u32 {
-        let counted = self.scopes.get(&key.scope).map_or(0, |impressions| impressions.since(now - key.window));
-        let holds = self.holds.iter().filter(|hold| now - hold.at <= HOLD_MAX);
-        holds.fold(counted, |count, hold| count.saturating_add(hold.count(key.scope)))
+impl CapStore for CapCounters {
+    fn look(&self, user: UserHash, catalog: &Catalog, now: Timestamp) -> Result<(CapCounts, Looked), CapsAway> {
+        Ok((self.counts_in(user, catalog, now), Looked::default()))
     }
 
-    fn add(&mut self, scope: CapScope, at: Timestamp) {
-        if !self.scopes.contains_key(&scope) && self.scopes.len() >= SCOPES_MAX {
-            let oldest =
-                self.scopes.iter().min_by_key(|(_, shown)| shown.exact.back().copied()).map(|(scope, _)| *scope);
-            oldest.and_then(|scope| self.scopes.remove(&scope));
-        }
-        self.scopes.entry(scope).or_default().add(at);
+    fn hold(
+        &self,
+        user: UserHash,
+        _: Looked,
+        decision: DecisionId,
+        wanted: &[Wanted],
+        now: Timestamp,
+    ) -> Result<(), NotHeld> {
+        self.hold(user, decision, wanted, now).map_err(NotHeld::Reached)
     }
 
-    fn forget_holds(&mut self, now: Timestamp) {
-        self.holds.retain(|hold| now - hold.at <= HOLD_MAX);
-    }
-}
-
-impl Impressions {
-    /// Records come nearly in the order of time; one that is late is put where it belongs.
-    fn add(&mut self, at: Timestamp) {
-        let place = self.exact.partition_point(|earlier| *earlier <= at);
-        self.exact.insert(place, at);
-        if self.exact.len() > EXACT_MAX
-            && let Some(oldest) = self.exact.pop_front()
-            && let Some((hour, count)) = self.hours.add(oldest.0.div_euclid(HOUR_MS), 1)
-        {
-            // What the days push out is older than any window.
-            self.days.add(hour.div_euclid(DAY_MS / HOUR_MS), count);
-        }
+    fn release(&self, user: UserHash, decision: DecisionId, now: Timestamp) {
+        self.release(user, decision, now);
     }
 
-    /// Impressions after `start`: a window that ends now does not hold what is exactly as old as it is long.
-    fn since(&self, start: Timestamp) -> u32 {
-        let exact = self.exact.iter().rev().take_while(|at| **at > start).count();
-        let exact = u32::try_from(exact).unwrap_or(u32::MAX);
-        exact.saturating_add(self.hours.since(start)).saturating_add(self.days.since(start))
-    }
-}
-
-impl<const WIDTH: i64, const MAX: usize> Tiles<WIDTH, MAX> {
-    /// The oldest tile, where it had to make room.
-    fn add(&mut self, tile: i64, count: u32) -> Option<(i64, u32)> {
-        let place = self.0.partition_point(|(earlier, _)| *earlier < tile);
-        match self.0.get_mut(place) {
-            Some((same, sum)) if *same == tile => *sum = sum.saturating_add(count),
-            Some(_) | None => self.0.insert(place, (tile, count)),
-        }
-        if self.0.len() > MAX { self.0.pop_front() } else { None }
+    fn confirm(&self, user: UserHash, render: &Render) -> Result<Confirmed, CapsAway> {
+        Ok(self.confirm(user, render))
     }
 
-    /// Tiles that end after `start`, whole.
-    fn since(&self, start: Timestamp) -> u32 {
-        let first = start.0.div_euclid(WIDTH);
-        let counts = self.0.iter().rev().take_while(|(tile, _)| *tile >= first).map(|(_, count)| *count);
-        counts.fold(0, u32::saturating_add)
-    }
-
-    fn write(&self, out: &mut Writer) {
-        out.length(self.0.len());
-        for (tile, count) in &self.0 {
-            out.signed(*tile);
-            out.number((*count).into());
-        }
-    }
-
-    fn read(rest: &mut Reader<'_>) -> Result<Self, BadState> {
-        let tiles = rest.list(|rest| Ok((rest.signed()?, rest.narrow("impressions")?)))?;
-        let sound = tiles.len() <= MAX && tiles.is_sorted_by(|a, b| a.0 < b.0);
-        if sound { Ok(Self(tiles.into())) } else { Err(BadState::OutOfRange("impressions by hour or day")) }
+    fn erase(&self, user: UserHash) -> Result<(), CapsAway> {
+        self.erase(user);
+        Ok(())
     }
 }
 
@@ -301,23 +202,30 @@ impl Fold for CapCounters {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn apply(&self, fact: &Fact<'_>) {
-        if let Body::Outline(decision) = &fact.logged.body
-            && fact.is_first()
-        {
-            self.record(decision);
-        }
-        if let Body::Privacy(privacy) = &fact.logged.body
-            && privacy.wish.forgets()
-        {
-            self.erase(privacy.user);
+        match &fact.logged.body {
+            Body::Outline(decision) if fact.is_first() => self.record(decision),
+            Body::Delivery(delivery) if fact.is_first() && delivery.kind == EventKind::Impression => {
+                self.rendered(delivery, fact.logged.envelope.append_time);
+            }
+            Body::Privacy(privacy) if privacy.wish.forgets() => self.erase(privacy.user),
+            Body::Outline(_)
+            | Body::Delivery(_)
+            | Body::Privacy(_)
+            | Body::Decision(_)
+            | Body::Conversion(_)
+            | Body::ItemView(_)
+            | Body::Command(_)
+            | Body::Pacing(_)
+            | Body::Heartbeat
+            | Body::Unknown => {}
         }
     }
 
-    /// Without holds: those whose record is behind the snapshot's position are counted when it is read again.
+    /// Without holds that no record speaks for yet: those are made again when it is read.
     fn snapshot(&self) -> Vec<u8> {
         let mut out = Writer::default();
         for shard in self.viewers.shards() {
@@ -332,8 +240,7 @@ impl Fold for CapCounters {
         for _ in 0..SHARDS {
             for _ in 0..rest.length()? {
                 let (user, touched) = (rest.user()?, rest.time()?);
-                let scopes = rest.list(|rest| Ok((read_scope(rest)?, read_impressions(rest)?)))?;
-                self.viewers.shard(user).touch(user, touched).scopes = scopes.into_iter().collect();
+                *self.viewers.shard(user).touch(user, touched) = CapRecord::read(&mut rest)?;
             }
         }
         rest.finish()
@@ -344,46 +251,13 @@ impl Fold for CapCounters {
     }
 }
 
-fn write_shard(shard: &MutexGuard<'_, Shard<Shown>>, out: &mut Writer) {
-    out.length(shard.len());
-    for (user, touched, shown) in shard.iter() {
+fn write_shard(shard: &MutexGuard<'_, Shard<CapRecord>>, out: &mut Writer) {
+    let kept = shard.iter().map(|(user, touched, record)| (user, touched, record.recorded_only()));
+    let kept: Vec<_> = kept.filter(|(.., record)| !record.is_empty()).collect();
+    out.length(kept.len());
+    for (user, touched, record) in kept {
         out.user(user);
         out.time(touched);
-        out.length(shown.scopes.len());
-        for (scope, impressions) in &shown.scopes {
-            write_scope(*scope, out);
-            out.length(impressions.exact.len());
-            impressions.exact.iter().for_each(|at| out.time(*at));
-            impressions.hours.write(out);
-            impressions.days.write(out);
-        }
+        record.write(out);
     }
-}
-
-fn write_scope(scope: CapScope, out: &mut Writer) {
-    let (kind, id) = match scope {
-        CapScope::Ad(id) => (1, id.0),
-        CapScope::LineItem(id) => (2, id.0),
-        CapScope::Campaign(id) => (3, id.0),
-    };
-    out.number(kind);
-    out.number(id);
-}
-
-fn read_scope(rest: &mut Reader<'_>) -> Result<CapScope, BadState> {
-    let (kind, id) = (rest.number()?, rest.number()?);
-    match kind {
-        1 => Ok(CapScope::Ad(AdId(id))),
-        2 => Ok(CapScope::LineItem(LineItemId(id))),
-        3 => Ok(CapScope::Campaign(CampaignId(id))),
-        _ => Err(BadState::OutOfRange("a cap's scope")),
-    }
-}
-
-fn read_impressions(rest: &mut Reader<'_>) -> Result<Impressions, BadState> {
-    let exact = rest.list(Reader::time)?;
-    if exact.len() > EXACT_MAX || !exact.is_sorted() {
-        return Err(BadState::OutOfRange("a cap's impressions"));
-    }
-    Ok(Impressions { exact: exact.into(), hours: Tiles::read(rest)?, days: Tiles::read(rest)? })
 }

@@ -15,10 +15,10 @@ pub enum BadState {
 
 /// Writes a state.
 #[derive(Debug, Default)]
-pub(super) struct Writer(Vec<u8>);
+pub(crate) struct Writer(Vec<u8>);
 
 impl Writer {
-    pub(super) fn number(&mut self, mut value: u64) {
+    pub(crate) fn number(&mut self, mut value: u64) {
         loop {
             let [low, ..] = (value & 0x7f).to_le_bytes();
             value >>= 7;
@@ -29,48 +29,48 @@ impl Writer {
         }
     }
 
-    pub(super) fn length(&mut self, length: usize) {
+    pub(crate) fn length(&mut self, length: usize) {
         self.number(length as u64);
     }
 
-    pub(super) fn signed(&mut self, value: i64) {
+    pub(crate) fn signed(&mut self, value: i64) {
         self.number(((value << 1) ^ (value >> 63)).cast_unsigned());
     }
 
-    pub(super) fn time(&mut self, at: Timestamp) {
+    pub(crate) fn time(&mut self, at: Timestamp) {
         self.signed(at.0);
     }
 
     /// Hashes are random in all their bits: fixed width.
-    pub(super) fn hash(&mut self, hash: u64) {
+    pub(crate) fn hash(&mut self, hash: u64) {
         self.0.extend(hash.to_le_bytes());
     }
 
-    pub(super) fn wide(&mut self, value: u128) {
+    pub(crate) fn wide(&mut self, value: u128) {
         self.0.extend(value.to_le_bytes());
     }
 
-    pub(super) fn user(&mut self, user: UserHash) {
+    pub(crate) fn user(&mut self, user: UserHash) {
         self.0.push(user.key_version);
         self.wide(user.hash);
     }
 
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.length(bytes.len());
         self.0.extend(bytes);
     }
 
-    pub(super) fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         self.0
     }
 }
 
 /// Reads what `Writer` wrote.
 #[derive(Debug)]
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         Ok(*head)
     }
 
-    pub(super) fn number(&mut self) -> Result<u64, BadState> {
+    pub(crate) fn number(&mut self) -> Result<u64, BadState> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let [byte] = self.take()?;
@@ -93,43 +93,43 @@ impl<'a> Reader<'a> {
     }
 
     /// A number that fits `T`.
-    pub(super) fn narrow<T: TryFrom<u64>>(&mut self, name: &'static str) -> Result<T, BadState> {
+    pub(crate) fn narrow<T: TryFrom<u64>>(&mut self, name: &'static str) -> Result<T, BadState> {
         T::try_from(self.number()?).map_err(|_| BadState::OutOfRange(name))
     }
 
     /// A list's length: no more than there are bytes left, so that a damaged one cannot ask for all memory.
-    pub(super) fn length(&mut self) -> Result<usize, BadState> {
+    pub(crate) fn length(&mut self) -> Result<usize, BadState> {
         let length = usize::try_from(self.number()?).map_err(|_| BadState::TooShort)?;
         if length <= self.0.len() { Ok(length) } else { Err(BadState::TooShort) }
     }
 
-    pub(super) fn signed(&mut self) -> Result<i64, BadState> {
+    pub(crate) fn signed(&mut self) -> Result<i64, BadState> {
         let coded = self.number()?;
         Ok((coded >> 1).cast_signed() ^ -(coded & 1).cast_signed())
     }
 
-    pub(super) fn time(&mut self) -> Result<Timestamp, BadState> {
+    pub(crate) fn time(&mut self) -> Result<Timestamp, BadState> {
         self.signed().map(Timestamp)
     }
 
-    pub(super) fn hash(&mut self) -> Result<u64, BadState> {
+    pub(crate) fn hash(&mut self) -> Result<u64, BadState> {
         self.take().map(u64::from_le_bytes)
     }
 
-    pub(super) fn wide(&mut self) -> Result<u128, BadState> {
+    pub(crate) fn wide(&mut self) -> Result<u128, BadState> {
         self.take().map(u128::from_le_bytes)
     }
 
-    pub(super) fn event_id(&mut self) -> Result<EventId, BadState> {
+    pub(crate) fn event_id(&mut self) -> Result<EventId, BadState> {
         self.wide().map(EventId)
     }
 
-    pub(super) fn user(&mut self) -> Result<UserHash, BadState> {
+    pub(crate) fn user(&mut self) -> Result<UserHash, BadState> {
         let [key_version] = self.take()?;
         Ok(UserHash { key_version, hash: self.wide()? })
     }
 
-    pub(super) fn bytes(&mut self) -> Result<&'a [u8], BadState> {
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], BadState> {
         let length = self.length()?;
         let (head, rest) = self.0.split_at(length);
         self.0 = rest;
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A list, each entry read by `entry`.
-    pub(super) fn list<T>(
+    pub(crate) fn list<T>(
         &mut self,
         mut entry: impl FnMut(&mut Self) -> Result<T, BadState>,
     ) -> Result<Vec<T>, BadState> {
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
         (0..length).map(|_| entry(self)).collect()
     }
 
-    pub(super) fn finish(self) -> Result<(), BadState> {
+    pub(crate) fn finish(self) -> Result<(), BadState> {
         if self.0.is_empty() { Ok(()) } else { Err(BadState::TooLong(self.0.len())) }
     }
 }

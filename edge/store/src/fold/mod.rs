@@ -23,9 +23,10 @@ mod viewers;
 
 use std::fmt::Debug;
 
-pub use caps::{CapCounters, CapsReached, DAYS_MAX, EXACT_MAX, HOLD_MAX, HOURS_MAX, SCOPES_MAX, Wanted};
+pub use caps::{CapCounters, LateRender};
 pub use choices::Choices;
 pub use codec::BadState;
+pub(crate) use codec::{Reader, Writer};
 pub use gate::Fact;
 pub use runner::{FoldError, FoldOptions, FoldRunner, FoldThread, LostChoices, Progress, SeenEvents};
 pub use signals::{AdTotals, HALF_LIFE_DAYS, ShopCounts, SignalCounts, SignalsAt};

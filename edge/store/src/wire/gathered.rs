@@ -6,7 +6,7 @@ use litfass_features::{
     CATEGORIES_MAX, CategoryTally, ITEMS_MAX, Interaction, InteractionKind, ItemTally, RECENT_MAX, Viewer,
 };
 use litfass_policy::{CapCounts, CapKey};
-use litfass_types::{AdId, CampaignId, Duration, LineItemId, Timestamp};
+use litfass_types::{AdId, AdvertiserId, CampaignId, Duration, LineItemId, Timestamp};
 
 use super::field::{WireError, Within, at_most, each, unknown};
 use super::proto;
@@ -18,7 +18,7 @@ pub(super) fn to_proto(gathered: &Gathered) -> proto::Gathered {
     let counts = |caps: &CapCounts| caps.iter().map(|(key, count)| count_to_proto(key, count)).collect();
     proto::Gathered {
         viewer: gathered.viewer.as_ref().map(viewer_to_proto),
-        caps: gathered.caps.as_ref().map(|caps| proto::CapCounts { counts: counts(caps) }),
+        caps: gathered.caps.as_ref().map(|caps| proto::CapCounts { counts: counts(caps), unknown: caps.are_unknown() }),
     }
 }
 
@@ -105,6 +105,9 @@ const fn category(message: proto::CategoryTally) -> CategoryTally {
 
 fn caps(message: proto::CapCounts) -> Result<CapCounts, WireError> {
     at_most(&message.counts, COUNTS_MAX, "counts")?;
+    if message.unknown {
+        return Ok(CapCounts::unknown());
+    }
     Ok(each(message.counts, "counts", count)?.into_iter().collect())
 }
 
@@ -113,6 +116,7 @@ const fn count_to_proto(key: CapKey, count: u32) -> proto::CapCount {
         CapScope::Ad(id) => (proto::CapScope::Ad, id.0),
         CapScope::LineItem(id) => (proto::CapScope::LineItem, id.0),
         CapScope::Campaign(id) => (proto::CapScope::Campaign, id.0),
+        CapScope::Advertiser(id) => (proto::CapScope::Advertiser, id.0),
     };
     proto::CapCount { scope: scope as i32, id, window_ms: key.window.0, count }
 }
@@ -123,6 +127,7 @@ fn count(message: proto::CapCount) -> Result<(CapKey, u32), WireError> {
         Ok(proto::CapScope::Ad) => CapScope::Ad(AdId(id)),
         Ok(proto::CapScope::LineItem) => CapScope::LineItem(LineItemId(id)),
         Ok(proto::CapScope::Campaign) => CapScope::Campaign(CampaignId(id)),
+        Ok(proto::CapScope::Advertiser) => CapScope::Advertiser(AdvertiserId(id)),
         Ok(proto::CapScope::Unspecified) | Err(_) => return Err(unknown(message.scope).named("scope")),
     };
     Ok((CapKey { scope, window: Duration(message.window_ms) }, message.count))

@@ -1,6 +1,7 @@
 //! What the stores promise, through their public boundary.
 
 mod audit;
+mod caps;
 mod catalog;
 mod catalog_misfits;
 mod damage;

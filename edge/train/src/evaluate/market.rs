@@ -185,6 +185,7 @@ fn catalog(dataset: &Dataset, log: &Log, slots: u8) -> Result<Catalog, Vec<Probl
         name: name(),
         status: Status::Active,
         time_zone,
+        caps: Vec::new(),
     }));
     let (flight, caps) = (Flight::default(), Vec::new());
     builder.push(Object::Campaign(Campaign {

@@ -88,6 +88,7 @@ struct Seen {
     ad: AdId,
     line_item: LineItemId,
     campaign: CampaignId,
+    advertiser: AdvertiserId,
     at: Timestamp,
 }
 
@@ -116,6 +117,7 @@ impl Notebook {
             ad: s.ad,
             line_item: s.line_item,
             campaign: s.campaign,
+            advertiser: s.advertiser,
             at: record.inputs.now,
         };
         self.shown.extend(record.shown.iter().map(seen));
@@ -219,9 +221,11 @@ impl Notebook {
 
     fn is_capped(&self, ad: &Ad, line_item: &LineItem, record: &DecisionRecord) -> bool {
         let campaign = &self.objects.campaigns[&line_item.campaign];
+        let advertiser = &self.objects.advertisers[&campaign.advertiser];
         self.reached(&ad.caps, record, |seen| seen.ad == ad.id)
             || self.reached(&line_item.caps, record, |seen| seen.line_item == line_item.id)
             || self.reached(&campaign.caps, record, |seen| seen.campaign == campaign.id)
+            || self.reached(&advertiser.caps, record, |seen| seen.advertiser == advertiser.id)
     }
 
     fn reached(&self, caps: &[FrequencyCap], record: &DecisionRecord, counts: impl Fn(&Seen) -> bool) -> bool {
@@ -235,12 +239,13 @@ impl Notebook {
 }
 
 /// From the worst ending to the best.
-const LADDER: [Fate; 15] = [
+const LADDER: [Fate; 16] = [
     Fate::FormatMismatch,
     Fate::CreativeRejected,
     Fate::ConsentMissing,
     Fate::Blocked,
     Fate::PlacementMismatch,
+    Fate::CapsUnknown,
     Fate::Capped,
     Fate::BelowCut,
     Fate::BelowFloor,

@@ -80,6 +80,8 @@ pub(super) struct FileAdvertiser {
     status: FileStatus,
     time_zone: Option<String>,
     credit_limit_micros: Option<i64>,
+    #[serde(default)]
+    frequency_caps: Vec<FileCap>,
 }
 
 impl FileObject<'_> for FileAdvertiser {
@@ -91,6 +93,7 @@ impl FileObject<'_> for FileAdvertiser {
             name: self.name,
             status: self.status.into(),
             time_zone: self.time_zone.unwrap_or_else(|| "UTC".to_owned()),
+            caps: caps(&self.frequency_caps),
         };
         Ok((Object::Advertiser(object), limits))
     }

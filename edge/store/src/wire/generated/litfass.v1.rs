@@ -538,6 +538,9 @@ pub struct CategoryTally {
 pub struct CapCounts {
     #[prost(message, repeated, tag = "1")]
     pub counts: ::prost::alloc::vec::Vec<CapCount>,
+    /// Nothing is known of the viewer: what has a cap is not shown.
+    #[prost(bool, tag = "2")]
+    pub unknown: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CapCount {
@@ -681,6 +684,7 @@ pub enum CapScope {
     Ad = 1,
     LineItem = 2,
     Campaign = 3,
+    Advertiser = 4,
 }
 impl CapScope {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -693,6 +697,7 @@ impl CapScope {
             Self::Ad => "CAP_SCOPE_AD",
             Self::LineItem => "CAP_SCOPE_LINE_ITEM",
             Self::Campaign => "CAP_SCOPE_CAMPAIGN",
+            Self::Advertiser => "CAP_SCOPE_ADVERTISER",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -702,6 +707,7 @@ impl CapScope {
             "CAP_SCOPE_AD" => Some(Self::Ad),
             "CAP_SCOPE_LINE_ITEM" => Some(Self::LineItem),
             "CAP_SCOPE_CAMPAIGN" => Some(Self::Campaign),
+            "CAP_SCOPE_ADVERTISER" => Some(Self::Advertiser),
             _ => None,
         }
     }

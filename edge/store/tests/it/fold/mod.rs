@@ -3,7 +3,7 @@
 
 mod caps;
 mod restore;
-mod shop;
+pub(crate) mod shop;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

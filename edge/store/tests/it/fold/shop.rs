@@ -21,23 +21,23 @@ use litfass_types::{
     PlacementId, Price, Probability, Row, Seed, TenantId, Timestamp, Unit, UserHash, Value,
 };
 
-pub(super) const START: Timestamp = Timestamp(1_790_000_000_000);
+pub(crate) const START: Timestamp = Timestamp(1_790_000_000_000);
 const PARTITIONS: u16 = 2;
 
-pub(super) fn user(n: u8) -> UserHash {
+pub(crate) fn user(n: u8) -> UserHash {
     UserHash { key_version: 1, hash: u128::from(n) * 0x0101_0101_0101_0101_0101 }
 }
 
 /// A log whose clock is set by hand.
 #[derive(Debug)]
-pub(super) struct Shop {
-    pub(super) disk: SimDisk,
-    pub(super) log: Arc<SegmentLog>,
+pub(crate) struct Shop {
+    pub(crate) disk: SimDisk,
+    pub(crate) log: Arc<SegmentLog>,
     now: Arc<AtomicI64>,
 }
 
 impl Shop {
-    pub(super) fn open(disk: &SimDisk) -> Self {
+    pub(crate) fn open(disk: &SimDisk) -> Self {
         let now = Arc::new(AtomicI64::new(START.0));
         let clock = Arc::clone(&now);
         let options = LogOptions { heartbeat: None, ..LogOptions::new(&[("server", PARTITIONS)]) };
@@ -47,37 +47,37 @@ impl Shop {
         Self { disk: disk.clone(), log: Arc::new(opened.log), now }
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp(self.now.load(Ordering::Relaxed))
     }
 
-    pub(super) fn pass(&self, ms: i64) {
+    pub(crate) fn pass(&self, ms: i64) {
         self.now.fetch_add(ms, Ordering::Relaxed);
     }
 
-    pub(super) fn append(&self, id: EventId, key: PartitionKey, body: &Body) -> bool {
+    pub(crate) fn append(&self, id: EventId, key: PartitionKey, body: &Body) -> bool {
         let partition = self.log.partition("server", key).unwrap();
         let entry = entry(partition, id, self.now(), key, body);
         self.log.append(vec![entry], Until::Committed).wait().remove(0).is_ok()
     }
 
-    pub(super) fn decide(&self, record: &DecisionRecord) {
+    pub(crate) fn decide(&self, record: &DecisionRecord) {
         let key = PartitionKey::of_viewer(record.inputs.request.user, record.id);
         assert!(self.append(EventId(record.id.0), key, &Body::Decision(Box::new(record.clone()))));
     }
 
-    pub(super) fn deliver(&self, kind: EventKind, token: &Token) -> bool {
+    pub(crate) fn deliver(&self, kind: EventKind, token: &Token) -> bool {
         let key = PartitionKey::of_viewer(token.user, token.decision);
         let body = Body::Delivery(Box::new(Delivery { kind, token: token.clone() }));
         self.append(delivery_id(token.decision, token.slot, kind), key, &body)
     }
 
-    pub(super) fn view(&self, viewer: UserHash, item: u64) -> bool {
+    pub(crate) fn view(&self, viewer: UserHash, item: u64) -> bool {
         let view = ItemView { tenant: TenantId(1), user: viewer, item, category: Some(item % 3) };
         self.append(view_id(&view, self.now()), PartitionKey::of_user(viewer), &Body::ItemView(view))
     }
 
-    pub(super) fn order(&self, viewer: UserHash, order_id: &str, items: &[u64]) -> bool {
+    pub(crate) fn order(&self, viewer: UserHash, order_id: &str, items: &[u64]) -> bool {
         let purchased = |item: &u64| Purchased { item: *item, category: Some(item % 3), quantity: 1 };
         let order = Conversion {
             tenant: TenantId(1),
@@ -92,7 +92,7 @@ impl Shop {
 }
 
 impl Shop {
-    pub(super) fn wish(&self, number: u64, viewer: UserHash, wish: Wish) -> bool {
+    pub(crate) fn wish(&self, number: u64, viewer: UserHash, wish: Wish) -> bool {
         let privacy = Privacy { tenant: TenantId(1), user: viewer, wish };
         let id = named_id("privacy", &number.to_be_bytes());
         self.append(id, PartitionKey::of_user(viewer), &Body::Privacy(privacy))
@@ -100,7 +100,7 @@ impl Shop {
 }
 
 /// A decision for this viewer that showed these ads.
-pub(super) fn record(number: u64, viewer: UserHash, now: Timestamp, ads: &[u64]) -> DecisionRecord {
+pub(crate) fn record(number: u64, viewer: UserHash, now: Timestamp, ads: &[u64]) -> DecisionRecord {
     let request = AdRequest {
         request_id: None,
         tenant: TenantId(1),
@@ -172,7 +172,7 @@ const fn now_and_a_bit() -> Timestamp {
 }
 
 /// The token of one of a decision's slots.
-pub(super) fn token(record: &DecisionRecord, slot: usize) -> Token {
+pub(crate) fn token(record: &DecisionRecord, slot: usize) -> Token {
     let shown = &record.shown[slot];
     Token {
         decision: record.id,
@@ -202,15 +202,15 @@ pub(super) fn token(record: &DecisionRecord, slot: usize) -> Token {
 
 /// All folds of a process.
 #[derive(Clone, Debug)]
-pub(super) struct Folds {
-    pub(super) viewers: Arc<Viewers>,
-    pub(super) caps: Arc<CapCounters>,
-    pub(super) signals: Arc<SignalCounts>,
-    pub(super) choices: Arc<Choices>,
+pub(crate) struct Folds {
+    pub(crate) viewers: Arc<Viewers>,
+    pub(crate) caps: Arc<CapCounters>,
+    pub(crate) signals: Arc<SignalCounts>,
+    pub(crate) choices: Arc<Choices>,
 }
 
 impl Folds {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let choices = Arc::default();
         Self {
             viewers: Arc::new(Viewers::new(1_000).heeding(&choices)),
@@ -220,7 +220,7 @@ impl Folds {
         }
     }
 
-    pub(super) fn all(&self) -> Vec<Arc<dyn Fold>> {
+    pub(crate) fn all(&self) -> Vec<Arc<dyn Fold>> {
         vec![
             Arc::clone(&self.viewers) as _,
             Arc::clone(&self.caps) as _,
@@ -230,15 +230,15 @@ impl Folds {
     }
 
     /// Everything that they hold.
-    pub(super) fn bytes(&self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn bytes(&self) -> Vec<(String, Vec<u8>)> {
         self.all().iter().map(|fold| (fold.name().to_owned(), fold.snapshot())).collect()
     }
 
-    pub(super) fn runner(&self, shop: &Shop) -> FoldRunner {
+    pub(crate) fn runner(&self, shop: &Shop) -> FoldRunner {
         self.runner_in(shop, "/snapshots")
     }
 
-    pub(super) fn runner_in(&self, shop: &Shop, dir: &str) -> FoldRunner {
+    pub(crate) fn runner_in(&self, shop: &Shop, dir: &str) -> FoldRunner {
         let options = FoldOptions { snapshot_interval: Wait::from_secs(3_600), ..FoldOptions::default() };
         let storage: Arc<dyn Storage> = Arc::new(shop.disk.clone());
         let log = Arc::clone(&shop.log) as Arc<dyn EventLog>;
@@ -246,7 +246,7 @@ impl Folds {
     }
 
     /// From the log alone, without any snapshot.
-    pub(super) fn from_scratch(shop: &Shop) -> Self {
+    pub(crate) fn from_scratch(shop: &Shop) -> Self {
         let folds = Self::new();
         folds.runner_in(shop, "/nothing").catch_up().unwrap();
         folds

@@ -333,11 +333,13 @@ fn signal() -> impl Strategy<Value = AdSignal> {
 
 fn gathered() -> impl Strategy<Value = Gathered> {
     let scope = any::<u64>().prop_flat_map(|id| {
-        select(vec![CapScope::Ad(AdId(id)), CapScope::LineItem(LineItemId(id)), CapScope::Campaign(CampaignId(id))])
+        let (line_item, campaign) = (CapScope::LineItem(LineItemId(id)), CapScope::Campaign(CampaignId(id)));
+        select(vec![CapScope::Ad(AdId(id)), line_item, campaign, CapScope::Advertiser(AdvertiserId(id))])
     });
     let count = (scope, any::<i64>(), 1_u32..100)
         .prop_map(|(scope, window, count)| (CapKey { scope, window: Duration(window) }, count));
     let caps = vec(count, 0..5).prop_map(|counts| counts.into_iter().collect::<CapCounts>());
+    let caps = prop_oneof![8 => caps, 1 => Just(CapCounts::unknown())];
     (option::of(viewer()), option::of(caps)).prop_map(|(viewer, caps)| Gathered { viewer, caps })
 }
 

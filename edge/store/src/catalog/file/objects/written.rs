@@ -49,6 +49,7 @@ impl FileAdvertiser {
             status: FileStatus::of(o.status),
             time_zone: Some(o.time_zone.clone()),
             credit_limit_micros: limit(LimitField::CreditLimit),
+            frequency_caps: caps(&o.caps),
         }
     }
 }
