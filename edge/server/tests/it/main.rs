@@ -44,6 +44,12 @@ mod process;
 mod processes;
 #[cfg(feature = "postgres")]
 mod real_postgres;
+#[cfg(feature = "redis")]
+mod real_redis;
+#[cfg(feature = "redis")]
+#[allow(dead_code, reason = "the stores' own tests use more of it")]
+#[path = "../../../store/tests/it/caps/server.rs"]
+mod redis_server;
 mod refusals;
 mod replay;
 mod replay_fixture;
