@@ -168,7 +168,7 @@ impl Running {
             sweep_interval: span(node.config.ledger.sweep_interval),
             swept: Instant::now(),
         };
-        let billed_here = BilledHere::default();
+        let mut billed_here = BilledHere::default();
         let does = |role| node.config.server.roles.include(role);
         let mut workers = Workers::watched(Arc::clone(&node.readiness.pulse));
         let mut signals = SignalsWorker {
@@ -187,7 +187,8 @@ impl Running {
             workers.spawn("signals", Urgency::Background, move || signals.step())?;
         }
         if does(ProcessRole::Events) {
-            let (mut billing, log) = (billing_worker(&node, stores, &billed_here)?, stores.log());
+            let (mut billing, log) = (billing_worker(&node, stores)?, stores.log());
+            billed_here = billing.billed_here();
             workers.spawn("billing", Urgency::Prompt, move || billing.step())?;
             workers.spawn("stand-ins", Urgency::Prompt, move || workers::tend(&*log))?;
         }
@@ -464,13 +465,13 @@ fn pacing_worker(
     })
 }
 
-fn billing_worker(node: &Node, stores: &Stores, billed_here: &BilledHere) -> Result<BillingWorker> {
+fn billing_worker(node: &Node, stores: &Stores) -> Result<BillingWorker> {
     let own =
         (0..EVENT_PARTITIONS).filter_map(|k| node.log.partition(&node.config.server.name, PartitionKey(k.into())));
     let share = event_log::share(&node.config, &node.data, own.collect())?;
     let reader = stores.vault.reader()?;
     let (log, ledger, metrics) = (Arc::clone(&node.log), Arc::clone(&stores.ledger), Arc::clone(&node.metrics));
-    Ok(BillingWorker::new(log, ledger, reader, metrics, share, Arc::clone(billed_here)))
+    Ok(BillingWorker::new(log, ledger, reader, metrics, share))
 }
 
 /// None where everything is kept.

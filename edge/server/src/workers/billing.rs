@@ -62,11 +62,17 @@ impl BillingWorker {
         reader: Arc<dyn LedgerReader>,
         metrics: Arc<Metrics>,
         share: Box<dyn Share>,
-        billed_here: BilledHere,
     ) -> Self {
+        let billed_here = BilledHere::default();
         let (partitions, gathered) = (BTreeSet::new(), Batch::default());
         let (looked, positions, billed) = (None, None, None);
         Self { log, ledger, reader, metrics, share, partitions, billed_here, looked, positions, gathered, billed }
+    }
+
+    /// What it bills, to be looked at while it works.
+    #[must_use]
+    pub fn billed_here(&self) -> BilledHere {
+        Arc::clone(&self.billed_here)
     }
 
     /// # Errors

@@ -8,7 +8,7 @@ use litfass_decide::DecisionRecord;
 use litfass_events::EventKind;
 use litfass_store::caps::{
     CapCounters, CapStore, CapsAway, Confirmed, HOLD_TTL, NotHeld, RECORD_BYTES_MAX, RedisCaps, Renders,
-    SharedCapStore, Told,
+    SharedCapStore, TOLD_WITHIN, Told,
 };
 use litfass_store::fold::{Choices, Fold, FoldOptions, FoldRunner};
 use litfass_store::log::EventLog;
@@ -210,7 +210,7 @@ impl Site {
         self.waiting = still;
         let due: Vec<(DecisionRecord, Timestamp)> = due;
         for (record, at) in due {
-            if dice.below(10) < 7 && now - at <= HOLD_TTL - TOLD_WITHIN {
+            if dice.below(10) < 7 && now - at <= Duration(HOLD_TTL.0 - TOLD_WITHIN.0) {
                 assert!(self.shop.deliver(EventKind::Impression, &token(&record, 0)));
                 self.rendered.push((record.inputs.request.user.unwrap(), now));
             }
