@@ -31,9 +31,30 @@ use crate::data_dir::DataDir;
 #[derive(Debug)]
 pub enum Vault {
     File(PathBuf),
-    /// Its readers share their connections.
     #[cfg(feature = "postgres")]
-    Server(DatabaseUrl, Arc<PostgresLedgerReader>, Place),
+    Server(DatabaseUrl, Readers, Place),
+}
+
+/// What one question may take that somebody asks.
+pub const LONGEST: Duration = Duration::from_secs(30);
+
+/// Readers of a server; each keeps its connections for whoever asks next.
+#[cfg(feature = "postgres")]
+#[derive(Debug)]
+pub struct Readers {
+    prompt: Arc<PostgresLedgerReader>,
+    /// The server ends what takes longer than `LONGEST`.
+    bounded: Arc<PostgresLedgerReader>,
+}
+
+#[cfg(feature = "postgres")]
+impl Readers {
+    fn open(url: &DatabaseUrl) -> Result<Self> {
+        let reader = PostgresLedgerReader::open(url.address().unwrap_or_default());
+        let prompt = Arc::new(reader.with_context(|| format!("the ledger in {url}"))?);
+        let bounded = Arc::new(prompt.within(LONGEST));
+        Ok(Self { prompt, bounded })
+    }
 }
 
 /// Where catalog, keys and audit log are.
@@ -118,8 +139,8 @@ impl Vault {
             #[cfg(feature = "postgres")]
             place @ Place::Server(_) => {
                 let url = config.database.url.clone();
-                let reader = PostgresLedgerReader::open(url.address().unwrap_or_default());
-                Ok(Self::Server(url.clone(), Arc::new(reader.with_context(|| format!("the ledger in {url}"))?), place))
+                let readers = Readers::open(&url)?;
+                Ok(Self::Server(url, readers, place))
             }
         }
     }
@@ -152,11 +173,12 @@ impl Vault {
         }
     }
 
-    /// On a connection of its own, for a question that must not take longer; with what ends it. A server ends it by itself.
+    /// On a connection that nothing else waits for, for a question that must not take longer than `LONGEST`; with what ends it. A
+    /// server ends it by itself.
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub fn reader_within(&self, limit: Duration) -> Result<(Arc<dyn LedgerReader>, Stopped)> {
+    pub fn bounded_reader(&self) -> Result<(Arc<dyn LedgerReader>, Stopped)> {
         match self {
             Self::File(path) => {
                 let reader = SqliteLedgerReader::open(path).with_context(|| self.to_string())?;
@@ -164,7 +186,7 @@ impl Vault {
                 Ok((Arc::new(reader), stopped))
             }
             #[cfg(feature = "postgres")]
-            Self::Server(_, reader, _) => Ok((Arc::new(reader.within(limit)), Stopped(None))),
+            Self::Server(_, readers, _) => Ok((Arc::<PostgresLedgerReader>::clone(&readers.bounded), Stopped(None))),
         }
     }
 
@@ -174,7 +196,7 @@ impl Vault {
         match self {
             Self::File(path) => Ok(Arc::new(SqliteLedgerReader::open(path).with_context(|| self.to_string())?)),
             #[cfg(feature = "postgres")]
-            Self::Server(_, reader, _) => Ok(Arc::<PostgresLedgerReader>::clone(reader)),
+            Self::Server(_, readers, _) => Ok(Arc::<PostgresLedgerReader>::clone(&readers.prompt)),
         }
     }
 }

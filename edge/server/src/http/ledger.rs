@@ -2,7 +2,6 @@
 //! it takes too long or nobody waits for the answer any more. What readiness, money and logins need waits for none of them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
 use litfass_store::ledger::LedgerReader;
@@ -11,9 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::blocking;
 use crate::node::Node;
 use crate::problem::{Code, Problem};
-
-/// What one question may take.
-const LONGEST: Duration = Duration::from_secs(30);
+use crate::vault::LONGEST;
 
 pub(super) async fn asked<T: Send + 'static>(
     node: &Arc<Node>,
@@ -21,7 +18,7 @@ pub(super) async fn asked<T: Send + 'static>(
     question: impl FnOnce(&Node, &dyn LedgerReader) -> Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
     let (opening, own) = (Arc::clone(node), Arc::clone(node));
-    let (reader, _stopped) = blocking(move || opening.vault.reader_within(LONGEST)).await?;
+    let (reader, _stopped) = blocking(move || opening.vault.bounded_reader()).await?;
     let work = blocking(move || {
         let answer = question(&own, &*reader);
         drop(place);
