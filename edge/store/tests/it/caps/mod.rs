@@ -1,4 +1,5 @@
 //! What every store of frequency caps promises: one suite, run on the embedded one and on a real Redis server.
+#![expect(clippy::unwrap_used, reason = "a test whose helpers cannot go on fails here")]
 
 #[cfg(feature = "redis")]
 mod real_redis;

@@ -44,11 +44,12 @@ fn three_processes_on_one_server_share_the_last_impression() {
     for round in 0..20_u8 {
         let stores = [1, 2, 3].map(|seed| redis.store(seed + 10 * u64::from(round)));
         let granted: usize = std::thread::scope(|scope| {
-            let ask = |store, n: u64| {
+            let ask = |n: u64| {
+                let store = &stores[usize::try_from(n % 3).unwrap()];
                 let id = DecisionId::new(START, 0, n);
                 scope.spawn(move || usize::from(show(store, catalog, user(round), id, &[120], START).is_ok()))
             };
-            let asked: Vec<_> = (0..12).map(|n| ask(&stores[n as usize % 3], n)).collect();
+            let asked: Vec<_> = (0..12).map(ask).collect();
             asked.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
         assert_eq!(granted, 3, "round {round}");
