@@ -157,7 +157,7 @@ fn command(limit: &StatedLimit, catalog: &Catalog) -> Option<Command> {
     let effect = Effect::SetLimit(effect);
     let tenant = catalog.advertiser(catalog.advertiser_by_id(effect.account())?).tenant;
     let note = Note { by: BY.to_owned(), reason: String::new() };
-    Some(Command { id: CommandId(limit.command_id()), tenant, effect, note })
+    Some(Command { id: CommandId(limit.command_id(catalog.version().timeline.into())), tenant, effect, note })
 }
 
 fn payer(campaign: CampaignId, catalog: &Catalog) -> Option<AdvertiserRow<'_>> {

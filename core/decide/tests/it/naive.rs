@@ -1,6 +1,6 @@
 //! The shortlist's twin: everything by looking at the objects, one ad at a time.
 
-use litfass_catalog::model::{Ad, LineItem, Review, Status};
+use litfass_catalog::model::{Ad, FrequencyCap, LineItem, Review, Status};
 use litfass_catalog::targeting::{Assignment, matches_at};
 use litfass_catalog::{CapScope, category_hash, item_hash, placement_term};
 use litfass_decide::{Observed, takes_part};
@@ -102,6 +102,7 @@ impl<'a> Naive<'a> {
             (Fate::Blocked, blocks),
             (Fate::PlacementMismatch, !self.targets(line_item, placement)),
             (Fate::Capped, self.is_capped(ad, line_item)),
+            (Fate::CapsUnknown, self.is_unknown(ad, line_item)),
         ];
         broken.into_iter().find(|(_, broken)| *broken).map(|(fate, _)| fate)
     }
@@ -109,16 +110,25 @@ impl<'a> Naive<'a> {
     fn is_capped(&self, ad: &Ad, line_item: &LineItem) -> bool {
         let none = CapCounts::default();
         let counts = self.observed.caps.value().unwrap_or(&none);
+        let caps = self.caps(ad, line_item);
+        let used = |scope, window| counts.iter().find(|(k, _)| *k == CapKey { scope, window }).map_or(0, |(_, n)| n);
+        caps.iter().any(|(scope, caps)| caps.iter().any(|cap| used(*scope, cap.window) >= cap.max))
+    }
+
+    fn is_unknown(&self, ad: &Ad, line_item: &LineItem) -> bool {
+        let unknown = self.observed.caps.value().is_some_and(CapCounts::are_unknown);
+        unknown && self.caps(ad, line_item).iter().any(|(_, caps)| !caps.is_empty())
+    }
+
+    fn caps<'o>(&'o self, ad: &'o Ad, line_item: &'o LineItem) -> [(CapScope, &'o [FrequencyCap]); 4] {
         let campaign = self.scene.shop.campaign_of(line_item);
         let advertiser = self.scene.shop.advertiser_of(line_item);
-        let caps = [
+        [
             (CapScope::Ad(ad.id), &ad.caps),
             (CapScope::LineItem(line_item.id), &line_item.caps),
             (CapScope::Campaign(campaign.id), &campaign.caps),
             (CapScope::Advertiser(advertiser.id), &advertiser.caps),
-        ];
-        let used = |scope, window| counts.iter().find(|(k, _)| *k == CapKey { scope, window }).map_or(0, |(_, n)| n);
-        caps.iter().any(|(scope, caps)| caps.iter().any(|cap| used(*scope, cap.window) >= cap.max))
+        ]
     }
 
     // ── first phase ──

@@ -134,7 +134,7 @@ proptest! {
 fn random_worlds_show_refuse_explore_and_leave_out_for_every_reason() {
     let mut fates = BTreeSet::new();
     let (mut shown, mut explored, mut refused, mut unknown, mut several) = (0, 0, 0, 0, 0);
-    for seed in 0..60 {
+    for seed in 0..64 {
         let (scene, decided) = decisions(seed);
         for Decided { observed, settled, record, .. } in &decided {
             shown += settled.decision.shown.len();

@@ -87,7 +87,10 @@ impl Scene {
         };
         match dice.below(4) {
             0 => Reading::Absent,
-            1 => Reading::Degraded { port: Port::Caps, fallback: CapCounts::default() },
+            1 => {
+                let fallback = if dice.percent(50) { CapCounts::unknown() } else { CapCounts::default() };
+                Reading::Degraded { port: Port::Caps, fallback }
+            }
             _ => Reading::Present { value: seen(dice), as_of: Some(Position { partition: 0, offset: dice.below(9) }) },
         }
     }

@@ -338,7 +338,7 @@ fn an_export_holds_every_movement_of_money_and_adds_up_to_the_balances() {
         told(&lines, "posting").filter(|posting| posting["kind"] == "bill").map(|posting| nanos(&posting["nanos"]));
     assert_eq!((billed, posted.sum()), (i128::from(3 * PRICE), i128::from(3 * PRICE)));
     let actions: Vec<_> = told(&lines, "command").map(|command| command["action"].as_str().unwrap()).collect();
-    assert_eq!(actions, ["set_limit", "deposit", "refund", "adjust"]);
+    assert_eq!(actions, ["deposit", "refund", "adjust"]);
     let account = told(&lines, "control").find(|control| control["level"] == "account").unwrap();
     assert_eq!(
         (&account["spent_nanos"], &account["restored_nanos"]),

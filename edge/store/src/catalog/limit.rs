@@ -93,13 +93,17 @@ pub struct Limit {
 
 impl Limit {
     /// The first 128 bits of BLAKE3 over kind, object id, field, value and sequence. The same limit set again later, after
-    /// another value, is another command, because its sequence is.
+    /// another value, is another command, because its sequence is. After a failover of the database sequences come again and limits
+    /// of edits that were lost are in force, so there each is set once more: from the second timeline on it is part of the name.
     #[must_use]
-    pub fn command_id(&self) -> u128 {
+    pub fn command_id(&self, timeline: u64) -> u128 {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"litfass set-limit v1").update(self.object.kind.name().as_bytes()).update(&[0]);
         hasher.update(&self.object.id.to_be_bytes()).update(&[self.field.number()]);
         hasher.update(&self.micros.to_be_bytes()).update(&self.sequence.to_be_bytes());
+        if timeline > 1 {
+            hasher.update(&timeline.to_be_bytes());
+        }
         let mut half = [0; 16];
         hasher.finalize_xof().fill(&mut half);
         u128::from_be_bytes(half)

@@ -27,6 +27,8 @@ const IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '30s'";
 const BY_KEY: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; \
                       SET enable_mergejoin = off; SET enable_bitmapscan = off; SET jit = off";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A host that vanished without a word is given up after that; the system would wait a quarter of an hour.
+const GONE_AFTER: Duration = Duration::from_secs(30);
 const IDLE_MAX: usize = 8;
 /// Statements of a key table are of no use once its day was dropped.
 const STATEMENTS_MAX: usize = 512;
@@ -82,6 +84,9 @@ impl Address {
         config.ssl_mode(if asked == Asked::Nothing { SslMode::Disable } else { SslMode::Require });
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(GONE_AFTER);
         }
         if config.get_application_name().is_none() {
             config.application_name("litfass");

@@ -191,7 +191,7 @@ fn loading_a_file_twice_changes_nothing(home: &Own) {
     assert_eq!((again.inserted, again.changed, again.unchanged), (0, 0, 10));
     assert_eq!((again.version, &again.limits), (first.version, &first.limits));
     assert_eq!(objects(&store.read_catalog().unwrap()), before);
-    let ids: Vec<_> = again.limits.iter().map(Limit::command_id).collect();
+    let ids: Vec<_> = again.limits.iter().map(|l| l.command_id(1)).collect();
     assert_eq!(ids, first.limits.iter().map(Limit::command_id).collect::<Vec<_>>());
 }
 
@@ -346,7 +346,8 @@ fn a_limit_that_returns_to_an_old_value_is_a_new_command(home: &Own) {
     let (first, second, third, fourth) = (load(1), load(2), load(1), load(1));
     assert_eq!(first.len(), 4);
     assert_eq!((budget(&first).micros, budget(&third).micros), (1, 1));
-    assert_ne!(budget(&first).command_id(), budget(&third).command_id());
+    assert_ne!(budget(&first).command_id(1), budget(&third).command_id(1));
+    assert_ne!(budget(&third).command_id(1), budget(&third).command_id(2), "sequences come again in another timeline");
     assert_eq!(budget(&third), budget(&fourth));
     let untouched = |limits: &[Limit]| {
         limits.iter().filter(|l| l.field != LimitField::Budget).map(Limit::command_id).collect::<Vec<_>>()
