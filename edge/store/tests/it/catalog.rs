@@ -192,7 +192,7 @@ fn loading_a_file_twice_changes_nothing(home: &Own) {
     assert_eq!((again.version, &again.limits), (first.version, &first.limits));
     assert_eq!(objects(&store.read_catalog().unwrap()), before);
     let ids: Vec<_> = again.limits.iter().map(|l| l.command_id(1)).collect();
-    assert_eq!(ids, first.limits.iter().map(Limit::command_id).collect::<Vec<_>>());
+    assert_eq!(ids, first.limits.iter().map(|l| l.command_id(1)).collect::<Vec<_>>());
 }
 
 fn a_change_adds_one_row_and_an_ad_keeps_its_age(home: &Own) {
@@ -350,7 +350,7 @@ fn a_limit_that_returns_to_an_old_value_is_a_new_command(home: &Own) {
     assert_ne!(budget(&third).command_id(1), budget(&third).command_id(2), "sequences come again in another timeline");
     assert_eq!(budget(&third), budget(&fourth));
     let untouched = |limits: &[Limit]| {
-        limits.iter().filter(|l| l.field != LimitField::Budget).map(Limit::command_id).collect::<Vec<_>>()
+        limits.iter().filter(|l| l.field != LimitField::Budget).map(|l| l.command_id(1)).collect::<Vec<_>>()
     };
     assert_eq!(untouched(&first), untouched(&second));
     assert_eq!(store.limits().unwrap().len(), 4, "only limits in force");
